@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# The commands; what the module is made of is in Kbuild.
+
+# Without KDIR: the running kernel's headers, else the newest that are installed.
+ifeq ($(KDIR),)
+KDIR := $(patsubst %/include/config/auto.conf,%,$(firstword \
+	$(wildcard /lib/modules/$(shell uname -r)/build/include/config/auto.conf) \
+	$(shell ls /lib/modules/*/build/include/config/auto.conf \
+			/usr/src/linux-headers-*/include/config/auto.conf 2>/dev/null | \
+		sed 's,/lib/modules/\([^/]*\).*,\1 &,; s,/usr/src/linux-headers-\([^/]*\).*,\1 &,' | \
+		sort -V -r | cut -d' ' -f2)))
+endif
+ifeq ($(KDIR),)
+need-kdir = $(error no kernel headers here: install them (apt-get install linux-headers-amd64) or say make KDIR=directory)
+else ifeq ($(wildcard $(KDIR)/include/config/auto.conf),)
+need-kdir = $(error KDIR=$(KDIR) is not the build directory of a configured kernel)
+endif
+
+kbuild = $(need-kdir)@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)
+
+.PHONY: all modules kunit clean check test demo bench help
+
+all modules:
+	$(kbuild) modules
+
+# Only for kernels that have KUnit, which distributions leave out.
+kunit:
+	$(need-kdir)@grep -qs '^CONFIG_KUNIT=' $(KDIR)/include/config/auto.conf || \
+		{ echo 'make kunit: the kernel in $(KDIR) is built without KUnit' >&2; exit 1; }
+	$(kbuild) KSPAN_KUNIT=1 modules
+
+# By hand, since it works without a kernel and for all that any kernel has left.
+clean:
+	@rm -rf build
+	@find . -path ./.git -prune -o \( -name '*.o' -o -name '*.ko' -o -name '*.a' \
+		-o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' -o -name '.*.d' \
+		-o -name modules.order -o -name Module.symvers \) -type f -exec rm -f {} +
+
+check test demo bench:
+	@scripts/$@
+
+help:
+	@echo 'make [KDIR=dir]  build kspan.ko for that kernel; without KDIR the running one,'
+	@echo '                 else the newest with installed headers'
+	@echo 'make kunit       build the KUnit suites too; needs a kernel with KUnit'
+	@echo 'make check       checkpatch, sparse, coccicheck, shellcheck, codespell; silent when clean'
+	@echo 'make test        scripts/test: everything, in QEMU'
+	@echo 'make demo        scripts/demo: the profile of a real driver'
+	@echo 'make bench       scripts/bench: against SLUB'
+	@echo 'make clean       remove what was built'

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * kspan: a slab allocator whose heap can be profiled all the time.
+ *
+ * This is the whole interface for modules that allocate from kspan. The names and
+ * arguments follow <linux/slab.h>; what differs is said at each function. The kernel-doc
+ * stands with the definitions in mm/.
+ *
+ * Contexts, unless a function says otherwise: process, softirq and hardirq, with
+ * preemption or interrupts off. On PREEMPT_RT not from true hardirq context and not with
+ * preemption or interrupts off, as for kmalloc(). From NMI an allocation returns NULL and
+ * is counted, and a free is refused and counted.
+ */
+#ifndef _KSPAN_KSPAN_H
+#define _KSPAN_KSPAN_H
+
+#include <linux/compiler.h>
+#include <linux/gfp.h>
+#include <linux/types.h>
+
+struct kspan_cache;
+struct kspan_weak;
+
+/* Flags of kspan_cache_create(); any other bit makes it fail. */
+#define KSPAN_HWCACHE_ALIGN	(1U << 0)	/* objects do not share a cache line */
+#define KSPAN_NO_PROFILE	(1U << 1)	/* never sample objects of this cache */
+#define KSPAN_POISON		(1U << 2)	/* fill freed objects, check before reuse */
+#define KSPAN_RED_ZONE		(1U << 3)	/* guard bytes behind each object */
+#define KSPAN_TYPESAFE_BY_RCU	(1U << 4)	/* pages leave only after a grace period */
+
+/* Named caches. */
+struct kspan_cache *kspan_cache_create(const char *name, unsigned int size, unsigned int align,
+				       unsigned int flags, void (*ctor)(void *obj));
+void kspan_cache_destroy(struct kspan_cache *cache);
+int kspan_cache_shrink(struct kspan_cache *cache);
+unsigned int kspan_cache_size(struct kspan_cache *cache);
+
+void *kspan_cache_alloc(struct kspan_cache *cache, gfp_t gfp) __malloc;
+void *kspan_cache_alloc_node(struct kspan_cache *cache, gfp_t gfp, int node) __malloc;
+void *kspan_cache_zalloc(struct kspan_cache *cache, gfp_t gfp) __malloc;
+void kspan_cache_free(struct kspan_cache *cache, void *obj);
+int kspan_cache_alloc_bulk(struct kspan_cache *cache, gfp_t gfp, size_t n, void **objs);
+void kspan_cache_free_bulk(struct kspan_cache *cache, size_t n, void **objs);
+
+/**
+ * KSPAN_CACHE() - create a cache for objects of one structure type
+ * @__struct: name of the structure, without the keyword
+ * @__flags: KSPAN_* flags
+ *
+ * Return: the cache, or NULL.
+ */
+#define KSPAN_CACHE(__struct, __flags)						\
+	kspan_cache_create(#__struct, sizeof(struct __struct),			\
+			   __alignof__(struct __struct), (__flags), NULL)
+
+/* Any size. */
+void *kspan_alloc(size_t size, gfp_t gfp) __malloc __alloc_size(1);
+void *kspan_alloc_node(size_t size, gfp_t gfp, int node) __malloc __alloc_size(1);
+void *kspan_zalloc(size_t size, gfp_t gfp) __malloc __alloc_size(1);
+void *kspan_calloc(size_t n, size_t size, gfp_t gfp) __malloc __alloc_size(1, 2);
+void *kspan_realloc(const void *obj, size_t size, gfp_t gfp) __alloc_size(2);
+void kspan_free(const void *obj);
+void kspan_free_sensitive(const void *obj);
+void kspan_free_rcu(void *obj);
+size_t kspan_size(const void *obj);
+bool kspan_owns(const void *addr);
+bool kspan_in_span(const void *addr);
+
+char *kspan_strdup(const char *s, gfp_t gfp) __malloc;
+char *kspan_strndup(const char *s, size_t max, gfp_t gfp) __malloc;
+void *kspan_memdup(const void *src, size_t len, gfp_t gfp) __malloc;
+
+/* Finalizers, cleanups and weak handles. */
+int kspan_set_finalizer(void *obj, void (*fn)(void *obj, void *arg), void *arg, gfp_t gfp);
+bool kspan_clear_finalizer(void *obj);
+int kspan_add_cleanup(void *obj, void (*fn)(void *arg), void *arg, gfp_t gfp);
+void kspan_flush_finalizers(void);
+
+struct kspan_weak *kspan_weak_get(void *obj, gfp_t gfp);
+void *kspan_weak_deref(struct kspan_weak *weak);
+void kspan_weak_put(struct kspan_weak *weak);
+
+#endif /* _KSPAN_KSPAN_H */

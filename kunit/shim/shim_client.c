@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A driver that has never heard of kspan: it includes what drivers include, allocates
+ * with the kernel's own names, and is built with slab_shim.h forced in (see Kbuild). Each
+ * case asks kspan_owns() whose memory it was given, uses the memory, and frees it by
+ * every way there is. Loading fails with the first case that does not hold; the last
+ * line of a good load is "shim_client: pass".
+ *
+ * This is a plain module, because the stock kernels that it is for have no KUnit.
+ */
+#define pr_fmt(fmt) "shim_client: " fmt
+
+#include <linux/bitmap.h>
+#include <linux/fs.h>
+#include <linux/mempool.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/posix_acl.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/textsearch.h>
+#include <linux/vmalloc.h>
+
+#include <kspan/kspan.h>	/* for kspan_owns(), which no driver calls */
+
+#define SHIM_OBJECTS	64
+
+struct shim_object {
+	unsigned long value;
+	struct rcu_head rcu;
+	char name[40];
+};
+
+static const unsigned long constructed = 0x5ca1ab1e;
+
+static void construct(void *obj)
+{
+	((struct shim_object *)obj)->value = constructed;
+}
+
+#define CHECK(cond)								\
+do {										\
+	if (!(cond)) {								\
+		pr_err("%s: line %d: %s does not hold\n", __func__, __LINE__, #cond);	\
+		return -EINVAL;							\
+	}									\
+} while (0)
+
+/* kspan's, writable to the end, and zero if it should be. */
+static bool ours(void *obj, size_t size, bool zero)
+{
+	if (!obj || !kspan_owns(obj) || ksize(obj) < size)
+		return false;
+	if (zero && memchr_inv(obj, 0, size))
+		return false;
+	memset(obj, 0x5a, size);
+	return true;
+}
+
+static int kmalloc_family_is_kspans(void)
+{
+	static const size_t sizes[] = { 1, 8, 24, 192, 1000, 4096, 9000, 100000 };
+	void *obj;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		size_t size = sizes[i];
+
+		obj = kmalloc(size, GFP_KERNEL);
+		CHECK(ours(obj, size, false));
+		kfree(obj);
+		obj = kzalloc(size, GFP_ATOMIC);
+		CHECK(ours(obj, size, true));
+		kvfree(obj);
+		obj = kmalloc_array(2, size, GFP_KERNEL);
+		CHECK(ours(obj, 2 * size, false));
+		kfree_sensitive(obj);
+		obj = kcalloc(2, size, GFP_KERNEL);
+		CHECK(ours(obj, 2 * size, true));
+		kfree_const(obj);
+		obj = kmalloc_node(size, GFP_KERNEL, numa_mem_id());
+		CHECK(ours(obj, size, false));
+		kvfree_sensitive(obj, size);
+		obj = kzalloc_node(size, GFP_KERNEL, NUMA_NO_NODE);
+		CHECK(ours(obj, size, true));
+		bitmap_free(obj);
+		obj = kcalloc_node(2, size, GFP_KERNEL, NUMA_NO_NODE);
+		CHECK(ours(obj, 2 * size, true));
+		kfree_bulk(1, &obj);
+	}
+	obj = kmalloc(sizeof(*obj), GFP_KERNEL | __GFP_ZERO);
+	CHECK(ours(obj, sizeof(*obj), true));
+	kfree(obj);
+	CHECK(kmalloc(0, GFP_KERNEL) == ZERO_SIZE_PTR);
+	CHECK(!kmalloc_array(SIZE_MAX, 2, GFP_KERNEL));
+	kfree(ZERO_SIZE_PTR);
+	kfree(NULL);
+	kvfree(NULL);
+	return 0;
+}
+
+static int kvmalloc_family_falls_back_to_vmalloc(void)
+{
+	void *obj;
+
+	obj = kvmalloc(100, GFP_KERNEL);
+	CHECK(ours(obj, 100, false));
+	kvfree(obj);
+	obj = kvzalloc(100000, GFP_KERNEL);
+	CHECK(ours(obj, 100000, true));
+	kvfree(obj);
+	obj = kvcalloc(10, 100, GFP_KERNEL);
+	CHECK(ours(obj, 1000, true));
+	kvfree(obj);
+	obj = kvmalloc_node(100, GFP_KERNEL, NUMA_NO_NODE);
+	CHECK(ours(obj, 100, false));
+	kvfree(obj);
+	/* More than any slab allocator gives. */
+	obj = kvmalloc_array(3, KMALLOC_MAX_SIZE, GFP_KERNEL);
+	CHECK(obj && !kspan_owns(obj) && is_vmalloc_addr(obj));
+	kvfree(obj);
+	CHECK(!kvmalloc_array(SIZE_MAX, 2, GFP_KERNEL));
+	return 0;
+}
+
+static int krealloc_keeps_content_and_owner(void)
+{
+	unsigned char *obj, *core;
+	int i;
+
+	obj = krealloc(NULL, 10, GFP_KERNEL);
+	CHECK(ours(obj, 10, false));
+	for (i = 0; i < 10; i++)
+		obj[i] = i;
+	obj = krealloc(obj, 5000, GFP_KERNEL);
+	CHECK(obj && kspan_owns(obj));
+	for (i = 0; i < 10; i++)
+		CHECK(obj[i] == i);
+	obj = krealloc_array(obj, 10, 2, GFP_KERNEL);
+	CHECK(obj && kspan_owns(obj) && obj[9] == 9);
+	CHECK(krealloc(obj, 0, GFP_KERNEL) == ZERO_SIZE_PTR);
+
+	core = (void *)alloc_ts_config(10, GFP_KERNEL);
+	CHECK(!IS_ERR(core) && !kspan_owns(core));
+	memset(core, 0x77, 64);
+	core = krealloc(core, 2000, GFP_KERNEL);
+	CHECK(core && !kspan_owns(core) && core[63] == 0x77);
+	kfree(core);
+	return 0;
+}
+
+static int strings_and_copies_are_kspans(void)
+{
+	static const char text[] = "a string of thirty-two characters";
+	char *s;
+
+	s = kstrdup(text, GFP_KERNEL);
+	CHECK(s && kspan_owns(s) && !strcmp(s, text));
+	kfree(s);
+	s = kstrndup(text, 8, GFP_KERNEL);
+	CHECK(s && kspan_owns(s) && !strcmp(s, "a string"));
+	kfree(s);
+	s = kmemdup(text, sizeof(text), GFP_KERNEL);
+	CHECK(s && kspan_owns(s) && !strcmp(s, text));
+	kfree(s);
+	s = kmemdup_nul(text, 8, GFP_KERNEL);
+	CHECK(s && kspan_owns(s) && !strcmp(s, "a string"));
+	kfree(s);
+	s = kasprintf(GFP_KERNEL, "%s-%d", "disk", 7);
+	CHECK(s && kspan_owns(s) && !strcmp(s, "disk-7"));
+	kfree(s);
+	s = (char *)kstrdup_const(text, GFP_KERNEL);
+	CHECK(s && !strcmp(s, text));
+	kfree_const(s);
+	CHECK(!kstrdup(NULL, GFP_KERNEL));
+	return 0;
+}
+
+/* What the core allocates, here or in its inline functions, is the core's again. */
+static int core_memory_goes_back_to_the_core(void)
+{
+	struct posix_acl *acl, *clone;
+	unsigned long *bitmap;
+	struct ts_config *conf;
+	char *name;
+
+	conf = alloc_ts_config(16, GFP_KERNEL);	/* an inline that calls kzalloc() */
+	CHECK(!IS_ERR(conf) && !kspan_owns(conf));
+	kfree(conf);
+	bitmap = bitmap_zalloc(100, GFP_KERNEL);
+	CHECK(bitmap && !kspan_owns(bitmap));
+	bitmap_free(bitmap);
+	name = __getname();
+	CHECK(name && !kspan_owns(name));
+	__putname(name);
+	acl = posix_acl_alloc(2, GFP_KERNEL);
+	CHECK(acl && !kspan_owns(acl));
+	clone = kmemdup(acl, sizeof(*acl) + 2 * sizeof(struct posix_acl_entry), GFP_KERNEL);
+	CHECK(clone && !kspan_owns(clone));
+	refcount_set(&clone->a_refcount, 1);
+	posix_acl_release(clone);
+	posix_acl_release(acl);
+	return 0;
+}
+
+static int frees_after_a_grace_period(void)
+{
+	struct shim_object *obj;
+	int i;
+
+	for (i = 0; i < SHIM_OBJECTS; i++) {
+		obj = kzalloc(sizeof(*obj), GFP_KERNEL);
+		CHECK(ours(obj, sizeof(*obj), true));
+		if (i & 1)
+			kfree_rcu(obj, rcu);
+		else
+			kvfree_rcu(obj, rcu);
+	}
+	obj = kzalloc(sizeof(*obj), GFP_KERNEL);
+	CHECK(ours(obj, sizeof(*obj), true));
+	kvfree_rcu_mightsleep(obj);
+	obj = NULL;
+	kfree_rcu(obj, rcu);
+	return 0;
+}
+
+static int scope_ends_with_the_right_free(void)
+{
+	void (*release)(const void *obj) = kfree;
+	char *kept __free(kfree) = kmalloc(100, GFP_KERNEL);
+	char *core __free(kfree) = (char *)alloc_ts_config(10, GFP_KERNEL);
+	void *other = kmalloc(200, GFP_KERNEL);
+
+	CHECK(kept && kspan_owns(kept));
+	CHECK(core && !kspan_owns(core));
+	CHECK(other && kspan_owns(other));
+	release(other);
+	return 0;
+}
+
+static int use_cache(struct kmem_cache *cache, bool constructs)
+{
+	void *objs[SHIM_OBJECTS];
+	struct shim_object *obj;
+	int i;
+
+	CHECK(cache);
+	CHECK(kmem_cache_size(cache) == sizeof(*obj));
+	for (i = 0; i < SHIM_OBJECTS; i++) {
+		objs[i] = kmem_cache_alloc(cache, GFP_KERNEL);
+		obj = objs[i];
+		CHECK(obj && kspan_owns(obj));
+		CHECK(!constructs || obj->value == constructed);
+		snprintf(obj->name, sizeof(obj->name), "object %d", i);
+	}
+	for (i = 0; i < SHIM_OBJECTS; i++)
+		kmem_cache_free(cache, objs[i]);
+
+	obj = kmem_cache_alloc_node(cache, GFP_KERNEL, numa_mem_id());
+	CHECK(obj && kspan_owns(obj));
+	kmem_cache_free(cache, obj);
+	if (!constructs) {
+		obj = kmem_cache_zalloc(cache, GFP_ATOMIC);
+		CHECK(ours(obj, sizeof(*obj), true));
+		kmem_cache_free(cache, obj);
+	}
+	CHECK(kmem_cache_alloc_bulk(cache, GFP_KERNEL, SHIM_OBJECTS, objs) == SHIM_OBJECTS);
+	for (i = 0; i < SHIM_OBJECTS; i++)
+		CHECK(objs[i] && kspan_owns(objs[i]));
+	kmem_cache_free_bulk(cache, SHIM_OBJECTS, objs);
+	kmem_cache_shrink(cache);
+	kmem_cache_destroy(cache);
+	return 0;
+}
+
+static int caches_are_kspans(void)
+{
+	int ret;
+
+	ret = use_cache(kmem_cache_create("shim_plain", sizeof(struct shim_object), 0, 0, NULL),
+			false);
+	if (ret)
+		return ret;
+	ret = use_cache(kmem_cache_create("shim_ctor", sizeof(struct shim_object), 0,
+					  SLAB_RECLAIM_ACCOUNT | SLAB_ACCOUNT, construct), true);
+	if (ret)
+		return ret;
+	ret = use_cache(KMEM_CACHE(shim_object, SLAB_HWCACHE_ALIGN | SLAB_PANIC), false);
+	if (ret)
+		return ret;
+	ret = use_cache(KMEM_CACHE_USERCOPY(shim_object, SLAB_TYPESAFE_BY_RCU, name), false);
+	if (ret)
+		return ret;
+	kmem_cache_destroy(NULL);
+	return 0;
+}
+
+static int slab_mempools_work(void)
+{
+	struct kmem_cache *cache = KMEM_CACHE(shim_object, 0);
+	mempool_t *pool, *plain;
+	void *obj;
+
+	CHECK(cache);
+	pool = mempool_create_slab_pool(4, cache);
+	CHECK(pool);
+	obj = mempool_alloc(pool, GFP_KERNEL);
+	CHECK(obj && kspan_owns(obj));
+	mempool_free(obj, pool);
+	mempool_destroy(pool);
+	pool = mempool_create(4, mempool_alloc_slab, mempool_free_slab, cache);
+	CHECK(pool);
+	obj = mempool_alloc(pool, GFP_KERNEL);
+	CHECK(obj && kspan_owns(obj));
+	mempool_free(obj, pool);
+	mempool_destroy(pool);
+	kmem_cache_destroy(cache);
+
+	plain = mempool_create_kmalloc_pool(4, 100);
+	CHECK(plain);
+	obj = mempool_alloc(plain, GFP_KERNEL);
+	CHECK(obj);
+	mempool_free(obj, plain);
+	mempool_destroy(plain);
+	return 0;
+}
+
+static int (*const cases[])(void) = {
+	kmalloc_family_is_kspans,
+	kvmalloc_family_falls_back_to_vmalloc,
+	krealloc_keeps_content_and_owner,
+	strings_and_copies_are_kspans,
+	core_memory_goes_back_to_the_core,
+	frees_after_a_grace_period,
+	scope_ends_with_the_right_free,
+	caches_are_kspans,
+	slab_mempools_work,
+};
+
+static int __init shim_client_init(void)
+{
+	int i, ret;
+
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		ret = cases[i]();
+		if (ret)
+			return ret;
+	}
+	pr_info("pass\n");
+	return 0;
+}
+
+static void __exit shim_client_exit(void)
+{
+}
+
+module_init(shim_client_init);
+module_exit(shim_client_exit);
+MODULE_DESCRIPTION("Uses the slab allocator's interface through kspan's shim");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Allocating. The fast path takes a ready object from this CPU's array (pcpu.h); the slow path
+ * refills the array from the node's spans, or makes a span. Then what every allocation gets:
+ * zeroing as the kernel is configured, a tracepoint, and the sampler's look.
+ *
+ * Locks: none here, and none held when the profile is told.
+ */
+#include <linux/kmemleak.h>
+#include <linux/mm.h>
+#include <linux/overflow.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include <kspan/kspan.h>
+
+#include "cache.h"
+#include "compat.h"
+#include "guard.h"
+#include "pcpu.h"
+#include "profile.h"
+#include "sample.h"
+#include "stats.h"
+#include "trace.h"
+
+/* ---- The slow path ------------------------------------------------------------------- */
+
+/* Objects from any node but @nid, when no memory can be had and any node will do. */
+static unsigned int take_elsewhere(struct kspan_cache *cache, int nid, struct kspan_slot *slot)
+{
+	int other;
+
+	for_each_online_node(other)
+		if (other != nid && kspan_node_take(cache, other, slot, 1))
+			return 1;
+	return 0;
+}
+
+/*
+ * One object for the caller, and what else a batch brings for this CPU's array. @node may be
+ * NUMA_NO_NODE; then memory policy decides where new pages come from.
+ */
+static noinline void *refill(struct kspan_cache *cache, size_t slot_size, gfp_t gfp, int node)
+{
+	struct kspan_slot slots[KSPAN_BATCH_MAX];
+	int here = numa_mem_id(), nid = node == NUMA_NO_NODE ? here : node;
+	unsigned int want = nid == here ? kspan_pcpu_batch(cache) : 1, n;
+	struct kspan_span *span;
+
+	n = kspan_node_take(cache, nid, slots, want);
+	if (!n) {
+		span = kspan_span_new(cache, slot_size, gfp, node);
+		if (span)
+			n = kspan_node_add(span, slots, span->nid == here ? want : 1);
+		else if (!(gfp & __GFP_THISNODE))
+			n = take_elsewhere(cache, nid, slots);
+	}
+	if (!n)
+		return NULL;
+	kspan_count(KSPAN_REFILLS);
+
+	n--;
+	WRITE_ONCE(*slots[n].state, KSPAN_STATE_ALLOCATED);
+	if (n) {
+		void *obj = slots[n].obj;
+
+		kspan_node_give(slots, kspan_pcpu_put(cache, slots, n));
+		return obj;
+	}
+	return slots[0].obj;
+}
+
+/* A large object is a span of its own. */
+static noinline void *alloc_large(size_t size, gfp_t gfp, int node)
+{
+	struct kspan_slot slot;
+	struct kspan_span *span = kspan_span_new(kspan_large_cache, size, gfp, node);
+
+	if (!span)
+		return NULL;
+	kspan_node_add(span, &slot, 1);
+	WRITE_ONCE(*slot.state, KSPAN_STATE_ALLOCATED);
+	return slot.obj;
+}
+
+/* ---- What every allocation gets ------------------------------------------------------ */
+
+/* As slab decides it: objects of a constructor keep what it made, stable ones too. */
+static __always_inline bool want_zero(const struct kspan_cache *cache, gfp_t gfp)
+{
+	if (unlikely(cache->ctor))
+		return false;
+	if (unlikely(cache->flags & (KSPAN_TYPESAFE_BY_RCU | KSPAN_POISON)))
+		return gfp & __GFP_ZERO;
+	return want_init_on_alloc(gfp);
+}
+
+static __always_inline void *finish_alloc(struct kspan_cache *cache, void *obj, size_t size,
+					  size_t slot_size, gfp_t gfp, unsigned long ip)
+{
+	if (unlikely(!obj)) {
+		kspan_count(KSPAN_ALLOC_FAILURES);
+		return NULL;
+	}
+	kspan_guard_alloc(cache, obj);
+	if (want_zero(cache, gfp))
+		memset(obj, 0, slot_size - cache->red_zone);
+	kmemleak_alloc(obj, size, 1, gfp);
+	kspan_count(KSPAN_ALLOCS);
+	trace_kspan_alloc(ip, obj, size, slot_size, gfp, cache);
+	if (kspan_sample_due(slot_size))
+		kspan_profile_alloc(cache, obj, slot_size, gfp);
+	return obj;
+}
+
+static __always_inline void *alloc_from(struct kspan_cache *cache, size_t size, gfp_t gfp,
+					int node, unsigned long ip)
+{
+	void *obj = NULL;
+
+	if (kspan_refuse_nmi())
+		return NULL;
+	might_alloc(gfp);
+	if (likely(node == NUMA_NO_NODE || node == numa_mem_id()))
+		obj = kspan_pcpu_pop(cache);
+	if (unlikely(!obj))
+		/* Caches are of one zone: DMA memory is had with kspan_alloc(). */
+		obj = refill(cache, cache->slot_size, gfp & ~(__GFP_DMA | __GFP_DMA32), node);
+	return finish_alloc(cache, obj, size, cache->slot_size, gfp, ip);
+}
+
+static __always_inline void *alloc_size(size_t size, gfp_t gfp, int node, unsigned long ip)
+{
+	size_t slot_size;
+	void *obj;
+
+	if (unlikely(!size))
+		return ZERO_SIZE_PTR;
+	if (likely(size <= KSPAN_MAX_CLASS_SIZE && !(gfp & __GFP_DMA)))
+		return alloc_from(kspan_class_cache[kspan_class_of(size)], size, gfp, node, ip);
+
+	if (kspan_refuse_nmi())
+		return NULL;
+	might_alloc(gfp);
+	slot_size = PAGE_ALIGN(size);
+	obj = size <= KMALLOC_MAX_SIZE ? alloc_large(slot_size, gfp, node) : NULL;
+	return finish_alloc(kspan_large_cache, obj, size, slot_size, gfp, ip);
+}
+
+/* ---- Named caches -------------------------------------------------------------------- */
+
+/**
+ * kspan_cache_alloc() - allocate an object from a cache
+ * @cache: the cache
+ * @gfp: as for kmalloc(); __GFP_ACCOUNT is accepted and charges nobody
+ *
+ * Context: any but NMI; sleeps only if @gfp lets it.
+ * Return: the object, or NULL.
+ */
+void *kspan_cache_alloc(struct kspan_cache *cache, gfp_t gfp)
+{
+	return alloc_from(cache, cache->object_size, gfp, NUMA_NO_NODE, _RET_IP_);
+}
+EXPORT_SYMBOL_GPL(kspan_cache_alloc);
+
+/**
+ * kspan_cache_alloc_node() - allocate an object from a cache, near a node
+ * @cache: the cache
+ * @gfp: as for kmalloc(); with __GFP_THISNODE from no other node
+ * @node: the node, or NUMA_NO_NODE
+ *
+ * Context: any but NMI; sleeps only if @gfp lets it.
+ * Return: the object, or NULL.
+ */
+void *kspan_cache_alloc_node(struct kspan_cache *cache, gfp_t gfp, int node)
+{
+	return alloc_from(cache, cache->object_size, gfp, node, _RET_IP_);
+}
+EXPORT_SYMBOL_GPL(kspan_cache_alloc_node);
+
+/**
+ * kspan_cache_zalloc() - allocate an object of zeros from a cache
+ * @cache: the cache; one without a constructor
+ * @gfp: as for kmalloc()
+ *
+ * Context: any but NMI; sleeps only if @gfp lets it.
+ * Return: the object, or NULL.
+ */
+void *kspan_cache_zalloc(struct kspan_cache *cache, gfp_t gfp)
+{
+	return alloc_from(cache, cache->object_size, gfp | __GFP_ZERO, NUMA_NO_NODE, _RET_IP_);
+}
+EXPORT_SYMBOL_GPL(kspan_cache_zalloc);
+
+/**
+ * kspan_cache_alloc_bulk() - allocate many objects from a cache
+ * @cache: the cache
+ * @gfp: as for kmalloc()
+ * @n: how many
+ * @objs: where their addresses go
+ *
+ * Context: any but NMI; sleeps only if @gfp lets it.
+ * Return: @n, or 0 when not all could be had; then none is allocated.
+ */
+int kspan_cache_alloc_bulk(struct kspan_cache *cache, gfp_t gfp, size_t n, void **objs)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		objs[i] = alloc_from(cache, cache->object_size, gfp, NUMA_NO_NODE, _RET_IP_);
+		if (unlikely(!objs[i])) {
+			kspan_cache_free_bulk(cache, i, objs);
+			return 0;
+		}
+	}
+	return n;
+}
+EXPORT_SYMBOL_GPL(kspan_cache_alloc_bulk);
+
+/* ---- Any size ------------------------------------------------------------------------ */
+
+/**
+ * kspan_alloc() - allocate memory
+ * @size: bytes
+ * @gfp: as for kmalloc(); __GFP_ACCOUNT is accepted and charges nobody
+ *
+ * Power-of-two sizes are naturally aligned, all others to ARCH_KMALLOC_MINALIGN at least.
+ *
+ * Context: any but NMI; sleeps only if @gfp lets it.
+ * Return: the memory; ZERO_SIZE_PTR for no bytes; NULL.
+ */
+void *kspan_alloc(size_t size, gfp_t gfp)
+{
+	return alloc_size(size, gfp, NUMA_NO_NODE, _RET_IP_);
+}
+EXPORT_SYMBOL_GPL(kspan_alloc);
+
+/**
+ * kspan_alloc_node() - allocate memory near a node
+ * @size: bytes
+ * @gfp: as for kmalloc(); with __GFP_THISNODE from no other node
+ * @node: the node, or NUMA_NO_NODE
+ *
+ * Context: any but NMI; sleeps only if @gfp lets it.
+ * Return: as kspan_alloc().
+ */
+void *kspan_alloc_node(size_t size, gfp_t gfp, int node)
+{
+	return alloc_size(size, gfp, node, _RET_IP_);
+}
+EXPORT_SYMBOL_GPL(kspan_alloc_node);
+
+/**
+ * kspan_zalloc() - allocate zeros
+ * @size: bytes
+ * @gfp: as for kmalloc()
+ *
+ * Context: any but NMI; sleeps only if @gfp lets it.
+ * Return: as kspan_alloc().
+ */
+void *kspan_zalloc(size_t size, gfp_t gfp)
+{
+	return alloc_size(size, gfp | __GFP_ZERO, NUMA_NO_NODE, _RET_IP_);
+}
+EXPORT_SYMBOL_GPL(kspan_zalloc);
+
+/**
+ * kspan_calloc() - allocate an array of zeros
+ * @n: elements
+ * @size: bytes of an element
+ * @gfp: as for kmalloc()
+ *
+ * Context: any but NMI; sleeps only if @gfp lets it.
+ * Return: as kspan_alloc(); NULL if @n times @size overflows.
+ */
+void *kspan_calloc(size_t n, size_t size, gfp_t gfp)
+{
+	size_t bytes;
+
+	if (unlikely(check_mul_overflow(n, size, &bytes)))
+		return NULL;
+	return alloc_size(bytes, gfp | __GFP_ZERO, NUMA_NO_NODE, _RET_IP_);
+}
+EXPORT_SYMBOL_GPL(kspan_calloc);
+
+/**
+ * kspan_realloc() - change the size of an allocation
+ * @obj: from any allocation function of kspan's, or NULL or ZERO_SIZE_PTR
+ * @size: bytes; 0 frees @obj
+ * @gfp: as for kmalloc(); __GFP_ZERO holds if every allocation of @obj had it
+ *
+ * Context: any but NMI; sleeps only if @gfp lets it.
+ * Return: memory with the old content up to the smaller size, at @obj or elsewhere; then @obj
+ * is freed, and its specials with it. ZERO_SIZE_PTR for no bytes. NULL, and @obj as it was, if
+ * there is no memory or @obj is not an allocated object of kspan's.
+ */
+void *kspan_realloc(const void *obj, size_t size, gfp_t gfp)
+{
+	size_t old;
+	void *new;
+
+	if (!size) {
+		kspan_free(obj);
+		return ZERO_SIZE_PTR;
+	}
+	if (ZERO_OR_NULL_PTR(obj))
+		return alloc_size(size, gfp, NUMA_NO_NODE, _RET_IP_);
+	old = kspan_size(obj);
+	if (unlikely(!old)) {
+		/* Not ours: say so, as a free of it does, and refuse. */
+		kspan_free(obj);
+		return NULL;
+	}
+	if (size <= old)
+		return (void *)obj;
+	new = alloc_size(size, gfp, NUMA_NO_NODE, _RET_IP_);
+	if (new) {
+		memcpy(new, obj, old);
+		kspan_free(obj);
+	}
+	return new;
+}
+EXPORT_SYMBOL_GPL(kspan_realloc);
+
+/* ---- Copies -------------------------------------------------------------------------- */
+
+/**
+ * kspan_strdup() - copy a string
+ * @s: the string, or NULL
+ * @gfp: as for kmalloc()
+ *
+ * Context: any but NMI; sleeps only if @gfp lets it.
+ * Return: the copy; NULL if @s is NULL or there is no memory.
+ */
+char *kspan_strdup(const char *s, gfp_t gfp)
+{
+	return s ? kspan_memdup(s, strlen(s) + 1, gfp) : NULL;
+}
+EXPORT_SYMBOL_GPL(kspan_strdup);
+
+/**
+ * kspan_strndup() - copy the beginning of a string
+ * @s: the string, or NULL
+ * @max: the most characters to copy, without the terminating NUL
+ * @gfp: as for kmalloc()
+ *
+ * Context: any but NMI; sleeps only if @gfp lets it.
+ * Return: the copy, terminated; NULL if @s is NULL or there is no memory.
+ */
+char *kspan_strndup(const char *s, size_t max, gfp_t gfp)
+{
+	size_t len;
+	char *copy;
+
+	if (!s)
+		return NULL;
+	len = strnlen(s, max);
+	copy = alloc_size(len + 1, gfp, NUMA_NO_NODE, _RET_IP_);
+	if (copy) {
+		memcpy(copy, s, len);
+		copy[len] = '\0';
+	}
+	return copy;
+}
+EXPORT_SYMBOL_GPL(kspan_strndup);
+
+/**
+ * kspan_memdup() - copy memory
+ * @src: the memory
+ * @len: bytes
+ * @gfp: as for kmalloc()
+ *
+ * Context: any but NMI; sleeps only if @gfp lets it.
+ * Return: the copy, or NULL.
+ */
+void *kspan_memdup(const void *src, size_t len, gfp_t gfp)
+{
+	void *copy = alloc_size(len, gfp, NUMA_NO_NODE, _RET_IP_);
+
+	if (copy)
+		memcpy(copy, src, len);
+	return copy;
+}
+EXPORT_SYMBOL_GPL(kspan_memdup);

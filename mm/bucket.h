@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Buckets: a table of call stacks with the counts of what was allocated there.
+ *
+ * This side knows nothing of spans or caches: a bucket is keyed by the stack, the slot size in
+ * bytes and a label (the interned name of a cache).
+ */
+#ifndef _KSPAN_BUCKET_H
+#define _KSPAN_BUCKET_H
+
+#include <linux/list.h>
+#include <linux/rcupdate.h>
+#include <linux/refcount.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+struct kspan_label;
+struct kspan_symbol;
+struct module;
+
+/* The deepest stack that is kept, in frames. */
+#define KSPAN_MAX_FRAMES	64
+
+/* Weights are fixed point with this many fractional bits. */
+#define KSPAN_WEIGHT_SHIFT	20
+#define KSPAN_WEIGHT_ONE	(1ULL << KSPAN_WEIGHT_SHIFT)
+
+/* Frames of kspan's own at the top of a stack, before its caller, are fewer than this. */
+#define KSPAN_OWN_FRAMES	8
+
+/* A stack as it was captured: return addresses less one, the innermost frame first. */
+struct kspan_stack {
+	unsigned int nr_frames;		/* at most KSPAN_MAX_FRAMES; the rest is scratch */
+	unsigned long frames[KSPAN_MAX_FRAMES + KSPAN_OWN_FRAMES];
+};
+
+struct kspan_bucket {
+	struct hlist_node hash;		/* in a chain; under the table's lock, read under RCU */
+	struct list_head all;		/* in kspan_buckets; under the table's lock */
+	struct rcu_head rcu;
+	refcount_t refs;		/* the table's, and one of each snapshot */
+
+	/* The key: written before the bucket is published, never after. */
+	u32 hash_value;
+	u32 slot_size;			/* bytes */
+	struct kspan_label *label;	/* holds a reference */
+	u32 nr_frames;
+
+	bool unhashed;			/* never matches again; under the table's lock */
+
+	/* Sums of weights, in objects; under the table's lock. */
+	u64 allocs;			/* since load or the last reset */
+	u64 live;			/* in use; survives a reset */
+
+	/* nr_frames names, or NULL: not resolved yet; written once, under kspan_bucket_mutex. */
+	const struct kspan_symbol **symbols;
+
+	unsigned long frames[];		/* as struct kspan_stack */
+};
+
+/*
+ * Serialises what walks or trims the whole table: snapshots, reset, a module that leaves.
+ * Process context, outside the table's lock.
+ */
+extern struct mutex kspan_bucket_mutex;
+extern struct list_head kspan_buckets;	/* all; under the table's lock */
+extern spinlock_t kspan_bucket_lock;	/* chains and counts: a leaf lock */
+
+struct kspan_bucket *kspan_bucket_alloc(const struct kspan_stack *stack, u32 slot_size,
+					struct kspan_label *label, u64 weight, gfp_t gfp);
+void kspan_bucket_free(struct kspan_bucket *bucket, u64 weight);
+
+/* The caller has a reference, or the bucket has live objects. Process context. */
+void kspan_bucket_put(struct kspan_bucket *bucket);
+/* Names for every frame. Process context, under kspan_bucket_mutex. 0 or -ENOMEM. */
+int kspan_bucket_resolve(struct kspan_bucket *bucket);
+
+void kspan_profile_reset(void);
+u64 kspan_profile_start_ns(void);
+unsigned long kspan_bucket_count(void);
+size_t kspan_bucket_bytes(void);
+
+int kspan_bucket_init(unsigned long max_bytes);
+void kspan_bucket_exit(void);
+
+#endif /* _KSPAN_BUCKET_H */

@@ -1,0 +1,507 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Caches: creation, destruction, shrinking, the caches behind kspan_alloc(), the shrinker that
+ * answers memory pressure, and the lines about caches and spans in debugfs.
+ *
+ * Locks: kspan_cache_mutex guards the list of caches; process context, outermost but for
+ * cpus_read_lock(), which CPU hotplug imposes on whoever drains CPUs. The nodes' list locks are
+ * taken inside it. The shrinker only tries the mutex, since it is called from allocations that
+ * may hold it.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/cpu.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
+
+#include "cache.h"
+#include "compat.h"
+#include "encode.h"
+#include "finalizer.h"
+#include "guard.h"
+#include "label.h"
+#include "profile.h"
+#include "rcu.h"
+#include "report.h"
+
+DEFINE_MUTEX(kspan_cache_mutex);
+LIST_HEAD(kspan_caches);
+KSPAN_EXPORT_FOR_TESTS(kspan_caches);
+
+struct kspan_cache *kspan_class_cache[KSPAN_NR_CLASSES];
+KSPAN_EXPORT_FOR_TESTS(kspan_class_cache);
+struct kspan_cache *kspan_large_cache;
+KSPAN_EXPORT_FOR_TESTS(kspan_large_cache);
+
+static struct shrinker *shrinker;
+
+const char *kspan_cache_name(const struct kspan_cache *cache)
+{
+	return cache->label->name;
+}
+
+/* ---- Creation and destruction -------------------------------------------------------- */
+
+static void cache_free(struct kspan_cache *cache)
+{
+	int nid;
+
+	for_each_node(nid)
+		kfree(cache->node[nid]);
+	free_percpu(cache->pcpu);
+	if (cache->label)
+		kspan_label_put(cache->label);
+	kfree(cache);
+}
+
+/* Everything of a cache but its place in the list; its geometry is set by the caller. */
+static int cache_setup(struct kspan_cache *cache, const char *name)
+{
+	int nid;
+
+	cache->magic = KSPAN_CACHE_MAGIC;
+	INIT_LIST_HEAD(&cache->list);
+	cache->label = kspan_label_get(name);
+	cache->pcpu = kspan_pcpu_create(cache);
+	if (!cache->label || !cache->pcpu)
+		return -ENOMEM;
+	for_each_node(nid) {
+		cache->node[nid] = kzalloc_node(sizeof(struct kspan_node), GFP_KERNEL, nid);
+		if (!cache->node[nid])
+			return -ENOMEM;
+		kspan_node_init(cache->node[nid]);
+	}
+	return 0;
+}
+
+static struct kspan_cache *cache_create(const char *name, unsigned int object_size,
+					unsigned int slot_size, unsigned int span_pages,
+					unsigned int flags, void (*ctor)(void *obj))
+{
+	struct kspan_cache *cache = kzalloc(struct_size(cache, node, nr_node_ids), GFP_KERNEL);
+
+	if (!cache)
+		return NULL;
+	cache->object_size = object_size;
+	cache->slot_size = slot_size;
+	cache->span_pages = span_pages;
+	cache->flags = flags;
+	cache->ctor = ctor;
+	if (flags & KSPAN_RED_ZONE)
+		cache->red_zone = slot_size - object_size;
+	if (cache_setup(cache, name)) {
+		cache_free(cache);
+		return NULL;
+	}
+	return cache;
+}
+
+static void cache_publish(struct kspan_cache *cache)
+{
+	mutex_lock(&kspan_cache_mutex);
+	list_add_tail(&cache->list, &kspan_caches);
+	mutex_unlock(&kspan_cache_mutex);
+}
+
+/* As slab does: a cache line, or the smallest power-of-two part of one that the object fills. */
+static unsigned int hwcache_align(unsigned int size, unsigned int align)
+{
+	unsigned int line = cache_line_size();
+
+	while (size <= line / 2)
+		line /= 2;
+	return max(align, line);
+}
+
+/**
+ * kspan_cache_create() - create a named cache
+ * @name: name in debugfs and in profiles; copied
+ * @size: bytes of an object, 1 to KMALLOC_MAX_SIZE
+ * @align: alignment of objects in bytes, a power of two up to PAGE_SIZE, or 0
+ * @flags: KSPAN_* flags
+ * @ctor: called once for each object when its span is made, or NULL
+ *
+ * Every object is aligned to at least ARCH_KMALLOC_MINALIGN. Memory from a cache with a
+ * constructor is not zeroed by init_on_alloc or init_on_free, since freed objects keep their
+ * constructed state.
+ *
+ * Context: process context, may sleep; takes kspan_cache_mutex.
+ * Return: the cache, or NULL: no memory, or an argument out of range.
+ */
+struct kspan_cache *kspan_cache_create(const char *name, unsigned int size, unsigned int align,
+				       unsigned int flags, void (*ctor)(void *obj))
+{
+	struct kspan_cache *cache;
+	unsigned int slot;
+
+	if (!name || !size || size > KMALLOC_MAX_SIZE - PAGE_SIZE ||
+	    align > PAGE_SIZE || (align && !is_power_of_2(align)) || (flags & ~KSPAN_CACHE_FLAGS))
+		return NULL;
+
+	align = max_t(unsigned int, align, ARCH_KMALLOC_MINALIGN);
+	if (flags & KSPAN_HWCACHE_ALIGN)
+		align = hwcache_align(size, align);
+	slot = ALIGN(size, align);
+	if (flags & KSPAN_RED_ZONE)
+		slot = size + kspan_guard_red_zone(size, align);
+
+	cache = cache_create(name, size, slot, kspan_span_pick_pages(slot), flags, ctor);
+	if (cache)
+		cache_publish(cache);
+	return cache;
+}
+EXPORT_SYMBOL_GPL(kspan_cache_create);
+
+/* Returns objects in CPUs' arrays to their spans, and waits for those that wait themselves. */
+static void cache_settle(struct kspan_cache *cache)
+{
+	kspan_rcu_flush();
+	kspan_flush_finalizers();
+	/* Finalizers free, and may leave an object to a grace period. */
+	kspan_rcu_flush();
+	cpus_read_lock();
+	kspan_pcpu_drain_online(cache);
+	cpus_read_unlock();
+}
+
+/* Gives back all empty spans; pages given back. */
+static unsigned long cache_release_empty(struct kspan_cache *cache, unsigned long nr)
+{
+	unsigned long pages = 0;
+	int nid;
+
+	for_each_node(nid)
+		if (pages < nr)
+			pages += kspan_node_release_empty(cache, cache->node[nid], nr - pages);
+	return pages;
+}
+
+static unsigned long cache_sum(const struct kspan_cache *cache,
+			       unsigned long (*of)(const struct kspan_node *node))
+{
+	unsigned long sum = 0;
+	int nid;
+
+	for_each_node(nid)
+		sum += of(cache->node[nid]);
+	return sum;
+}
+
+static unsigned long node_out(const struct kspan_node *node)
+{
+	return READ_ONCE(node->nr_out);
+}
+
+static void report_left(struct kspan_cache *cache, unsigned long left)
+{
+	struct kspan_span *span;
+	int nid;
+
+	kspan_report(KSPAN_CACHES_LEFT, cache, "cache %s destroyed with %lu objects in use",
+		     kspan_cache_name(cache), left);
+	/* The caller of destroy promises that nobody uses the cache: the lists hold still. */
+	for_each_node(nid) {
+		list_for_each_entry(span, &cache->node[nid]->partial, list)
+			kspan_profile_print_span(span);
+		list_for_each_entry(span, &cache->node[nid]->full, list)
+			kspan_profile_print_span(span);
+	}
+}
+
+/* The cache is off the list. Frees it, or leaves it to the objects that are still in use. */
+static void cache_release(struct kspan_cache *cache)
+{
+	unsigned long left;
+	int cpu;
+
+	cache_settle(cache);
+	cache_release_empty(cache, ULONG_MAX);
+	left = cache_sum(cache, node_out);
+	if (left) {
+		/* Late frees go straight to the spans. */
+		for_each_possible_cpu(cpu)
+			WRITE_ONCE(per_cpu_ptr(cache->pcpu, cpu)->capacity, 0);
+		report_left(cache, left);
+		return;
+	}
+	cache_free(cache);
+}
+
+/**
+ * kspan_cache_destroy() - destroy a cache
+ * @cache: the cache, or NULL
+ *
+ * The caller has freed all objects and uses the cache no more; objects that wait for a grace
+ * period or a finalizer are waited for. When objects are left, that is reported with the
+ * sampled stacks that allocated them, their memory stays, and freeing them later still works.
+ *
+ * Context: process context, may sleep; takes cpus_read_lock() and kspan_cache_mutex. Not from
+ * a finalizer or cleanup.
+ */
+void kspan_cache_destroy(struct kspan_cache *cache)
+{
+	if (!cache)
+		return;
+	if (WARN_ON_ONCE(cache->magic != KSPAN_CACHE_MAGIC || cache->internal || cache->destroyed))
+		return;
+	mutex_lock(&kspan_cache_mutex);
+	list_del_init(&cache->list);
+	cache->destroyed = true;
+	mutex_unlock(&kspan_cache_mutex);
+	cache_release(cache);
+}
+EXPORT_SYMBOL_GPL(kspan_cache_destroy);
+
+/**
+ * kspan_cache_shrink() - give back memory that a cache does not need now
+ * @cache: the cache
+ *
+ * Empties the arrays of all CPUs and gives every empty span back.
+ *
+ * Context: process context, may sleep; takes cpus_read_lock().
+ * Return: 0 when no span is left, 1 when some are in use, as kmem_cache_shrink().
+ */
+int kspan_cache_shrink(struct kspan_cache *cache)
+{
+	int nid;
+
+	cpus_read_lock();
+	kspan_pcpu_drain_online(cache);
+	cpus_read_unlock();
+	cache_release_empty(cache, ULONG_MAX);
+	for_each_node(nid)
+		if (READ_ONCE(cache->node[nid]->nr_spans))
+			return 1;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(kspan_cache_shrink);
+
+/**
+ * kspan_cache_size() - bytes that an object of a cache may use
+ * @cache: the cache
+ *
+ * Return: the size that the cache was created with, in bytes.
+ */
+unsigned int kspan_cache_size(struct kspan_cache *cache)
+{
+	return cache->object_size;
+}
+EXPORT_SYMBOL_GPL(kspan_cache_size);
+
+/* ---- Memory pressure ----------------------------------------------------------------- */
+
+static unsigned long node_empty_pages(const struct kspan_node *node)
+{
+	/* Spans of a cache differ in size only when memory was short; an estimate will do. */
+	unsigned long spans = READ_ONCE(node->nr_spans);
+
+	return spans ? READ_ONCE(node->nr_empty) * READ_ONCE(node->nr_pages) / spans : 0;
+}
+
+static unsigned long shrink_count(struct shrinker *s, struct shrink_control *sc)
+{
+	struct kspan_cache *cache;
+	unsigned long pages = 0;
+
+	if (!mutex_trylock(&kspan_cache_mutex))
+		return 0;
+	list_for_each_entry(cache, &kspan_caches, list)
+		pages += cache_sum(cache, node_empty_pages);
+	mutex_unlock(&kspan_cache_mutex);
+	return pages;
+}
+
+static unsigned long shrink_scan(struct shrinker *s, struct shrink_control *sc)
+{
+	struct kspan_cache *cache;
+	unsigned long pages = 0;
+
+	if (!mutex_trylock(&kspan_cache_mutex))
+		return SHRINK_STOP;
+	list_for_each_entry(cache, &kspan_caches, list) {
+		if (pages >= sc->nr_to_scan)
+			break;
+		pages += cache_release_empty(cache, sc->nr_to_scan - pages);
+	}
+	mutex_unlock(&kspan_cache_mutex);
+	return pages ?: SHRINK_STOP;
+}
+
+/* ---- debugfs ------------------------------------------------------------------------- */
+
+static void show_cache(struct kspan_buf *buf, struct kspan_cache *cache)
+{
+	unsigned long objs = 0, out = 0, spans = 0, pages = 0, cached, used;
+	int nid;
+
+	for_each_node(nid) {
+		struct kspan_node *node = cache->node[nid];
+		unsigned long flags;
+
+		spin_lock_irqsave(&node->lock, flags);
+		objs += node->nr_objs;
+		out += node->nr_out;
+		spans += node->nr_spans;
+		pages += node->nr_pages;
+		spin_unlock_irqrestore(&node->lock, flags);
+	}
+	cached = min(kspan_pcpu_cached(cache), out);
+	used = out - cached;
+	/* Waste is what no caller has asked for: free objects, rounding and tails. */
+	kspan_buf_printf(buf, "%-24s %8u %8u %10lu %10lu %8lu %8lu %12lu\n",
+			 kspan_cache_name(cache), cache->object_size, cache->slot_size, used, objs,
+			 spans, pages,
+			 cache->slot_size ? pages * PAGE_SIZE - used * cache->object_size : 0);
+}
+
+/* The caches file: one line for each cache. Process context. */
+void kspan_caches_show(struct kspan_buf *buf)
+{
+	struct kspan_cache *cache;
+
+	kspan_buf_printf(buf, "%-24s %8s %8s %10s %10s %8s %8s %12s\n", "# name", "object", "slot",
+			 "in_use", "objects", "spans", "pages", "waste_bytes");
+	mutex_lock(&kspan_cache_mutex);
+	list_for_each_entry(cache, &kspan_caches, list)
+		show_cache(buf, cache);
+	mutex_unlock(&kspan_cache_mutex);
+}
+
+/* One line of the spans file, copied under the list lock and printed after it. */
+struct span_line {
+	void *base;
+	int nid;
+	u32 pages, objs, free;
+};
+
+/* Copies a node's spans; how many there are, which may be more than @room. */
+static unsigned long copy_spans(struct kspan_node *node, struct span_line *lines,
+				unsigned long room)
+{
+	struct list_head *const lists[] = { &node->full, &node->partial, &node->empty };
+	struct kspan_span *span;
+	unsigned long flags, n = 0;
+	int i;
+
+	spin_lock_irqsave(&node->lock, flags);
+	for (i = 0; i < ARRAY_SIZE(lists) && room; i++) {
+		list_for_each_entry(span, lists[i], list) {
+			if (n == room)
+				break;
+			lines[n++] = (struct span_line) {
+				.base = span->base, .nid = span->nid, .pages = span->nr_pages,
+				.objs = span->nr_objs, .free = span->nr_free,
+			};
+		}
+	}
+	n = node->nr_spans;
+	spin_unlock_irqrestore(&node->lock, flags);
+	return n;
+}
+
+static void show_spans(struct kspan_buf *buf, struct kspan_cache *cache, struct kspan_node *node)
+{
+	unsigned long room = copy_spans(node, NULL, 0), n, i;
+	struct span_line *lines;
+
+	if (!room)
+		return;
+	/* Spans that come while this is allocated are left out. */
+	lines = kvmalloc_array(room, sizeof(*lines), GFP_KERNEL);
+	if (!lines) {
+		buf->err = -ENOMEM;
+		return;
+	}
+	n = min(copy_spans(node, lines, room), room);
+	for (i = 0; i < n; i++)
+		kspan_buf_printf(buf, "%px %s node %d pages %u objects %u free %u\n",
+				 lines[i].base, kspan_cache_name(cache), lines[i].nid,
+				 lines[i].pages, lines[i].objs, lines[i].free);
+	kvfree(lines);
+}
+
+/* The spans file: one line for each span, with the objects that are not handed out. */
+void kspan_spans_show(struct kspan_buf *buf)
+{
+	struct kspan_cache *cache;
+	int nid;
+
+	mutex_lock(&kspan_cache_mutex);
+	list_for_each_entry(cache, &kspan_caches, list)
+		for_each_node(nid)
+			show_spans(buf, cache, cache->node[nid]);
+	mutex_unlock(&kspan_cache_mutex);
+}
+
+/* ---- Start and end ------------------------------------------------------------------- */
+
+static int create_internal(struct kspan_cache **out, const char *name, unsigned int size,
+			   unsigned int span_bytes)
+{
+	struct kspan_cache *cache = cache_create(name, size, size, DIV_ROUND_UP(span_bytes, PAGE_SIZE),
+						 0, NULL);
+
+	if (!cache)
+		return -ENOMEM;
+	cache->internal = true;
+	cache_publish(cache);
+	*out = cache;
+	return 0;
+}
+
+static void destroy_internal(struct kspan_cache **cache)
+{
+	if (!*cache)
+		return;
+	mutex_lock(&kspan_cache_mutex);
+	list_del_init(&(*cache)->list);
+	mutex_unlock(&kspan_cache_mutex);
+	cache_release(*cache);
+	*cache = NULL;
+}
+
+int kspan_cache_init(void)
+{
+	char name[24];
+	int err, i;
+
+	for (i = 0; i < KSPAN_NR_CLASSES; i++) {
+		snprintf(name, sizeof(name), "kspan-%u", kspan_classes[i].slot_size);
+		err = create_internal(&kspan_class_cache[i], name, kspan_classes[i].slot_size,
+				      kspan_classes[i].span_bytes);
+		if (err)
+			goto fail;
+	}
+	err = create_internal(&kspan_large_cache, "kspan-large", 0, 0);
+	if (err)
+		goto fail;
+
+	err = -ENOMEM;
+	shrinker = kspan_shrinker_alloc("kspan");
+	if (!shrinker)
+		goto fail;
+	shrinker->count_objects = shrink_count;
+	shrinker->scan_objects = shrink_scan;
+	err = kspan_shrinker_register(shrinker, "kspan");
+	if (err)
+		goto fail;
+	return 0;
+fail:
+	for (i = 0; i < KSPAN_NR_CLASSES; i++)
+		destroy_internal(&kspan_class_cache[i]);
+	destroy_internal(&kspan_large_cache);
+	return err;
+}
+
+void kspan_cache_exit(void)
+{
+	int i;
+
+	kspan_shrinker_free(shrinker);
+	for (i = 0; i < KSPAN_NR_CLASSES; i++)
+		destroy_internal(&kspan_class_cache[i]);
+	destroy_internal(&kspan_large_cache);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What differs between the kernels that kspan builds for, and nothing else: the other
+ * sources carry no version tests.
+ */
+#ifndef _KSPAN_COMPAT_H
+#define _KSPAN_COMPAT_H
+
+#include <linux/export.h>
+#include <linux/gfp.h>
+#include <linux/kconfig.h>
+#include <linux/module.h>
+#include <linux/shrinker.h>
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0) || LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+#error "kspan builds for Linux 6.1 to 6.12"
+#endif
+
+/* Internals that the KUnit suites call, exported only where there is a KUnit. */
+#if IS_ENABLED(CONFIG_KUNIT)
+#define KSPAN_EXPORT_FOR_TESTS(sym)	EXPORT_SYMBOL_NS_GPL(sym, KSPAN_INTERNAL)
+#else
+#define KSPAN_EXPORT_FOR_TESTS(sym)	static_assert(true)
+#endif
+
+/* MAX_ORDER counted the orders until 6.4, and is the largest one (MAX_PAGE_ORDER) since 6.8. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+#define KSPAN_MAX_ORDER		MAX_PAGE_ORDER
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+#define KSPAN_MAX_ORDER		MAX_ORDER
+#else
+#define KSPAN_MAX_ORDER		(MAX_ORDER - 1)
+#endif
+
+/* __assign_str() takes the source from the declaration since 6.10. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define kspan_assign_str(dst, src)	__assign_str(dst)
+#else
+#define kspan_assign_str(dst, src)	__assign_str(dst, src)
+#endif
+
+/* Shrinkers are allocated since 6.7, and embedded before. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+static inline struct shrinker *kspan_shrinker_alloc(const char *name)
+{
+	return shrinker_alloc(0, "%s", name);
+}
+
+static inline int kspan_shrinker_register(struct shrinker *shrinker, const char *name)
+{
+	shrinker_register(shrinker);
+	return 0;
+}
+
+static inline void kspan_shrinker_free(struct shrinker *shrinker)
+{
+	shrinker_free(shrinker);
+}
+#else
+#include <linux/slab.h>
+
+static inline struct shrinker *kspan_shrinker_alloc(const char *name)
+{
+	struct shrinker *shrinker = kzalloc(sizeof(*shrinker), GFP_KERNEL);
+
+	if (shrinker)
+		shrinker->seeks = DEFAULT_SEEKS;
+	return shrinker;
+}
+
+static inline int kspan_shrinker_register(struct shrinker *shrinker, const char *name)
+{
+	int err = register_shrinker(shrinker, "%s", name);
+
+	if (err)
+		kfree(shrinker);
+	return err;
+}
+
+static inline void kspan_shrinker_free(struct shrinker *shrinker)
+{
+	unregister_shrinker(shrinker);
+	kfree(shrinker);
+}
+#endif
+
+#endif /* _KSPAN_COMPAT_H */

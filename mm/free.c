@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Freeing. An object without specials goes from ALLOCATED to CACHED and into this CPU's array:
+ * that load and store of its state byte are also what finds double frees. Everything else is
+ * the slow path here:
+ *
+ *	has a finalizer		FINALIZING: the object stays, the finalizer is queued, and
+ *				kspan_free_finalized() goes on when it has run
+ *	had a weak handle,	RCU_NEXT: the object stays until a grace period has passed,
+ *	kspan_free_rcu()	and kspan_free_waited() goes on then
+ *	profile, cleanups	FREEING: unlinked, released, then the slot goes back, and only
+ *				then are the cleanups queued
+ *
+ * A slot goes back to the pool only after all of its specials are gone: handed out before, it
+ * could be sampled while its old profile special still hangs on it.
+ *
+ * Locks: none here. kspan_special_unlink() takes and drops the span's special_lock.
+ */
+#include <linux/kmemleak.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include <kspan/kspan.h>
+
+#include "cache.h"
+#include "compat.h"
+#include "finalizer.h"
+#include "free.h"
+#include "guard.h"
+#include "pagemap.h"
+#include "pcpu.h"
+#include "profile.h"
+#include "rcu.h"
+#include "report.h"
+#include "special.h"
+#include "stats.h"
+#include "trace.h"
+#include "weak.h"
+
+/* ---- What is wrong with a free ------------------------------------------------------- */
+
+/* Says what is wrong with freeing @obj, from @cache or any. No lock held. */
+static noinline void report_bad_free(struct kspan_cache *cache, const void *obj)
+{
+	const char *name = cache ? kspan_cache_name(cache) : "none";
+	enum kspan_counter what = KSPAN_INVALID_FREES;
+	const char *text = "free of memory that is not kspan's";
+	struct kspan_span *span;
+	int index;
+
+	/* The span may be going away: @obj is not ours to keep it. */
+	rcu_read_lock();
+	span = kspan_pagemap_find(obj);
+	if (span) {
+		index = kspan_span_index(span, obj);
+		name = kspan_cache_name(span->cache);
+		if (index < 0 || index >= span->nr_objs) {
+			text = "free of an address inside an object";
+		} else if (cache && cache != span->cache) {
+			what = KSPAN_WRONG_CACHE_FREES;
+			text = "free into the wrong cache";
+		} else {
+			what = KSPAN_DOUBLE_FREES;
+			text = "double free";
+		}
+	}
+	if (what == KSPAN_WRONG_CACHE_FREES)
+		kspan_report(what, obj, "%s: %s, object of cache %s", text,
+			     kspan_cache_name(cache), name);
+	else
+		kspan_report(what, obj, "%s, cache %s", text, name);
+	rcu_read_unlock();
+}
+
+/* ---- The slow path ------------------------------------------------------------------- */
+
+/* Gives a slot back whose object has no specials and nobody. State CACHED or on its way to it. */
+static void put_slot(struct kspan_span *span, void *obj, u8 *state)
+{
+	struct kspan_cache *cache = span->cache;
+
+	if (want_init_on_free() && !cache->ctor)
+		memset(obj, 0, span->slot_size - cache->red_zone);
+	kspan_guard_free(cache, obj);
+	WRITE_ONCE(*state, KSPAN_STATE_CACHED);
+	if (!kspan_pcpu_push(cache, span, obj, state))
+		kspan_pcpu_free_slow(cache, obj, state);
+}
+
+/* State FREEING: releases the profile and the cleanups, and gives the slot back in between. */
+static void free_last(struct kspan_span *span, void *obj, u8 *state)
+{
+	struct kspan_special *list, *special, *cleanups = NULL, **tail = &cleanups;
+
+	list = kspan_special_unlink(span, obj - span->base, KSPAN_KINDS_ALL);
+	while ((special = list)) {
+		list = special->next;
+		switch (special->kind) {
+		case KSPAN_SPECIAL_PROFILE:
+			kspan_profile_release(span, special);
+			break;
+		case KSPAN_SPECIAL_CLEANUP:
+			special->next = NULL;
+			*tail = special;
+			tail = &special->next;
+			break;
+		case KSPAN_SPECIAL_WEAK:
+			kspan_weak_release(special);
+			break;
+		default:
+			kspan_special_delete(special);
+		}
+	}
+	kmemleak_free(obj);
+	put_slot(span, obj, state);
+	/* The span may be gone from here on. */
+	while ((special = cleanups)) {
+		cleanups = special->next;
+		kspan_finalizer_queue(special);
+	}
+}
+
+/* Takes the weak handle off; true if there was one. */
+static bool clear_weak(struct kspan_span *span, void *obj)
+{
+	struct kspan_special *weak;
+
+	weak = kspan_special_unlink(span, obj - span->base, KSPAN_KIND(KSPAN_SPECIAL_WEAK));
+	if (weak)
+		kspan_weak_release(weak);
+	return weak;
+}
+
+static void free_after_grace_period(struct kspan_span *span, u8 *state)
+{
+	WRITE_ONCE(*state, KSPAN_STATE_RCU_NEXT);
+	kspan_rcu_defer(span);
+}
+
+/* State FREEING: finalizer first, then readers of the weak handle, then the end. */
+static void free_claimed(struct kspan_span *span, void *obj, u8 *state)
+{
+	struct kspan_special *finalizer;
+	bool had_weak;
+
+	/* From here on nobody finds the object through its handle. */
+	had_weak = clear_weak(span, obj);
+	finalizer = kspan_special_unlink(span, obj - span->base,
+					 KSPAN_KIND(KSPAN_SPECIAL_FINALIZER));
+	if (finalizer) {
+		finalizer->finalizer.had_weak = had_weak;
+		WRITE_ONCE(*state, KSPAN_STATE_FINALIZING);
+		kspan_finalizer_queue(finalizer);
+		return;
+	}
+	if (had_weak)
+		free_after_grace_period(span, state);
+	else
+		free_last(span, obj, state);
+}
+
+/* Makes the caller the only one who frees this object: two at once are a double free too. */
+static bool claim(u8 *state, u8 claimed)
+{
+	u8 old = READ_ONCE(*state);
+
+	if (old != KSPAN_STATE_ALLOCATED && old != KSPAN_STATE_SPECIALS)
+		return false;
+	return cmpxchg(state, old, claimed) == old;
+}
+
+static noinline void free_slow(struct kspan_span *span, void *obj, u8 *state)
+{
+	if (claim(state, KSPAN_STATE_FREEING))
+		free_claimed(span, obj, state);
+	else
+		report_bad_free(span->cache, obj);
+}
+
+void kspan_free_waited(struct kspan_span *span, unsigned int index)
+{
+	WRITE_ONCE(span->state[index], KSPAN_STATE_FREEING);
+	free_claimed(span, kspan_span_object(span, index), &span->state[index]);
+}
+
+void kspan_free_finalized(void *obj, bool had_weak)
+{
+	struct kspan_span *span = kspan_pagemap_find(obj);
+	u8 *state = &span->state[kspan_span_index(span, obj)];
+
+	WRITE_ONCE(*state, KSPAN_STATE_FREEING);
+	if (had_weak)
+		free_after_grace_period(span, state);
+	else
+		free_last(span, obj, state);
+}
+
+/* ---- Entry points -------------------------------------------------------------------- */
+
+/* @cache may be NULL: then any cache is right. */
+static __always_inline void free_object(struct kspan_cache *cache, void *obj, unsigned long ip)
+{
+	struct kspan_span *span;
+	u8 *state;
+	int index;
+
+	if (kspan_refuse_nmi())
+		return;
+	/* A valid @obj keeps its span; for any other address a grace period does. */
+	rcu_read_lock();
+	span = kspan_pagemap_find(obj);
+	if (unlikely(!span || (cache && span->cache != cache)))
+		goto bad;
+	index = kspan_span_index(span, obj);
+	if (unlikely(index < 0))
+		goto bad;
+	state = &span->state[index];
+	if (unlikely(READ_ONCE(*state) != KSPAN_STATE_ALLOCATED &&
+		     READ_ONCE(*state) != KSPAN_STATE_SPECIALS))
+		goto bad;
+	/* Valid so far as can be seen: from here on the object keeps its span. */
+	rcu_read_unlock();
+
+	kspan_count(KSPAN_FREES);
+	trace_kspan_free(ip, obj, span->slot_size, span->cache);
+	if (unlikely(READ_ONCE(*state) != KSPAN_STATE_ALLOCATED)) {
+		free_slow(span, obj, state);
+		return;
+	}
+	kmemleak_free(obj);
+	/* The free of this object by another CPU at this very moment is not seen; any later is. */
+	WRITE_ONCE(*state, KSPAN_STATE_FREEING);
+	put_slot(span, obj, state);
+	return;
+bad:
+	rcu_read_unlock();
+	report_bad_free(cache, obj);
+}
+
+/**
+ * kspan_free() - free an object
+ * @obj: from any allocation function of kspan's, or NULL or ZERO_SIZE_PTR
+ *
+ * Freeing twice, an address inside an object or memory that is not kspan's is reported, counted
+ * and refused.
+ *
+ * Context: any but NMI.
+ */
+void kspan_free(const void *obj)
+{
+	if (unlikely(ZERO_OR_NULL_PTR(obj)))
+		return;
+	free_object(NULL, (void *)obj, _RET_IP_);
+}
+EXPORT_SYMBOL_GPL(kspan_free);
+
+/**
+ * kspan_cache_free() - free an object of a cache
+ * @cache: the cache that it was allocated from
+ * @obj: the object, or NULL
+ *
+ * As kspan_free(), and an object of another cache is reported, counted and refused too.
+ *
+ * Context: any but NMI.
+ */
+void kspan_cache_free(struct kspan_cache *cache, void *obj)
+{
+	if (unlikely(!obj))
+		return;
+	free_object(cache, obj, _RET_IP_);
+}
+EXPORT_SYMBOL_GPL(kspan_cache_free);
+
+/**
+ * kspan_cache_free_bulk() - free many objects
+ * @cache: the cache that they were allocated from, or NULL for any
+ * @n: how many
+ * @objs: the objects
+ *
+ * Context: any but NMI.
+ */
+void kspan_cache_free_bulk(struct kspan_cache *cache, size_t n, void **objs)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (likely(!ZERO_OR_NULL_PTR(objs[i])))
+			free_object(cache, objs[i], _RET_IP_);
+}
+EXPORT_SYMBOL_GPL(kspan_cache_free_bulk);
+
+/**
+ * kspan_free_sensitive() - overwrite an object and free it
+ * @obj: from any allocation function of kspan's, or NULL or ZERO_SIZE_PTR
+ *
+ * Context: any but NMI.
+ */
+void kspan_free_sensitive(const void *obj)
+{
+	size_t size = kspan_size(obj);
+
+	if (size)
+		memzero_explicit((void *)obj, size);
+	if (!ZERO_OR_NULL_PTR(obj))
+		free_object(NULL, (void *)obj, _RET_IP_);
+}
+EXPORT_SYMBOL_GPL(kspan_free_sensitive);
+
+/**
+ * kspan_free_rcu() - free an object after a grace period
+ * @obj: from any allocation function of kspan's, or NULL or ZERO_SIZE_PTR
+ *
+ * Needs no rcu_head, allocates nothing and cannot fail; the object is not written to before the
+ * grace period has passed. A weak handle reads NULL at once; a finalizer runs after.
+ *
+ * Context: any but NMI.
+ */
+void kspan_free_rcu(void *obj)
+{
+	struct kspan_span *span;
+	u8 *state;
+
+	if (ZERO_OR_NULL_PTR(obj) || kspan_refuse_nmi())
+		return;
+	span = kspan_free_find(obj);
+	if (!span)
+		goto bad;
+	state = &span->state[kspan_span_index(span, obj)];
+	if (!claim(state, KSPAN_STATE_FREEING))
+		goto bad;
+	kspan_count(KSPAN_FREES);
+	trace_kspan_free(_RET_IP_, obj, span->slot_size, span->cache);
+	clear_weak(span, obj);
+	free_after_grace_period(span, state);
+	return;
+bad:
+	report_bad_free(NULL, obj);
+}
+EXPORT_SYMBOL_GPL(kspan_free_rcu);
+
+/* ---- Questions about an address ------------------------------------------------------ */
+
+struct kspan_span *kspan_free_find(const void *obj)
+{
+	struct kspan_span *span;
+	int index;
+	u8 state;
+
+	rcu_read_lock();
+	span = kspan_pagemap_find(obj);
+	if (span) {
+		index = kspan_span_index(span, obj);
+		state = index < 0 ? KSPAN_STATE_FREE : READ_ONCE(span->state[index]);
+		/* An allocated object keeps its span beyond the unlock. */
+		if (state != KSPAN_STATE_ALLOCATED && state != KSPAN_STATE_SPECIALS)
+			span = NULL;
+	}
+	rcu_read_unlock();
+	return span;
+}
+
+/**
+ * kspan_size() - bytes that the caller may use of an object
+ * @obj: from any allocation function of kspan's, or NULL or ZERO_SIZE_PTR
+ *
+ * Context: any.
+ * Return: at least the size that was asked for, in bytes; 0 for NULL and ZERO_SIZE_PTR, and for
+ * anything that is not an allocated object of kspan's.
+ */
+size_t kspan_size(const void *obj)
+{
+	struct kspan_span *span = kspan_free_find(obj);
+
+	if (!span)
+		return 0;
+	return span->cache->object_size ?: span->slot_size;
+}
+EXPORT_SYMBOL_GPL(kspan_size);
+
+/**
+ * kspan_owns() - does an address lie in a live object of kspan's?
+ * @addr: any value
+ *
+ * Interior addresses count. An object is live until its free is complete: one that waits for
+ * its finalizer or a grace period still is.
+ *
+ * Context: any.
+ * Return: true if it does. Unless the caller owns the object, it may be gone a moment later.
+ */
+bool kspan_owns(const void *addr)
+{
+	struct kspan_span *span;
+	bool owns = false;
+	unsigned int i;
+	u8 state;
+
+	rcu_read_lock();
+	span = kspan_pagemap_find(addr);
+	if (span) {
+		i = kspan_span_index_inside(span, addr);
+		state = i < span->nr_objs ? READ_ONCE(span->state[i]) : KSPAN_STATE_FREE;
+		owns = state != KSPAN_STATE_FREE && state != KSPAN_STATE_CACHED;
+	}
+	rcu_read_unlock();
+	return owns;
+}
+EXPORT_SYMBOL_GPL(kspan_owns);
+
+/**
+ * kspan_in_span() - does an address lie in a page of kspan's?
+ * @addr: any value
+ *
+ * True for free objects too: who must decide whether kspan or the core kernel is to be told of
+ * a free asks this, so that a double free reaches the allocator that can tell.
+ *
+ * Context: any.
+ * Return: true if it does.
+ */
+bool kspan_in_span(const void *addr)
+{
+	bool in;
+
+	rcu_read_lock();
+	in = kspan_pagemap_find(addr);
+	rcu_read_unlock();
+	return in;
+}
+EXPORT_SYMBOL_GPL(kspan_in_span);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Freeing, as the deferred paths see it. */
+#ifndef _KSPAN_FREE_H
+#define _KSPAN_FREE_H
+
+#include <linux/types.h>
+
+struct kspan_span;
+
+/* The span of the allocated object that begins at @obj; NULL for anything else. */
+struct kspan_span *kspan_free_find(const void *obj);
+
+/* Object @index, in state RCU_WAIT, has waited for its grace period. Process context. */
+void kspan_free_waited(struct kspan_span *span, unsigned int index);
+
+/* The finalizer of @obj, in state FINALIZING, has run. Process context. */
+void kspan_free_finalized(void *obj, bool had_weak);
+
+#endif /* _KSPAN_FREE_H */

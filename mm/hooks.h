@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Seams for tests: places where a KUnit suite may make something fail, or stand in the middle
+ * of a step to look at what is held there. On kernels without KUnit they are nothing.
+ */
+#ifndef _KSPAN_HOOKS_H
+#define _KSPAN_HOOKS_H
+
+#include <linux/compiler.h>
+#include <linux/kconfig.h>
+#include <linux/types.h>
+
+enum kspan_test_point {
+	KSPAN_FAIL_PAGES,	/* true: no pages for a span */
+	KSPAN_FAIL_HEADER,	/* true: no memory for a span's header */
+	KSPAN_FAIL_SPECIAL,	/* true: no memory for a special */
+	KSPAN_FAIL_BUCKET,	/* true: no memory for a bucket */
+	KSPAN_AT_RELEASE,	/* a profile special is about to be taken out of its bucket */
+	KSPAN_AT_ATTACH,	/* a profile special is about to be attached */
+};
+
+#if IS_ENABLED(CONFIG_KUNIT)
+typedef bool (*kspan_test_hook_t)(enum kspan_test_point point);
+
+void kspan_set_test_hook(kspan_test_hook_t hook);
+bool kspan_test_point(enum kspan_test_point point);
+#else
+static inline bool kspan_test_point(enum kspan_test_point point)
+{
+	return false;
+}
+#endif
+
+#endif /* _KSPAN_HOOKS_H */

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Labels. A bucket is keyed by the name of its cache, not by the cache: a cache that is made
+ * again under its old name goes on counting where it left off, and the profile side never
+ * holds a pointer to a cache. Locks: label_mutex, process context only.
+ */
+#include <linux/mutex.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "compat.h"
+#include "label.h"
+
+static DEFINE_MUTEX(label_mutex);
+static LIST_HEAD(labels);
+
+struct kspan_label *kspan_label_get(const char *name)
+{
+	size_t len = strlen(name) + 1;
+	struct kspan_label *label;
+
+	mutex_lock(&label_mutex);
+	list_for_each_entry(label, &labels, list) {
+		if (!strcmp(label->name, name)) {
+			refcount_inc(&label->refs);
+			goto out;
+		}
+	}
+	label = kmalloc(struct_size(label, name, len), GFP_KERNEL);
+	if (label) {
+		refcount_set(&label->refs, 1);
+		memcpy(label->name, name, len);
+		list_add(&label->list, &labels);
+	}
+out:
+	mutex_unlock(&label_mutex);
+	return label;
+}
+KSPAN_EXPORT_FOR_TESTS(kspan_label_get);
+
+void kspan_label_put(struct kspan_label *label)
+{
+	if (!refcount_dec_and_mutex_lock(&label->refs, &label_mutex))
+		return;
+	list_del(&label->list);
+	mutex_unlock(&label_mutex);
+	kfree(label);
+}
+KSPAN_EXPORT_FOR_TESTS(kspan_label_put);

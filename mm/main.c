@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kspan as a module: parameters, and the order in which the parts start and end. Each part
+ * needs those before it; at the end they go in the opposite order, once no client module is
+ * loaded and no file of debugfs is open (both hold a reference to this module).
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/rcupdate.h>
+
+#include "bucket.h"
+#include "cache.h"
+#include "compat.h"
+#include "debugfs.h"
+#include "finalizer.h"
+#include "pagemap.h"
+#include "rcu.h"
+#include "sample.h"
+#include "sizeclass.h"
+#include "special.h"
+
+#define MAX_PROFILE_BYTES_LEAST		(64UL << 10)
+
+static unsigned long long sample_bytes = KSPAN_SAMPLE_BYTES_DEFAULT;
+module_param(sample_bytes, ullong, 0);
+MODULE_PARM_DESC(sample_bytes,
+		 "mean bytes between samples (default 524288; 1 samples everything, 0 nothing); also in debugfs");
+
+static unsigned long max_profile_bytes = 16UL << 20;
+module_param(max_profile_bytes, ulong, 0);
+MODULE_PARM_DESC(max_profile_bytes,
+		 "most bytes for call stacks (default 16777216, at least 65536); stacks beyond are dropped and counted");
+
+static int __init check_parameters(void)
+{
+	if (sample_bytes > KSPAN_SAMPLE_BYTES_MAX) {
+		pr_err("sample_bytes=%llu is above %llu\n", sample_bytes, KSPAN_SAMPLE_BYTES_MAX);
+		return -EINVAL;
+	}
+	if (max_profile_bytes < MAX_PROFILE_BYTES_LEAST) {
+		pr_err("max_profile_bytes=%lu is below %lu\n", max_profile_bytes,
+		       MAX_PROFILE_BYTES_LEAST);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int start_profile(void)
+{
+	return kspan_set_sample_bytes(sample_bytes);
+}
+
+static void stop_profile(void)
+{
+	kspan_set_sample_bytes(0);
+}
+
+static int start_buckets(void)
+{
+	return kspan_bucket_init(max_profile_bytes);
+}
+
+static int start_classes(void)
+{
+	kspan_sizeclass_init();
+	return kspan_cache_init();
+}
+
+/* What is still on its way: callbacks of this module must have run before its text goes. */
+static void stop_caches(void)
+{
+	kspan_cache_exit();
+	rcu_barrier();
+}
+
+struct part {
+	const char *name;
+	int (*start)(void);
+	void (*stop)(void);
+};
+
+static const struct part parts[] = {
+	{ "page map", kspan_pagemap_init, kspan_pagemap_exit },
+	{ "specials", kspan_special_init, kspan_special_exit },
+	{ "finalizers", kspan_finalizer_init, kspan_finalizer_exit },
+	{ "buckets", start_buckets, kspan_bucket_exit },
+	{ "caches", start_classes, stop_caches },
+	{ "CPU hotplug", kspan_pcpu_init, kspan_pcpu_exit },
+	{ "sampling", start_profile, stop_profile },
+	{ "debugfs", kspan_debugfs_init, kspan_debugfs_exit },
+};
+
+/* The last first. */
+static void stop(int nr_parts)
+{
+	while (nr_parts--)
+		parts[nr_parts].stop();
+}
+
+static int __init kspan_init(void)
+{
+	int err = check_parameters(), i;
+
+	for (i = 0; !err && i < ARRAY_SIZE(parts); i++) {
+		err = parts[i].start();
+		if (err) {
+			pr_err("cannot start %s: error %d\n", parts[i].name, err);
+			stop(i);
+		}
+	}
+	return err;
+}
+
+static void __exit kspan_exit(void)
+{
+	stop(ARRAY_SIZE(parts));
+}
+
+module_init(kspan_init);
+module_exit(kspan_exit);
+
+MODULE_DESCRIPTION("Slab allocator with a sampled live-heap profile");
+MODULE_LICENSE("GPL");

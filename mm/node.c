@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The spans of a cache on one node: which are partial, full and empty, and the movement of
+ * objects in and out of their bitmaps. Spans that become superfluous are given back after the
+ * lock has been dropped.
+ *
+ * Locks: the node's list lock, a leaf. Nothing else is called under it.
+ */
+#include <linux/bitmap.h>
+
+#include "cache.h"
+#include "compat.h"
+#include "pagemap.h"
+
+void kspan_node_init(struct kspan_node *node)
+{
+	spin_lock_init(&node->lock);
+	INIT_LIST_HEAD(&node->partial);
+	INIT_LIST_HEAD(&node->full);
+	INIT_LIST_HEAD(&node->empty);
+}
+
+static struct kspan_node *node_of(const struct kspan_span *span)
+{
+	return span->cache->node[span->nid];
+}
+
+/* Puts a span on the list that its number of free objects says. */
+static void relist(struct kspan_node *node, struct kspan_span *span)
+{
+	enum kspan_span_list where = KSPAN_LIST_PARTIAL;
+	struct list_head *list = &node->partial;
+
+	lockdep_assert_held(&node->lock);
+	if (!span->nr_free) {
+		where = KSPAN_LIST_FULL;
+		list = &node->full;
+	} else if (span->nr_free == span->nr_objs) {
+		where = KSPAN_LIST_EMPTY;
+		list = &node->empty;
+	}
+	if (where == span->where)
+		return;
+	node->nr_empty += (where == KSPAN_LIST_EMPTY) - (span->where == KSPAN_LIST_EMPTY);
+	span->where = where;
+	list_move(&span->list, list);
+}
+
+/* Takes up to @want objects out of @span's bitmap. */
+static unsigned int take(struct kspan_node *node, struct kspan_span *span,
+			 struct kspan_slot *slots, unsigned int want)
+{
+	unsigned int n = 0, i = 0;
+
+	lockdep_assert_held(&node->lock);
+	while (n < want && span->nr_free) {
+		i = find_next_bit(span->free_map, span->nr_objs, i);
+		__clear_bit(i, span->free_map);
+		span->nr_free--;
+		WRITE_ONCE(span->state[i], KSPAN_STATE_CACHED);
+		slots[n].obj = kspan_span_object(span, i);
+		slots[n].state = &span->state[i];
+		n++;
+	}
+	node->nr_out += n;
+	relist(node, span);
+	return n;
+}
+
+/* Up to @want objects from the spans of node @nid; how many. */
+unsigned int kspan_node_take(struct kspan_cache *cache, int nid, struct kspan_slot *slots,
+			     unsigned int want)
+{
+	struct kspan_node *node = cache->node[nid];
+	struct kspan_span *span;
+	unsigned long flags;
+	unsigned int n = 0;
+
+	if (!node)
+		return 0;
+	spin_lock_irqsave(&node->lock, flags);
+	while (n < want) {
+		span = list_first_entry_or_null(&node->partial, struct kspan_span, list);
+		if (!span)
+			span = list_first_entry_or_null(&node->empty, struct kspan_span, list);
+		if (!span)
+			break;
+		n += take(node, span, slots + n, want - n);
+	}
+	spin_unlock_irqrestore(&node->lock, flags);
+	return n;
+}
+
+/* Enters a new span with its node, and takes up to @want objects from it; how many. */
+unsigned int kspan_node_add(struct kspan_span *span, struct kspan_slot *slots, unsigned int want)
+{
+	struct kspan_node *node = node_of(span);
+	unsigned long flags;
+	unsigned int n;
+
+	spin_lock_irqsave(&node->lock, flags);
+	node->nr_spans++;
+	node->nr_pages += span->nr_pages;
+	node->nr_objs += span->nr_objs;
+	n = take(node, span, slots, want);
+	spin_unlock_irqrestore(&node->lock, flags);
+	return n;
+}
+
+/* Takes @span off its node's books; the caller frees it after dropping the lock. */
+static void remove(struct kspan_node *node, struct kspan_span *span, struct list_head *out)
+{
+	lockdep_assert_held(&node->lock);
+	node->nr_empty--;
+	node->nr_spans--;
+	node->nr_pages -= span->nr_pages;
+	node->nr_objs -= span->nr_objs;
+	span->where = KSPAN_LIST_NONE;
+	list_move(&span->list, out);
+}
+
+static void free_list(struct list_head *spans)
+{
+	struct kspan_span *span, *next;
+
+	list_for_each_entry_safe(span, next, spans, list)
+		kspan_span_free(span);
+}
+
+/*
+ * Empty spans kept against the next burst: a sixteenth of all, and one more if it is a single
+ * page. So an idle cache holds at most a page, and a burst leaves little behind.
+ */
+static unsigned long empty_limit(const struct kspan_cache *cache, const struct kspan_node *node)
+{
+	if (!cache->slot_size)
+		return 0;
+	return node->nr_spans / 16 + (cache->span_pages == 1);
+}
+
+/* Returns @n objects, in state CACHED or on their way out of it, to their spans. */
+void kspan_node_give(struct kspan_slot *slots, unsigned int n)
+{
+	struct kspan_node *node = NULL;
+	unsigned long flags = 0;
+	LIST_HEAD(superfluous);
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		/* The object keeps its span alive until its bit is set below. */
+		struct kspan_span *span = kspan_pagemap_find(slots[i].obj);
+		unsigned int index = slots[i].state - span->state;
+
+		if (node != node_of(span)) {
+			if (node)
+				spin_unlock_irqrestore(&node->lock, flags);
+			node = node_of(span);
+			spin_lock_irqsave(&node->lock, flags);
+		}
+		WRITE_ONCE(*slots[i].state, KSPAN_STATE_FREE);
+		__set_bit(index, span->free_map);
+		span->nr_free++;
+		node->nr_out--;
+		relist(node, span);
+		if (span->where == KSPAN_LIST_EMPTY &&
+		    node->nr_empty > empty_limit(span->cache, node))
+			remove(node, span, &superfluous);
+	}
+	if (node)
+		spin_unlock_irqrestore(&node->lock, flags);
+	free_list(&superfluous);
+}
+
+/* Gives back up to @nr pages (at least a span) of empty spans; pages given back. */
+unsigned long kspan_node_release_empty(struct kspan_cache *cache, struct kspan_node *node,
+				       unsigned long nr)
+{
+	struct kspan_span *span, *next;
+	unsigned long flags, pages = 0;
+	LIST_HEAD(out);
+
+	spin_lock_irqsave(&node->lock, flags);
+	list_for_each_entry_safe(span, next, &node->empty, list) {
+		if (pages >= nr)
+			break;
+		pages += span->nr_pages;
+		remove(node, span, &out);
+	}
+	spin_unlock_irqrestore(&node->lock, flags);
+	free_list(&out);
+	return pages;
+}

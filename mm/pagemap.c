@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The page map: a radix tree of two levels over the kernel's direct map, from page to span
+ * (tcmalloc's pagemap). A lookup is three loads and one compare, touches no struct page and is
+ * safe for any address at all: user, vmalloc, module, a hole in memory, freed. That is why
+ * ownership is asked here and not of page->private, which many others use for their own.
+ *
+ * A leaf of one page covers 2 MiB (with 4 KiB pages), so the map costs 0.2 % of the memory
+ * around spans. Leaves stay until the module leaves; the root grows when memory is hot-added.
+ *
+ * Locks: pagemap_lock, a leaf lock, guards the installation of leaves and of a longer root.
+ * Readers take nothing.
+ */
+#include <linux/memory.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/vmalloc.h>
+
+#include "compat.h"
+#include "pagemap.h"
+
+static struct kspan_leaf kspan_no_leaf;
+static DEFINE_SPINLOCK(pagemap_lock);
+static DEFINE_MUTEX(grow_mutex);	/* one grower at a time; pagemap_lock is taken inside */
+static atomic_long_t pagemap_bytes;
+
+struct kspan_pagemap __rcu *kspan_pagemap;
+KSPAN_EXPORT_FOR_TESTS(kspan_pagemap);
+
+static unsigned long leaf_index(const void *addr)
+{
+	return ((unsigned long)addr - PAGE_OFFSET) >> (PAGE_SHIFT + KSPAN_LEAF_SHIFT);
+}
+
+/* Makes sure that leaf @i is a real one. */
+static int install_leaf(unsigned long i, gfp_t gfp)
+{
+	struct kspan_leaf *spare;
+	struct kspan_pagemap *map;
+	unsigned long flags;
+	int err = -ENOMEM;
+
+	rcu_read_lock();
+	map = rcu_dereference(kspan_pagemap);
+	if (i < map->nr_leaves && READ_ONCE(map->leaf[i]) != &kspan_no_leaf)
+		err = 0;
+	rcu_read_unlock();
+	if (!err)
+		return 0;
+
+	spare = (void *)get_zeroed_page(gfp);
+	if (!spare)
+		return -ENOMEM;
+
+	spin_lock_irqsave(&pagemap_lock, flags);
+	map = rcu_dereference_protected(kspan_pagemap, lockdep_is_held(&pagemap_lock));
+	if (i < map->nr_leaves) {
+		err = 0;
+		if (map->leaf[i] == &kspan_no_leaf) {
+			/* The page is zeroed before it is published: readers depend on it. */
+			smp_store_release(&map->leaf[i], spare);
+			spare = NULL;
+		}
+	}
+	spin_unlock_irqrestore(&pagemap_lock, flags);
+
+	if (spare)
+		free_page((unsigned long)spare);
+	else
+		atomic_long_add(PAGE_SIZE, &pagemap_bytes);
+	return err;
+}
+
+static void set_pages(const void *base, unsigned int nr_pages, struct kspan_span *span)
+{
+	unsigned long page = ((unsigned long)base - PAGE_OFFSET) >> PAGE_SHIFT;
+	struct kspan_pagemap *map;
+	unsigned int n;
+
+	rcu_read_lock();
+	map = rcu_dereference(kspan_pagemap);
+	for (n = 0; n < nr_pages; n++, page++) {
+		struct kspan_leaf *leaf = READ_ONCE(map->leaf[page >> KSPAN_LEAF_SHIFT]);
+
+		/* Whoever sees the span sees it initialised; pairs with kspan_pagemap_find(). */
+		smp_store_release(&leaf->span[page % KSPAN_LEAF_PAGES], span);
+	}
+	rcu_read_unlock();
+}
+
+/* Enters @span for @nr_pages pages at @base, which the caller owns. 0 or -ENOMEM; no lock held. */
+int kspan_pagemap_set(const void *base, unsigned int nr_pages, struct kspan_span *span, gfp_t gfp)
+{
+	unsigned long i, last = leaf_index(base + nr_pages * PAGE_SIZE - 1);
+
+	for (i = leaf_index(base); i <= last; i++)
+		if (install_leaf(i, gfp))
+			return -ENOMEM;
+	set_pages(base, nr_pages, span);
+	return 0;
+}
+
+void kspan_pagemap_clear(const void *base, unsigned int nr_pages)
+{
+	set_pages(base, nr_pages, NULL);
+}
+
+size_t kspan_pagemap_bytes(void)
+{
+	return atomic_long_read(&pagemap_bytes);
+}
+
+/* Makes the root at least @nr_leaves long. Process context, may sleep. 0 or -ENOMEM. */
+int kspan_pagemap_grow(unsigned long nr_leaves)
+{
+	struct kspan_pagemap *map, *old;
+	unsigned long flags, have, i;
+
+	mutex_lock(&grow_mutex);
+	old = rcu_dereference_protected(kspan_pagemap, lockdep_is_held(&grow_mutex));
+	have = old ? old->nr_leaves : 0;
+	if (nr_leaves <= have) {
+		mutex_unlock(&grow_mutex);
+		return 0;
+	}
+	map = kvmalloc(struct_size(map, leaf, nr_leaves), GFP_KERNEL);
+	if (!map) {
+		mutex_unlock(&grow_mutex);
+		return -ENOMEM;
+	}
+	map->nr_leaves = nr_leaves;
+	for (i = have; i < nr_leaves; i++)
+		map->leaf[i] = &kspan_no_leaf;
+	spin_lock_irqsave(&pagemap_lock, flags);
+	if (have)
+		memcpy(map->leaf, old->leaf, have * sizeof(map->leaf[0]));
+	rcu_assign_pointer(kspan_pagemap, map);
+	spin_unlock_irqrestore(&pagemap_lock, flags);
+	atomic_long_add((nr_leaves - have) * sizeof(map->leaf[0]), &pagemap_bytes);
+	mutex_unlock(&grow_mutex);
+
+	if (old)
+		kvfree_rcu(old, rcu);
+	return 0;
+}
+KSPAN_EXPORT_FOR_TESTS(kspan_pagemap_grow);
+
+static int memory_event(struct notifier_block *nb, unsigned long action, void *data)
+{
+	struct memory_notify *event = data;
+
+	/* Before pages of the new range can be allocated. */
+	if (action == MEM_GOING_ONLINE) {
+		const void *last = __va(PFN_PHYS(event->start_pfn + event->nr_pages) - 1);
+
+		return notifier_from_errno(kspan_pagemap_grow(leaf_index(last) + 1));
+	}
+	return NOTIFY_OK;
+}
+
+static struct notifier_block memory_notifier = { .notifier_call = memory_event };
+
+int kspan_pagemap_init(void)
+{
+	int err = kspan_pagemap_grow(leaf_index(high_memory - 1) + 1);
+
+	if (err)
+		return err;
+	err = register_memory_notifier(&memory_notifier);
+	if (err)
+		kvfree(rcu_dereference_raw(kspan_pagemap));
+	return err;
+}
+
+/* After the last span has gone, and a grace period since. */
+void kspan_pagemap_exit(void)
+{
+	struct kspan_pagemap *map = rcu_dereference_raw(kspan_pagemap);
+	unsigned long i;
+
+	unregister_memory_notifier(&memory_notifier);
+	for (i = 0; i < map->nr_leaves; i++)
+		if (map->leaf[i] != &kspan_no_leaf)
+			free_page((unsigned long)map->leaf[i]);
+	kvfree(map);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The page map: which span owns the page behind an address. */
+#ifndef _KSPAN_PAGEMAP_H
+#define _KSPAN_PAGEMAP_H
+
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
+#include <linux/types.h>
+
+struct kspan_span;
+
+/* A leaf covers so many pages of the direct map: one page of pointers. */
+#define KSPAN_LEAF_PAGES	(PAGE_SIZE / sizeof(void *))
+#define KSPAN_LEAF_SHIFT	(PAGE_SHIFT - ilog2(sizeof(void *)))
+
+struct kspan_leaf {
+	struct kspan_span *span[KSPAN_LEAF_PAGES];
+};
+
+struct kspan_pagemap {
+	unsigned long nr_leaves;	/* never changes */
+	struct rcu_head rcu;
+	struct kspan_leaf *leaf[];	/* never NULL: kspan_no_leaf where there is none */
+};
+
+extern struct kspan_pagemap __rcu *kspan_pagemap;
+
+/*
+ * The span whose page @addr lies in, or NULL. Any value is safe to ask about: only the map is
+ * read, never the address. Under rcu_read_lock() or with preemption off, unless the caller
+ * owns an object of the span, which keeps the span alive.
+ */
+static __always_inline struct kspan_span *kspan_pagemap_find(const void *addr)
+{
+	/* Below the direct map this wraps to a large number, which the bound refuses too. */
+	unsigned long page = ((unsigned long)addr - PAGE_OFFSET) >> PAGE_SHIFT;
+	unsigned long i = page >> KSPAN_LEAF_SHIFT;
+	/* The map is only replaced by a longer one with the same leaves. */
+	struct kspan_pagemap *map = rcu_dereference_raw(kspan_pagemap);
+
+	if (unlikely(i >= map->nr_leaves))
+		return NULL;
+	/* Pairs with the release in kspan_pagemap_set(). */
+	return smp_load_acquire(&READ_ONCE(map->leaf[i])->span[page % KSPAN_LEAF_PAGES]);
+}
+
+int kspan_pagemap_set(const void *base, unsigned int nr_pages, struct kspan_span *span,
+		      gfp_t gfp);
+void kspan_pagemap_clear(const void *base, unsigned int nr_pages);
+int kspan_pagemap_grow(unsigned long nr_leaves);
+size_t kspan_pagemap_bytes(void);
+
+int kspan_pagemap_init(void);
+void kspan_pagemap_exit(void);
+
+#endif /* _KSPAN_PAGEMAP_H */

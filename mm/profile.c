@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The profile: the one place that knows both buckets and specials, and so the one place where
+ * their locks could be nested. They never are:
+ *
+ *	Tracing never runs under a span's lock.
+ *
+ * In January 2014 the Go runtime had both nestings, and two threads deadlocked ("runtime: fix
+ * specials deadlock"). Its two halves, and what stands here instead:
+ *
+ *	on free		The span's special lock was held while the specials were released, and
+ *			releasing a profile special takes the bucket lock.
+ *	instead		kspan_special_unlink() moves the object's specials to a private list
+ *			under the span's lock and drops it. kspan_profile_release() runs after.
+ *
+ *	on allocation	The bucket lock was held while the special was attached, and attaching
+ *			takes the span's special lock.
+ *	instead		kspan_bucket_alloc() counts under the bucket lock and drops it.
+ *			kspan_special_add() attaches after. The object is alive and owned by its
+ *			caller between the two, so they need not be one step.
+ *
+ * Each half alone is enough to break the rule, so each is asserted by itself, wherever lockdep
+ * is built in, and tested by itself (kunit/ordering_test.c).
+ *
+ * On allocation, too, the special is allocated first: then nothing can fail once the bucket has
+ * counted, and there is nothing to undo.
+ */
+#include <linux/lockdep.h>
+#include <linux/module.h>
+#include <linux/printk.h>
+#include <linux/stacktrace.h>
+
+#include "bucket.h"
+#include "cache.h"
+#include "compat.h"
+#include "hooks.h"
+#include "label.h"
+#include "pagemap.h"
+#include "profile.h"
+#include "sample.h"
+#include "special.h"
+#include "stats.h"
+#include "trace.h"
+
+/*
+ * The stack of kspan's caller: its own frames, however many the entry point and the compiler
+ * made of them, are cut off by address. Addresses are return addresses less one, so that they
+ * lie in the call and not behind it.
+ */
+static void capture(struct kspan_stack *stack)
+{
+	unsigned long *frames = stack->frames;
+	unsigned int n = stack_trace_save(frames, ARRAY_SIZE(stack->frames), 0), skip = 0, i;
+
+	while (skip < n && within_module_core(frames[skip] - 1, THIS_MODULE))
+		skip++;
+	stack->nr_frames = min_t(unsigned int, n - skip, KSPAN_MAX_FRAMES);
+	for (i = 0; i < stack->nr_frames; i++)
+		frames[i] = frames[skip + i] - 1;
+}
+
+static noinline struct kspan_bucket *count_alloc(struct kspan_cache *cache, size_t slot_size,
+						 u64 weight, gfp_t gfp)
+{
+	struct kspan_stack stack;
+
+	capture(&stack);
+	return kspan_bucket_alloc(&stack, slot_size, cache->label, weight, gfp);
+}
+
+void kspan_profile_alloc(struct kspan_cache *cache, void *obj, size_t slot_size, gfp_t gfp)
+{
+	struct kspan_special *special;
+	struct kspan_span *span;
+	u64 weight;
+
+	if (cache->flags & KSPAN_NO_PROFILE)
+		return;
+	if (!kspan_sample_take(slot_size, &weight))
+		return;
+	special = kspan_special_new(KSPAN_SPECIAL_PROFILE, gfp);
+	if (!special)
+		goto dropped;
+	special->profile.weight = weight;
+	special->profile.bucket = count_alloc(cache, slot_size, weight, gfp);
+	if (!special->profile.bucket)
+		goto no_bucket;
+
+	/* The bucket lock has been dropped: from here on only the span's. */
+	span = kspan_pagemap_find(obj);
+	lockdep_assert_not_held(&kspan_bucket_lock);
+	kspan_test_point(KSPAN_AT_ATTACH);
+	if (WARN_ON_ONCE(kspan_special_add(span, obj, special))) {
+		/* The object is fresh and ours: only a caller that has freed it already gets here. */
+		kspan_profile_release(span, special);
+		return;
+	}
+	kspan_count(KSPAN_SAMPLES);
+	trace_kspan_sample(obj, slot_size, weight, cache);
+	return;
+
+no_bucket:
+	kspan_special_delete(special);
+dropped:
+	kspan_count(KSPAN_SAMPLES_DROPPED);
+}
+
+void kspan_profile_release(struct kspan_span *span, struct kspan_special *special)
+{
+	/* The special is on a private list, and the span's lock has been dropped. */
+	lockdep_assert_not_held(&span->special_lock);
+	kspan_test_point(KSPAN_AT_RELEASE);
+	kspan_bucket_free(special->profile.bucket, special->profile.weight);
+	kspan_special_delete(special);
+}
+
+/* The buckets of up to @room sampled objects of @span, each once, without taking its lock twice. */
+static unsigned int collect(struct kspan_span *span, struct kspan_bucket **buckets,
+			    unsigned int room)
+{
+	unsigned int n = 0, i;
+	struct rb_node *node;
+	unsigned long flags;
+
+	spin_lock_irqsave(&span->special_lock, flags);
+	for (node = rb_first(&span->specials); node && n < room; node = rb_next(node)) {
+		struct kspan_special *special = rb_entry(node, struct kspan_special, node);
+
+		if (special->kind != KSPAN_SPECIAL_PROFILE)
+			continue;
+		for (i = 0; i < n && buckets[i] != special->profile.bucket; i++)
+			;
+		if (i == n)
+			buckets[n++] = special->profile.bucket;
+	}
+	spin_unlock_irqrestore(&span->special_lock, flags);
+	return n;
+}
+
+void kspan_profile_print_span(struct kspan_span *span)
+{
+	struct kspan_bucket *buckets[16];
+	unsigned int n, i;
+
+	/* Objects in use keep their bucket, and the caller keeps the objects. */
+	n = collect(span, buckets, ARRAY_SIZE(buckets));
+	for (i = 0; i < n; i++) {
+		pr_err("kspan: in use, of %u bytes, allocated at:\n", buckets[i]->slot_size);
+		stack_trace_print(buckets[i]->frames, buckets[i]->nr_frames, 1);
+	}
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The profile: where spans and buckets meet. */
+#ifndef _KSPAN_PROFILE_H
+#define _KSPAN_PROFILE_H
+
+#include <linux/types.h>
+
+struct kspan_cache;
+struct kspan_span;
+struct kspan_special;
+
+/* @obj was allocated and kspan_sample_due(): sample it. Any context but NMI, no lock held. */
+void kspan_profile_alloc(struct kspan_cache *cache, void *obj, size_t slot_size, gfp_t gfp);
+
+/* Takes the unlinked profile special out of its bucket and deletes it. Likewise. */
+void kspan_profile_release(struct kspan_span *span, struct kspan_special *special);
+
+/* Prints the sampled stacks of the objects of @span that are in use, each once. Process context. */
+void kspan_profile_print_span(struct kspan_span *span);
+
+#endif /* _KSPAN_PROFILE_H */

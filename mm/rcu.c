@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Frees that wait for a grace period, with nothing to allocate and nothing that can fail: an
+ * object that waits is marked in its state byte, and its span hangs on a list by a node of its
+ * own. A worker takes the list, turns the marks RCU_NEXT into RCU_WAIT, waits for a grace
+ * period and frees what is marked RCU_WAIT. What was marked in between waits for the next turn.
+ *
+ * An object in either state keeps its span alive. No lock is taken; the list is lock-free, so
+ * that any context but NMI may defer.
+ */
+#include <linux/llist.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/workqueue.h>
+
+#include "compat.h"
+#include "finalizer.h"
+#include "free.h"
+#include "rcu.h"
+#include "span.h"
+#include "stats.h"
+
+static LLIST_HEAD(pending);
+
+static void rcu_worker(struct work_struct *work);
+static DECLARE_WORK(rcu_work, rcu_worker);
+
+static void enqueue(struct kspan_span *span)
+{
+	/* A full barrier: the worker that clears the bit later sees the mark set before. */
+	if (test_and_set_bit(KSPAN_SPAN_RCU_QUEUED, &span->flags))
+		return;
+	llist_add(&span->rcu_node, &pending);
+	queue_work(kspan_wq, &rcu_work);
+}
+
+void kspan_rcu_defer(struct kspan_span *span)
+{
+	kspan_count(KSPAN_RCU_FREES);
+	enqueue(span);
+}
+
+static void mark_waiting(struct kspan_span *span)
+{
+	unsigned int i;
+
+	for (i = 0; i < span->nr_objs; i++)
+		if (READ_ONCE(span->state[i]) == KSPAN_STATE_RCU_NEXT)
+			WRITE_ONCE(span->state[i], KSPAN_STATE_RCU_WAIT);
+}
+
+static bool has_next(const struct kspan_span *span)
+{
+	unsigned int i;
+
+	for (i = 0; i < span->nr_objs; i++)
+		if (READ_ONCE(span->state[i]) == KSPAN_STATE_RCU_NEXT)
+			return true;
+	return false;
+}
+
+static void free_waiting(struct kspan_span *span)
+{
+	unsigned int i, left = 0;
+
+	for (i = 0; i < span->nr_objs; i++)
+		left += READ_ONCE(span->state[i]) == KSPAN_STATE_RCU_WAIT;
+
+	/* Off the list while an object of it still waits: after the last, the span may be gone. */
+	clear_bit(KSPAN_SPAN_RCU_QUEUED, &span->flags);
+	smp_mb__after_atomic();		/* pairs with test_and_set_bit() in enqueue() */
+	if (has_next(span))
+		enqueue(span);
+
+	for (i = 0; left; i++) {
+		if (READ_ONCE(span->state[i]) != KSPAN_STATE_RCU_WAIT)
+			continue;
+		left--;
+		kspan_free_waited(span, i);
+	}
+}
+
+static void rcu_worker(struct work_struct *work)
+{
+	struct llist_node *batch = llist_del_all(&pending);
+	struct kspan_span *span, *next;
+
+	if (!batch)
+		return;
+	llist_for_each_entry(span, batch, rcu_node)
+		mark_waiting(span);
+	synchronize_rcu();
+	llist_for_each_entry_safe(span, next, batch, rcu_node) {
+		free_waiting(span);
+		cond_resched();
+	}
+}
+
+void kspan_rcu_flush(void)
+{
+	/*
+	 * If the worker is busy with an older batch, this queues another turn, which starts after
+	 * spans with newer marks have been put back on the list.
+	 */
+	queue_work(kspan_wq, &rcu_work);
+	flush_work(&rcu_work);
+}
+KSPAN_EXPORT_FOR_TESTS(kspan_rcu_flush);

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Frees that wait for a grace period. */
+#ifndef _KSPAN_RCU_H
+#define _KSPAN_RCU_H
+
+struct kspan_span;
+
+/* An object of @span, just put into state RCU_NEXT, is freed after a grace period. Any context but NMI. */
+void kspan_rcu_defer(struct kspan_span *span);
+/* Returns once everything deferred before has been freed. Process context, sleeps. */
+void kspan_rcu_flush(void);
+
+#endif /* _KSPAN_RCU_H */

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Taking a snapshot: the counts of all buckets are copied in one hold of the table's lock, so
+ * that the profile shows one moment; names are found and numbers worked out after it. Each
+ * bucket is kept by a reference until the snapshot is freed.
+ *
+ * Locks: kspan_bucket_mutex, and under it kspan_bucket_lock for the copy. Process context.
+ */
+#include <linux/err.h>
+#include <linux/ktime.h>
+#include <linux/math64.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+
+#include "bucket.h"
+#include "compat.h"
+#include "fixmath.h"
+#include "label.h"
+#include "sample.h"
+#include "snapshot.h"
+
+/* A snapshot with what it keeps: snap.rows[i] is made from copies[i]. */
+struct copy {
+	struct kspan_bucket *bucket;
+	u64 allocs, live;
+};
+
+struct taken {
+	struct kspan_snapshot snap;
+	struct copy *copies;
+	size_t nr_copies;
+};
+
+/* Names of frames whose module left when there was no memory to keep them. */
+static const struct kspan_symbol lost_symbol = { .name = "unloaded", .module = "unknown" };
+static const struct kspan_symbol *lost_symbols[KSPAN_MAX_FRAMES] = {
+	[0 ... KSPAN_MAX_FRAMES - 1] = &lost_symbol
+};
+
+static u64 round_weight(u64 weight, u64 scale)
+{
+	return mul_u64_u64_shr(weight, scale, KSPAN_WEIGHT_SHIFT) +
+	       ((weight * scale) >> (KSPAN_WEIGHT_SHIFT - 1) & 1);
+}
+
+static void fill_row(struct kspan_row *row, const struct copy *copy, u64 mean)
+{
+	const struct kspan_bucket *bucket = copy->bucket;
+	u64 size = bucket->slot_size, one = KSPAN_WEIGHT_ONE;
+
+	if (mean > 1)
+		one = kspan_weight(size, mean);
+	row->addrs = bucket->frames;
+	row->symbols = bucket->symbols ?: lost_symbols;
+	row->nr_frames = bucket->nr_frames;
+	row->label = bucket->label->name;
+	row->slot_size = size;
+	row->alloc_objects = round_weight(copy->allocs, 1);
+	row->alloc_bytes = round_weight(copy->allocs, size);
+	row->inuse_objects = round_weight(copy->live, 1);
+	row->inuse_bytes = round_weight(copy->live, size);
+	row->alloc_samples = div64_u64(copy->allocs + one / 2, one);
+	row->inuse_samples = div64_u64(copy->live + one / 2, one);
+}
+
+/* Copies up to @room buckets; how many there are. */
+static size_t copy_buckets(struct copy *copies, size_t room)
+{
+	struct kspan_bucket *bucket;
+	unsigned long flags;
+	size_t n = 0;
+
+	spin_lock_irqsave(&kspan_bucket_lock, flags);
+	if (kspan_bucket_count() <= room) {
+		list_for_each_entry(bucket, &kspan_buckets, all) {
+			copies[n++] = (struct copy) {
+				.bucket = bucket, .allocs = bucket->allocs, .live = bucket->live,
+			};
+			refcount_inc(&bucket->refs);
+		}
+	} else {
+		n = kspan_bucket_count();
+	}
+	spin_unlock_irqrestore(&kspan_bucket_lock, flags);
+	return n;
+}
+
+static int take_copies(struct taken *taken)
+{
+	size_t n = copy_buckets(NULL, 0), room = 0;
+
+	while (n > room) {
+		kvfree(taken->copies);
+		/* Room for some that come meanwhile. */
+		room = n + n / 8 + 16;
+		taken->copies = kvmalloc_array(room, sizeof(*taken->copies), GFP_KERNEL);
+		if (!taken->copies)
+			return -ENOMEM;
+		n = copy_buckets(taken->copies, room);
+	}
+	taken->nr_copies = n;
+	return 0;
+}
+
+/* Every bucket gets its names, but those whose names are lost. */
+static int resolve_copies(struct taken *taken)
+{
+	size_t i;
+
+	for (i = 0; i < taken->nr_copies; i++) {
+		struct kspan_bucket *bucket = taken->copies[i].bucket;
+
+		if (!bucket->symbols && !bucket->unhashed && kspan_bucket_resolve(bucket))
+			return -ENOMEM;
+		cond_resched();
+	}
+	return 0;
+}
+
+struct kspan_snapshot *kspan_snapshot_take(void)
+{
+	struct taken *taken = kzalloc(sizeof(*taken), GFP_KERNEL);
+	struct kspan_snapshot *snap;
+	size_t i;
+	int err;
+
+	if (!taken)
+		return ERR_PTR(-ENOMEM);
+	snap = &taken->snap;
+
+	mutex_lock(&kspan_bucket_mutex);
+	err = take_copies(taken);
+	snap->time_ns = ktime_get_real_ns();
+	snap->duration_ns = ktime_get_ns() - kspan_profile_start_ns();
+	snap->sample_bytes = kspan_sample_bytes();
+	if (!err)
+		err = resolve_copies(taken);
+	mutex_unlock(&kspan_bucket_mutex);
+	if (err)
+		goto fail;
+
+	snap->rows = kvmalloc_array(max_t(size_t, taken->nr_copies, 1), sizeof(*snap->rows),
+				    GFP_KERNEL);
+	if (!snap->rows)
+		goto fail;
+	for (i = 0; i < taken->nr_copies; i++) {
+		fill_row(&snap->rows[i], &taken->copies[i], snap->sample_bytes);
+		cond_resched();
+	}
+	snap->nr_rows = taken->nr_copies;
+	return snap;
+fail:
+	kspan_snapshot_free(snap);
+	return ERR_PTR(-ENOMEM);
+}
+KSPAN_EXPORT_FOR_TESTS(kspan_snapshot_take);
+
+void kspan_snapshot_free(struct kspan_snapshot *snap)
+{
+	struct taken *taken = container_of(snap, struct taken, snap);
+	size_t i;
+
+	for (i = 0; i < taken->nr_copies; i++)
+		kspan_bucket_put(taken->copies[i].bucket);
+	kvfree(taken->copies);
+	kvfree(snap->rows);
+	kfree(taken);
+}
+KSPAN_EXPORT_FOR_TESTS(kspan_snapshot_free);

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Making and freeing spans. Calls the page allocator, the slab allocator (for headers) and the
+ * page map; takes no lock itself and is called under none, since pages are neither allocated
+ * nor freed under a spinlock.
+ */
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "cache.h"
+#include "compat.h"
+#include "guard.h"
+#include "hooks.h"
+#include "pagemap.h"
+#include "span.h"
+#include "stats.h"
+
+static atomic_long_t span_bytes;
+static atomic_long_t span_pages;
+
+size_t kspan_span_bytes(void)
+{
+	return atomic_long_read(&span_bytes);
+}
+
+unsigned long kspan_span_pages(void)
+{
+	return atomic_long_read(&span_pages);
+}
+KSPAN_EXPORT_FOR_TESTS(kspan_span_pages);
+
+u32 kspan_span_reciprocal(u32 slot_size, u32 nr_objs)
+{
+	if (nr_objs == 1)
+		return 1;
+	return DIV_ROUND_UP_ULL(1ULL << 32, slot_size);
+}
+KSPAN_EXPORT_FOR_TESTS(kspan_span_reciprocal);
+
+/*
+ * Pages for spans of a named cache: the fewest, up to eight, with eight objects or more and a
+ * tail of at most a sixteenth; else those with the smallest tail, in proportion.
+ */
+unsigned int kspan_span_pick_pages(u32 slot_size)
+{
+	unsigned int pages, best = DIV_ROUND_UP(slot_size, PAGE_SIZE);
+	u32 best_tail = (best * PAGE_SIZE) % slot_size;
+
+	for (pages = best; pages <= 8; pages++) {
+		u32 bytes = pages * PAGE_SIZE, tail = bytes % slot_size;
+
+		if (bytes / slot_size >= 8 && tail <= bytes / 16)
+			return pages;
+		if ((u64)tail * best < (u64)best_tail * pages) {
+			best = pages;
+			best_tail = tail;
+		}
+	}
+	return best;
+}
+KSPAN_EXPORT_FOR_TESTS(kspan_span_pick_pages);
+
+/*
+ * Exactly @nr_pages pages. A power of two is a compound page, so that get_page() on any part of
+ * it works; other numbers are cut from the next order, each page with a reference of its own.
+ * Naturally aligned to the order in both cases.
+ */
+static struct page *pages_alloc(unsigned int nr_pages, gfp_t gfp, int node)
+{
+	unsigned int order = get_order((size_t)nr_pages << PAGE_SHIFT), i;
+	bool whole = is_power_of_2(nr_pages);
+	struct page *page;
+
+	if (kspan_test_point(KSPAN_FAIL_PAGES))
+		return NULL;
+	if (whole && order)
+		gfp |= __GFP_COMP;
+	page = node == NUMA_NO_NODE ? alloc_pages(gfp, order) : alloc_pages_node(node, gfp, order);
+	if (page && !whole) {
+		split_page(page, order);
+		for (i = nr_pages; i < 1U << order; i++)
+			__free_page(page + i);
+	}
+	return page;
+}
+
+static void pages_free(struct page *page, unsigned int nr_pages)
+{
+	unsigned int i;
+
+	if (is_power_of_2(nr_pages)) {
+		__free_pages(page, ilog2(nr_pages));
+		return;
+	}
+	for (i = 0; i < nr_pages; i++)
+		__free_page(page + i);
+}
+
+/* Counted as slab in /proc/meminfo, where people look for it. */
+static void account(const struct kspan_span *span, long sign)
+{
+	long bytes = (long)span->nr_pages << PAGE_SHIFT;
+
+	mod_node_page_state(NODE_DATA(span->nid), NR_SLAB_UNRECLAIMABLE_B, sign * bytes);
+	atomic_long_add(sign * span->nr_pages, &span_pages);
+}
+
+static size_t header_bytes(u32 nr_objs)
+{
+	return ALIGN(struct_size((struct kspan_span *)0, state, nr_objs + 1), sizeof(long)) +
+	       BITS_TO_LONGS(nr_objs) * sizeof(long);
+}
+
+/*
+ * Pages for @cache. First as many as the cache wants, without insisting, then just enough for
+ * one object; with __GFP_NOFAIL that is repeated until it succeeds. A multi-page request is
+ * never passed on with __GFP_NOFAIL, which the page allocator warns of.
+ */
+static struct page *span_pages_alloc(struct kspan_cache *cache, size_t slot_size, gfp_t gfp,
+				     int node, unsigned int *nr_pages)
+{
+	unsigned int least = DIV_ROUND_UP(slot_size, PAGE_SIZE);
+	gfp_t plain = gfp & KSPAN_GFP_PAGES & ~__GFP_NOFAIL;
+	struct page *page = NULL;
+
+	if (cache->span_pages > least) {
+		*nr_pages = cache->span_pages;
+		page = pages_alloc(*nr_pages, (plain & ~__GFP_DIRECT_RECLAIM) | __GFP_NOWARN, node);
+		if (page)
+			return page;
+	}
+	*nr_pages = least;
+	do {
+		page = pages_alloc(least, plain, node);
+		if (page || !(gfp & __GFP_NOFAIL))
+			return page;
+		memalloc_retry_wait(gfp);
+	} while (true);
+}
+
+/*
+ * A new span for @cache, every object free, in the page map but on no list. @slot_size is the
+ * cache's own, or that of one large object. Any context but NMI, no lock held; sleeps only if
+ * @gfp lets it. NULL when there is no memory.
+ */
+struct kspan_span *kspan_span_new(struct kspan_cache *cache, size_t slot_size, gfp_t gfp, int node)
+{
+	gfp_t header_gfp = gfp & (KSPAN_GFP_METADATA | __GFP_NOFAIL);
+	struct kspan_span *span;
+	unsigned int nr_pages, i;
+	struct page *page;
+	u32 nr_objs;
+
+	page = span_pages_alloc(cache, slot_size, gfp, node, &nr_pages);
+	if (!page)
+		return NULL;
+	nr_objs = ((size_t)nr_pages << PAGE_SHIFT) / slot_size;
+
+	if (kspan_test_point(KSPAN_FAIL_HEADER))
+		goto free_pages;
+	span = kzalloc_node(header_bytes(nr_objs), header_gfp, page_to_nid(page));
+	if (!span)
+		goto free_pages;
+
+	span->magic = KSPAN_SPAN_MAGIC;
+	span->base = page_address(page);
+	span->cache = cache;
+	span->slot_size = slot_size;
+	span->nr_objs = nr_objs;
+	span->reciprocal = kspan_span_reciprocal(slot_size, nr_objs);
+	span->nr_pages = nr_pages;
+	span->nid = page_to_nid(page);
+	span->nr_free = nr_objs;
+	span->specials = RB_ROOT;
+	spin_lock_init(&span->special_lock);
+	INIT_LIST_HEAD(&span->list);
+	span->free_map = PTR_ALIGN((unsigned long *)&span->state[nr_objs + 1], sizeof(long));
+	bitmap_set(span->free_map, 0, nr_objs);
+
+	for (i = 0; i < nr_objs; i++) {
+		void *obj = kspan_span_object(span, i);
+
+		kspan_guard_init(cache, obj);
+		if (cache->ctor)
+			cache->ctor(obj);
+	}
+	if (kspan_pagemap_set(span->base, nr_pages, span, header_gfp))
+		goto free_span;
+
+	account(span, 1);
+	atomic_long_add(header_bytes(nr_objs), &span_bytes);
+	kspan_count(KSPAN_SPANS_CREATED);
+	return span;
+
+free_span:
+	kfree(span);
+free_pages:
+	pages_free(page, nr_pages);
+	return NULL;
+}
+
+static void span_free_rcu(struct rcu_head *rcu)
+{
+	struct kspan_span *span = container_of(rcu, struct kspan_span, rcu);
+
+	pages_free(virt_to_page(span->base), span->nr_pages);
+	kfree(span);
+}
+
+/*
+ * Gives a span back that is on no list and has every object free. Any context, no lock held.
+ * The header stays for a grace period, since kspan_owns() may be looking at it; the pages stay
+ * as long only where the cache promises that.
+ */
+void kspan_span_free(struct kspan_span *span)
+{
+	WARN_ON_ONCE(!RB_EMPTY_ROOT(&span->specials));
+	kspan_pagemap_clear(span->base, span->nr_pages);
+	account(span, -1);
+	atomic_long_sub(header_bytes(span->nr_objs), &span_bytes);
+	kspan_count(KSPAN_SPANS_FREED);
+
+	if (span->cache->flags & KSPAN_TYPESAFE_BY_RCU) {
+		call_rcu(&span->rcu, span_free_rcu);
+		return;
+	}
+	pages_free(virt_to_page(span->base), span->nr_pages);
+	kfree_rcu(span, rcu);
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Spans: runs of pages cut into equal slots. The header, with a state byte for each object and
+ * the bitmap of objects not handed out, lies outside the pages: overrunning an object cannot
+ * corrupt the allocator.
+ */
+#ifndef _KSPAN_SPAN_H
+#define _KSPAN_SPAN_H
+
+#include <linux/gfp.h>
+#include <linux/list.h>
+#include <linux/llist.h>
+#include <linux/rbtree.h>
+#include <linux/rcupdate.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+struct kspan_cache;
+
+/*
+ * The state of an object, one byte. FREE and CACHED belong to the allocator, the others to the
+ * owner of the object or to whoever is freeing it.
+ */
+enum kspan_state {
+	KSPAN_STATE_FREE,	/* in the span's bitmap */
+	KSPAN_STATE_CACHED,	/* on its way to or in a CPU's array */
+	KSPAN_STATE_ALLOCATED,	/* handed out, no specials */
+	KSPAN_STATE_SPECIALS,	/* handed out, has specials */
+	KSPAN_STATE_FREEING,	/* freed, its specials are being released */
+	KSPAN_STATE_FINALIZING,	/* freed, its finalizer is queued or runs */
+	KSPAN_STATE_RCU_NEXT,	/* freed, waits for the next grace period */
+	KSPAN_STATE_RCU_WAIT,	/* freed, waits for the grace period under way */
+	KSPAN_NR_STATES
+};
+
+#define KSPAN_SPAN_MAGIC	0x6b73706e	/* "kspn" */
+
+/* What a request's gfp may say to the slab allocator about metadata that it makes necessary. */
+#define KSPAN_GFP_METADATA	(__GFP_RECLAIM | __GFP_HIGH | __GFP_IO | __GFP_FS | __GFP_NOWARN | \
+				 __GFP_RETRY_MAYFAIL | __GFP_NORETRY | __GFP_MEMALLOC | \
+				 __GFP_NOMEMALLOC)
+/* And to the page allocator: __GFP_ZERO is done here, __GFP_ACCOUNT charges nobody. */
+#define KSPAN_GFP_PAGES		(KSPAN_GFP_METADATA | __GFP_NOFAIL | __GFP_THISNODE | \
+				 __GFP_HARDWALL | __GFP_DMA | __GFP_DMA32)
+
+/* Bits of span->flags, atomic. */
+#define KSPAN_SPAN_RCU_QUEUED	0	/* on the list of mm/rcu.c */
+
+/* On which of its node's lists a span is. */
+enum kspan_span_list { KSPAN_LIST_NONE, KSPAN_LIST_PARTIAL, KSPAN_LIST_FULL, KSPAN_LIST_EMPTY };
+
+struct kspan_span {
+	/* Read by every free; written before the span is in the page map, never after. */
+	void *base;			/* the first object */
+	struct kspan_cache *cache;
+	u32 reciprocal;			/* see kspan_span_index() */
+	u32 slot_size;			/* bytes */
+	u32 nr_objs;
+	u32 nr_pages;
+	int nid;			/* node of the pages */
+	u32 magic;
+
+	/* Under the list lock of the node. */
+	struct list_head list;
+	u32 nr_free;			/* bits set in free_map */
+	enum kspan_span_list where;
+
+	/* Guards the specials of this span's objects: a leaf lock, see mm/profile.c. */
+	spinlock_t special_lock;
+	struct rb_root specials;	/* by (offset, kind); under special_lock */
+
+	unsigned long flags;		/* KSPAN_SPAN_* bits */
+	struct llist_node rcu_node;	/* with KSPAN_SPAN_RCU_QUEUED set */
+	struct rcu_head rcu;
+
+	unsigned long *free_map;	/* behind state[]; under the list lock */
+	u8 state[];			/* nr_objs, and one that stays FREE for the tail */
+};
+
+/*
+ * The index of the object that begins at @obj, or -1 when none begins there. One multiplication
+ * gives both quotient and divisibility (Lemire, Kaser and Kurz 2019): with reciprocal
+ * ceil(2^32 / slot), the high half of offset * reciprocal is the index and the low half is
+ * below the reciprocal exactly for multiples. Spans of several objects have at most 64 KiB and
+ * slots at most 32 KiB, far inside the bounds. A span of one object has reciprocal 1, so that
+ * only offset 0 passes. The tail behind the last object gives nr_objs, whose state is FREE.
+ */
+static __always_inline int kspan_span_index(const struct kspan_span *span, const void *obj)
+{
+	u64 product = (u64)(u32)(obj - span->base) * span->reciprocal;
+
+	if (unlikely((u32)product >= span->reciprocal))
+		return -1;
+	return product >> 32;
+}
+
+/* The index of the object that @addr, in the pages of @span, lies in; nr_objs for the tail. */
+static inline unsigned int kspan_span_index_inside(const struct kspan_span *span,
+						   const void *addr)
+{
+	if (span->nr_objs == 1)
+		return addr - span->base >= span->slot_size;
+	return ((u64)(u32)(addr - span->base) * span->reciprocal) >> 32;
+}
+
+static inline void *kspan_span_object(const struct kspan_span *span, unsigned int index)
+{
+	return span->base + (size_t)index * span->slot_size;
+}
+
+struct kspan_span *kspan_span_new(struct kspan_cache *cache, size_t slot_size, gfp_t gfp,
+				  int node);
+void kspan_span_free(struct kspan_span *span);
+
+u32 kspan_span_reciprocal(u32 slot_size, u32 nr_objs);
+unsigned int kspan_span_pick_pages(u32 slot_size);
+size_t kspan_span_bytes(void);
+unsigned long kspan_span_pages(void);
+
+#endif /* _KSPAN_SPAN_H */

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The records themselves, and the tree of each span. What a record means and what releasing it
+ * does is none of this file's business: see profile.c, finalizer.c and weak.c.
+ *
+ * Locks: the span's special_lock, a leaf: records are allocated before and freed after it, and
+ * no callback runs under it.
+ */
+#include <linux/rbtree.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "encode.h"
+#include "hooks.h"
+#include "span.h"
+#include "special.h"
+
+static struct kmem_cache *special_cache;
+static atomic_long_t nr_specials[KSPAN_NR_SPECIALS];
+
+static const char *const kind_names[] = {
+	[KSPAN_SPECIAL_PROFILE]		= "profile",
+	[KSPAN_SPECIAL_FINALIZER]	= "finalizer",
+	[KSPAN_SPECIAL_CLEANUP]		= "cleanup",
+	[KSPAN_SPECIAL_WEAK]		= "weak",
+};
+static_assert(ARRAY_SIZE(kind_names) == KSPAN_NR_SPECIALS);
+
+struct kspan_special *kspan_special_new(enum kspan_special_kind kind, gfp_t gfp)
+{
+	struct kspan_special *special;
+
+	if (kspan_test_point(KSPAN_FAIL_SPECIAL))
+		return NULL;
+	special = kmem_cache_zalloc(special_cache, (gfp & KSPAN_GFP_METADATA) | __GFP_NOWARN);
+	if (!special)
+		return NULL;
+	special->kind = kind;
+	atomic_long_inc(&nr_specials[kind]);
+	return special;
+}
+
+void kspan_special_delete(struct kspan_special *special)
+{
+	atomic_long_dec(&nr_specials[special->kind]);
+	kmem_cache_free(special_cache, special);
+}
+
+/* The order of the tree. */
+static int compare(u32 offset, u8 kind, const struct kspan_special *special)
+{
+	if (offset != special->offset)
+		return offset < special->offset ? -1 : 1;
+	return (int)kind - (int)special->kind;
+}
+
+/* The first record that is not below (@offset, @kind), or NULL. */
+static struct kspan_special *first_from(struct kspan_span *span, u32 offset, u8 kind)
+{
+	struct rb_node *node = span->specials.rb_node;
+	struct kspan_special *found = NULL;
+
+	lockdep_assert_held(&span->special_lock);
+	while (node) {
+		struct kspan_special *special = rb_entry(node, struct kspan_special, node);
+
+		if (compare(offset, kind, special) <= 0) {
+			found = special;
+			node = node->rb_left;
+		} else {
+			node = node->rb_right;
+		}
+	}
+	return found;
+}
+
+struct kspan_special *kspan_special_find(struct kspan_span *span, u32 offset,
+					 enum kspan_special_kind kind)
+{
+	struct kspan_special *special = first_from(span, offset, kind);
+
+	return special && !compare(offset, kind, special) ? special : NULL;
+}
+
+static void insert(struct kspan_span *span, struct kspan_special *special)
+{
+	struct rb_node **link = &span->specials.rb_node, *parent = NULL;
+
+	lockdep_assert_held(&span->special_lock);
+	while (*link) {
+		struct kspan_special *at = rb_entry(*link, struct kspan_special, node);
+
+		parent = *link;
+		/* Behind its equals: cleanups run in the order in which they were added. */
+		link = compare(special->offset, special->kind, at) < 0 ? &parent->rb_left
+								       : &parent->rb_right;
+	}
+	rb_link_node(&special->node, parent, link);
+	rb_insert_color(&special->node, &span->specials);
+}
+
+/*
+ * Hangs @special on @obj. 0; -EINVAL when the object is not allocated; -EEXIST when it has one
+ * of that kind and may have only one.
+ */
+int kspan_special_add_locked(struct kspan_span *span, void *obj, struct kspan_special *special)
+{
+	int index = kspan_span_index(span, obj);
+	u8 state;
+
+	lockdep_assert_held(&span->special_lock);
+	if (index < 0)
+		return -EINVAL;
+	state = READ_ONCE(span->state[index]);
+	if (state != KSPAN_STATE_ALLOCATED && state != KSPAN_STATE_SPECIALS)
+		return -EINVAL;
+	special->offset = obj - span->base;
+	if (special->kind != KSPAN_SPECIAL_CLEANUP &&
+	    kspan_special_find(span, special->offset, special->kind))
+		return -EEXIST;
+	insert(span, special);
+	/* The owner of the object reads this when it frees; nobody else writes it meanwhile. */
+	WRITE_ONCE(span->state[index], KSPAN_STATE_SPECIALS);
+	return 0;
+}
+
+int kspan_special_add(struct kspan_span *span, void *obj, struct kspan_special *special)
+{
+	unsigned long flags;
+	int err;
+
+	spin_lock_irqsave(&span->special_lock, flags);
+	err = kspan_special_add_locked(span, obj, special);
+	spin_unlock_irqrestore(&span->special_lock, flags);
+	return err;
+}
+
+/*
+ * Takes the records of @kinds (KSPAN_KIND() bits) off the object at @offset and returns them as
+ * a list linked by next, in the order of the tree. Nothing is released here.
+ */
+struct kspan_special *kspan_special_unlink(struct kspan_span *span, u32 offset,
+					   unsigned int kinds)
+{
+	struct kspan_special *list = NULL, **tail = &list, *special;
+	struct rb_node *node, *next;
+	unsigned long flags;
+
+	spin_lock_irqsave(&span->special_lock, flags);
+	special = first_from(span, offset, 0);
+	for (node = special ? &special->node : NULL; node; node = next) {
+		special = rb_entry(node, struct kspan_special, node);
+		if (special->offset != offset)
+			break;
+		next = rb_next(node);
+		if (!(kinds & KSPAN_KIND(special->kind)))
+			continue;
+		rb_erase(node, &span->specials);
+		special->next = NULL;
+		*tail = special;
+		tail = &special->next;
+	}
+	spin_unlock_irqrestore(&span->special_lock, flags);
+	return list;
+}
+
+/* Takes the one record of @kind off an allocated object; NULL if it has none. */
+struct kspan_special *kspan_special_remove(struct kspan_span *span, void *obj,
+					   enum kspan_special_kind kind)
+{
+	struct kspan_special *special = NULL;
+	int index = kspan_span_index(span, obj);
+	unsigned long flags;
+
+	spin_lock_irqsave(&span->special_lock, flags);
+	/* In any other state the records belong to whoever is freeing the object. */
+	if (index >= 0 && READ_ONCE(span->state[index]) == KSPAN_STATE_SPECIALS) {
+		special = kspan_special_find(span, obj - span->base, kind);
+		if (special)
+			rb_erase(&special->node, &span->specials);
+	}
+	spin_unlock_irqrestore(&span->special_lock, flags);
+	return special;
+}
+
+unsigned long kspan_special_count(void)
+{
+	unsigned long sum = 0;
+	int kind;
+
+	for (kind = 0; kind < KSPAN_NR_SPECIALS; kind++)
+		sum += atomic_long_read(&nr_specials[kind]);
+	return sum;
+}
+KSPAN_EXPORT_FOR_TESTS(kspan_special_count);
+
+size_t kspan_special_bytes(void)
+{
+	return kspan_special_count() * kmem_cache_size(special_cache);
+}
+
+/* The specials file: how many there are of each kind, those that wait to run included. */
+void kspan_specials_show(struct kspan_buf *buf)
+{
+	int kind;
+
+	for (kind = 0; kind < KSPAN_NR_SPECIALS; kind++)
+		kspan_buf_printf(buf, "%s %lu\n", kind_names[kind],
+				 atomic_long_read(&nr_specials[kind]));
+}
+
+int kspan_special_init(void)
+{
+	special_cache = kmem_cache_create("kspan_special", sizeof(struct kspan_special), 0, 0, NULL);
+	return special_cache ? 0 : -ENOMEM;
+}
+
+void kspan_special_exit(void)
+{
+	kmem_cache_destroy(special_cache);
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The counters of stats.h, and the stats file: one "name value" line for each counter, then
+ * the gauges that other files keep. Takes no lock; process context for the file.
+ */
+#include <linux/cpumask.h>
+
+#include "bucket.h"
+#include "compat.h"
+#include "encode.h"
+#include "pagemap.h"
+#include "span.h"
+#include "special.h"
+#include "stats.h"
+#include "symbol.h"
+
+DEFINE_PER_CPU(struct kspan_counters, kspan_counters);
+
+#define KSPAN_COUNTER_NAME(id, name) [id] = name,
+static const char *const counter_names[] = { KSPAN_COUNTERS(KSPAN_COUNTER_NAME) };
+#undef KSPAN_COUNTER_NAME
+static_assert(ARRAY_SIZE(counter_names) == KSPAN_NR_COUNTERS);
+
+/* The sum over all CPUs; exact once nobody counts any more. */
+unsigned long kspan_counter_sum(enum kspan_counter id)
+{
+	unsigned long sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu(kspan_counters, cpu).v[id]);
+	return sum;
+}
+KSPAN_EXPORT_FOR_TESTS(kspan_counter_sum);
+
+void kspan_stats_show(struct kspan_buf *buf)
+{
+	size_t spans = kspan_span_bytes(), map = kspan_pagemap_bytes();
+	size_t specials = kspan_special_bytes(), buckets = kspan_bucket_bytes();
+	size_t symbols = kspan_symbol_bytes();
+	int i;
+
+	for (i = 0; i < KSPAN_NR_COUNTERS; i++)
+		kspan_buf_printf(buf, "%s %lu\n", counter_names[i], kspan_counter_sum(i));
+
+	kspan_buf_printf(buf, "pages %lu\n", kspan_span_pages());
+	kspan_buf_printf(buf, "buckets %lu\n", kspan_bucket_count());
+	kspan_buf_printf(buf, "specials %lu\n", kspan_special_count());
+	kspan_buf_printf(buf, "span_bytes %zu\n", spans);
+	kspan_buf_printf(buf, "pagemap_bytes %zu\n", map);
+	kspan_buf_printf(buf, "special_bytes %zu\n", specials);
+	kspan_buf_printf(buf, "bucket_bytes %zu\n", buckets);
+	kspan_buf_printf(buf, "symbol_bytes %zu\n", symbols);
+	kspan_buf_printf(buf, "metadata_bytes %zu\n", spans + map + specials + buckets + symbols);
+}
