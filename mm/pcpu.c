@@ -195,6 +195,7 @@ unsigned long kspan_pcpu_cached(struct kspan_cache *cache)
 		sum += READ_ONCE(per_cpu_ptr(cache->pcpu, cpu)->count);
 	return sum;
 }
+KSPAN_EXPORT_FOR_TESTS(kspan_pcpu_cached);
 
 static int cpu_starts(unsigned int cpu)
 {

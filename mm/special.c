@@ -39,12 +39,14 @@ struct kspan_special *kspan_special_new(enum kspan_special_kind kind, gfp_t gfp)
 	atomic_long_inc(&nr_specials[kind]);
 	return special;
 }
+KSPAN_EXPORT_FOR_TESTS(kspan_special_new);
 
 void kspan_special_delete(struct kspan_special *special)
 {
 	atomic_long_dec(&nr_specials[special->kind]);
 	kmem_cache_free(special_cache, special);
 }
+KSPAN_EXPORT_FOR_TESTS(kspan_special_delete);
 
 /* The order of the tree. */
 static int compare(u32 offset, u8 kind, const struct kspan_special *special)
@@ -134,6 +136,7 @@ int kspan_special_add(struct kspan_span *span, void *obj, struct kspan_special *
 	spin_unlock_irqrestore(&span->special_lock, flags);
 	return err;
 }
+KSPAN_EXPORT_FOR_TESTS(kspan_special_add);
 
 /*
  * Takes the records of @kinds (KSPAN_KIND() bits) off the object at @offset and returns them as
@@ -163,6 +166,7 @@ struct kspan_special *kspan_special_unlink(struct kspan_span *span, u32 offset,
 	spin_unlock_irqrestore(&span->special_lock, flags);
 	return list;
 }
+KSPAN_EXPORT_FOR_TESTS(kspan_special_unlink);
 
 /* Takes the one record of @kind off an allocated object; NULL if it has none. */
 struct kspan_special *kspan_special_remove(struct kspan_span *span, void *obj,
@@ -182,6 +186,7 @@ struct kspan_special *kspan_special_remove(struct kspan_span *span, void *obj,
 	spin_unlock_irqrestore(&span->special_lock, flags);
 	return special;
 }
+KSPAN_EXPORT_FOR_TESTS(kspan_special_remove);
 
 unsigned long kspan_special_count(void)
 {

@@ -42,36 +42,8 @@ stat_is() {
 	[ "$(sed -n "s/^$1 //p" $dir/stats)" = "$2" ]
 }
 
-write() {
-	printf '%s' "$1" >"$2"
-}
-
-# refused VALUE FILE: writing it fails, and the file says what it said before.
-refused() {
-	before=$(cat "$2")
-	not write "$1" "$2" && [ "$(cat "$2")" = "$before" ]
-}
-
 said() {
 	dmesg | grep -q "$1"
-}
-
-# The mode of each file.
-modes() {
-	for file in heap allocs heap.txt heap.folded caches spans specials stats; do
-		[ "$(stat -c %a $dir/$file)" = 400 ] || return 1
-	done
-	[ "$(stat -c %a $dir/sample_bytes)$(stat -c %a $dir/reset)" = 600600 ]
-}
-
-# Read in small pieces while everything changes: the same as in one.
-one_snapshot() {
-	exec 4<$dir/heap.txt 5<$dir/heap.txt
-	echo 1 >$dir/reset
-	dd bs=7 <&4 >/tmp/pieces 2>/dev/null
-	cat <&5 >/tmp/whole
-	exec 4<&- 5<&-
-	cmp /tmp/pieces /tmp/whole && [ -s /tmp/whole ]
 }
 
 check "a bad sample_bytes is refused" not insmod /kspan.ko sample_bytes=lots
@@ -81,14 +53,6 @@ check "a too small max_profile_bytes is refused" not insmod /kspan.ko max_profil
 check "and the log says why" said 'kspan: max_profile_bytes=1 is below'
 
 check "kspan loads" insmod /kspan.ko sample_bytes=1
-check "files have their modes" modes
-for value in ' ' x -1 '1 2' 1x 1099511627777 99999999999999999999; do
-	check "sample_bytes refuses '$value'" refused "$value" $dir/sample_bytes
-done
-for value in ' ' 0 2 x '1 1'; do
-	check "reset refuses '$value'" not write "$value" $dir/reset
-done
-
 echo 1 >/sys/kernel/tracing/events/kspan/enable
 check "the client loads" insmod /kspan_client.ko
 echo 0 >/sys/kernel/tracing/events/kspan/enable
@@ -106,7 +70,7 @@ check "the client leaves" rmmod kspan_client
 save after
 check "kspan stays while a file is open" not rmmod kspan
 exec 4<&-
-check "an open file is one snapshot" one_snapshot
+echo 1 >$dir/reset
 check "a reset forgets what is not in use" stat_is buckets 0
 check "every sampled object is out of the profile" grep -qx 'profile 0' $dir/specials
 echo 2 >/proc/sys/vm/drop_caches
@@ -115,6 +79,8 @@ check "memory pressure takes the empty spans" sh -c \
 insmod /kspan_client.ko
 echo 1 >$dir/reset
 save reset
+# Its own count of what it checked is for the host.
+/debugfs >/out/debugfs || status=1
 rmmod kspan_client
 check "kspan leaves" rmmod kspan
 
