@@ -323,7 +323,7 @@ static struct {
 static bool linger(enum kspan_test_point point)
 {
 	if (point == KSPAN_AT_RELEASE || point == KSPAN_AT_ATTACH)
-		udelay(10);
+		udelay(9);
 	return false;
 }
 
@@ -337,6 +337,7 @@ static void allocate_all(void *arg)
 			cond_resched();
 			continue;
 		}
+		/* Pairs with the acquire in free_all(). */
 		smp_store_release(slot, kspan_cache_alloc(cache, GFP_KERNEL));
 		run.allocated++;
 	}
@@ -354,6 +355,7 @@ static void free_all(void *arg)
 			continue;
 		}
 		kspan_cache_free(cache, obj);
+		/* Pairs with the acquire in allocate_all(). */
 		smp_store_release(slot, NULL);
 		run.freed++;
 	}

@@ -42,7 +42,8 @@ static struct hlist_head *chains;
 static unsigned int chains_mask;
 static unsigned long nr_buckets;	/* these three under kspan_bucket_lock */
 static size_t bucket_bytes;
-static size_t bucket_bytes_max;
+size_t kspan_bucket_bytes_max;
+KSPAN_EXPORT_FOR_TESTS(kspan_bucket_bytes_max);
 static u64 start_ns;			/* of the cumulative counts; under kspan_bucket_mutex */
 
 static u32 hash_of(const struct kspan_stack *stack, u32 slot_size, const struct kspan_label *label)
@@ -105,7 +106,7 @@ static bool insert(struct kspan_bucket *bucket)
 	size_t size = size_of(bucket->nr_frames);
 
 	lockdep_assert_held(&kspan_bucket_lock);
-	if (bucket_bytes + size > bucket_bytes_max)
+	if (bucket_bytes + size > kspan_bucket_bytes_max)
 		return false;
 	bucket_bytes += size;
 	nr_buckets++;
@@ -257,6 +258,7 @@ u64 kspan_profile_start_ns(void)
 {
 	return READ_ONCE(start_ns);
 }
+KSPAN_EXPORT_FOR_TESTS(kspan_profile_start_ns);
 
 unsigned long kspan_bucket_count(void)
 {
@@ -269,6 +271,7 @@ size_t kspan_bucket_bytes(void)
 {
 	return READ_ONCE(bucket_bytes) + (chains_mask + 1) * sizeof(*chains);
 }
+KSPAN_EXPORT_FOR_TESTS(kspan_bucket_bytes);
 
 static bool stack_touches(const struct kspan_bucket *bucket, const struct module *mod,
 			  bool (*within)(unsigned long addr, const struct module *mod))
@@ -347,7 +350,7 @@ int kspan_bucket_init(unsigned long max_bytes)
 	if (!chains)
 		return -ENOMEM;
 	chains_mask = nr - 1;
-	bucket_bytes_max = max_bytes;
+	kspan_bucket_bytes_max = max_bytes;
 	start_ns = ktime_get_ns();
 	err = register_module_notifier(&module_notifier);
 	if (err)

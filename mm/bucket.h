@@ -65,6 +65,7 @@ struct kspan_bucket {
 extern struct mutex kspan_bucket_mutex;
 extern struct list_head kspan_buckets;	/* all; under the table's lock */
 extern spinlock_t kspan_bucket_lock;	/* chains and counts: a leaf lock */
+extern size_t kspan_bucket_bytes_max;	/* of all buckets; tests lower it */
 
 struct kspan_bucket *kspan_bucket_alloc(const struct kspan_stack *stack, u32 slot_size,
 					struct kspan_label *label, u64 weight, gfp_t gfp);

@@ -38,6 +38,9 @@ KSPAN_EXPORT_FOR_TESTS(kspan_large_cache);
 
 static struct shrinker *shrinker;
 
+/* Destroyed with objects left, and kept for their late frees; under kspan_cache_mutex. */
+static LIST_HEAD(left_caches);
+
 const char *kspan_cache_name(const struct kspan_cache *cache)
 {
 	return cache->label->name;
@@ -119,7 +122,7 @@ static unsigned int hwcache_align(unsigned int size, unsigned int align)
 /**
  * kspan_cache_create() - create a named cache
  * @name: name in debugfs and in profiles; copied
- * @size: bytes of an object, 1 to KMALLOC_MAX_SIZE
+ * @size: bytes of an object, 1 to KMALLOC_MAX_SIZE with its red zone
  * @align: alignment of objects in bytes, a power of two up to PAGE_SIZE, or 0
  * @flags: KSPAN_* flags
  * @ctor: called once for each object when its span is made, or NULL
@@ -137,7 +140,7 @@ struct kspan_cache *kspan_cache_create(const char *name, unsigned int size, unsi
 	struct kspan_cache *cache;
 	unsigned int slot;
 
-	if (!name || !size || size > KMALLOC_MAX_SIZE - PAGE_SIZE ||
+	if (!name || !size || size > KMALLOC_MAX_SIZE ||
 	    align > PAGE_SIZE || (align && !is_power_of_2(align)) || (flags & ~KSPAN_CACHE_FLAGS))
 		return NULL;
 
@@ -147,6 +150,8 @@ struct kspan_cache *kspan_cache_create(const char *name, unsigned int size, unsi
 	slot = ALIGN(size, align);
 	if (flags & KSPAN_RED_ZONE)
 		slot = size + kspan_guard_red_zone(size, align);
+	if (slot > KMALLOC_MAX_SIZE)
+		return NULL;
 
 	cache = cache_create(name, size, slot, kspan_span_pick_pages(slot), flags, ctor);
 	if (cache)
@@ -225,6 +230,9 @@ static void cache_release(struct kspan_cache *cache)
 		for_each_possible_cpu(cpu)
 			WRITE_ONCE(per_cpu_ptr(cache->pcpu, cpu)->capacity, 0);
 		report_left(cache, left);
+		mutex_lock(&kspan_cache_mutex);
+		list_add(&cache->list, &left_caches);
+		mutex_unlock(&kspan_cache_mutex);
 		return;
 	}
 	cache_free(cache);
@@ -498,10 +506,14 @@ fail:
 
 void kspan_cache_exit(void)
 {
+	struct kspan_cache *cache, *next;
 	int i;
 
 	kspan_shrinker_free(shrinker);
 	for (i = 0; i < KSPAN_NR_CLASSES; i++)
 		destroy_internal(&kspan_class_cache[i]);
 	destroy_internal(&kspan_large_cache);
+	/* Nobody is left who could free their objects. */
+	list_for_each_entry_safe(cache, next, &left_caches, list)
+		cache_free(cache);
 }

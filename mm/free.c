@@ -28,6 +28,7 @@
 #include "finalizer.h"
 #include "free.h"
 #include "guard.h"
+#include "hooks.h"
 #include "pagemap.h"
 #include "pcpu.h"
 #include "profile.h"
@@ -80,7 +81,9 @@ static void put_slot(struct kspan_span *span, void *obj, u8 *state)
 {
 	struct kspan_cache *cache = span->cache;
 
-	if (want_init_on_free() && !cache->ctor)
+	/* As slab decides it: late readers of a stable object must find it as it was. */
+	if (want_init_on_free() && !cache->ctor &&
+	    !(cache->flags & (KSPAN_TYPESAFE_BY_RCU | KSPAN_POISON)))
 		memset(obj, 0, span->slot_size - cache->red_zone);
 	kspan_guard_free(cache, obj);
 	WRITE_ONCE(*state, KSPAN_STATE_CACHED);
@@ -134,8 +137,15 @@ static bool clear_weak(struct kspan_span *span, void *obj)
 
 static void free_after_grace_period(struct kspan_span *span, u8 *state)
 {
+	/*
+	 * A worker that sees the mark may free the object, and the span with it, after a grace
+	 * period: not before this has put the span on the list.
+	 */
+	rcu_read_lock();
 	WRITE_ONCE(*state, KSPAN_STATE_RCU_NEXT);
+	kspan_test_point(KSPAN_AT_DEFER);
 	kspan_rcu_defer(span);
+	rcu_read_unlock();
 }
 
 /* State FREEING: finalizer first, then readers of the weak handle, then the end. */

@@ -17,6 +17,7 @@ enum kspan_test_point {
 	KSPAN_FAIL_BUCKET,	/* true: no memory for a bucket */
 	KSPAN_AT_RELEASE,	/* a profile special is about to be taken out of its bucket */
 	KSPAN_AT_ATTACH,	/* a profile special is about to be attached */
+	KSPAN_AT_DEFER,		/* an object is marked to wait, its span not yet listed */
 };
 
 #if IS_ENABLED(CONFIG_KUNIT)

@@ -133,7 +133,7 @@ static void free_list(struct list_head *spans)
  */
 static unsigned long empty_limit(const struct kspan_cache *cache, const struct kspan_node *node)
 {
-	if (!cache->slot_size)
+	if (!cache->slot_size || cache->destroyed)
 		return 0;
 	return node->nr_spans / 16 + (cache->span_pages == 1);
 }
@@ -162,9 +162,11 @@ void kspan_node_give(struct kspan_slot *slots, unsigned int n)
 		span->nr_free++;
 		node->nr_out--;
 		relist(node, span);
-		if (span->where == KSPAN_LIST_EMPTY &&
-		    node->nr_empty > empty_limit(span->cache, node))
-			remove(node, span, &superfluous);
+		/* The limit falls as spans go: what was kept a moment ago may be too much now. */
+		while (span->where == KSPAN_LIST_EMPTY &&
+		       node->nr_empty > empty_limit(span->cache, node))
+			remove(node, list_last_entry(&node->empty, struct kspan_span, list),
+			       &superfluous);
 	}
 	if (node)
 		spin_unlock_irqrestore(&node->lock, flags);

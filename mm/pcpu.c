@@ -153,14 +153,17 @@ static void drain_this_cpu(struct work_struct *work)
 }
 
 /*
- * Empties the arrays of all CPUs that are online, each on its own CPU. Process context, with
- * cpus_read_lock() held; the arrays of the others were emptied when they went.
+ * Empties the arrays of all CPUs, those of the online ones each on its own CPU. Process context,
+ * with cpus_read_lock() held. A CPU that went after the cache left the list was not seen to.
  */
 void kspan_pcpu_drain_online(struct kspan_cache *cache)
 {
 	struct drain_work __percpu *works = alloc_percpu(struct drain_work);
 	int cpu;
 
+	for_each_possible_cpu(cpu)
+		if (!cpu_online(cpu))
+			kspan_pcpu_drain(cache, cpu);
 	if (!works) {
 		struct drain_work one = { .cache = cache };
 

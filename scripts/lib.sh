@@ -198,3 +198,13 @@ with_lock() {
 	exec {fd}>&-
 	return "$status"
 }
+
+# copy_tree DIR: the sources as they are now, where building leaves no trace in
+# the tree that is worked in, and each kernel has its own objects.
+copy_tree() {
+	need make
+	rm -rf "$1"
+	mkdir -p "$1"
+	cp -r "$KSPAN_TOP"/{Kbuild,Makefile,include,mm,kunit} "$1/"
+	make -s -C "$1" clean
+}

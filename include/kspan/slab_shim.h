@@ -123,13 +123,22 @@ static __always_inline struct kspan_cache *kspan_shim_cache(const struct kmem_ca
 }
 
 /*
+ * The one place where the shim asks whose an object is. Freed ones count: a double free is for
+ * kspan to report, the core would take its page for a large object and give it away.
+ */
+static __always_inline bool kspan_shim_owns(const void *obj)
+{
+	return kspan_in_span(obj);
+}
+
+/*
  * ---------------------------------------------------------------------------------------
  * Freeing: always by owner.
  */
 
 static __always_inline void kspan_shim_kfree(const void *obj)
 {
-	if (kspan_owns(obj))
+	if (kspan_shim_owns(obj))
 		kspan_free(obj);
 	else
 		kfree(obj);
@@ -137,7 +146,7 @@ static __always_inline void kspan_shim_kfree(const void *obj)
 
 static __always_inline void kspan_shim_kvfree(const void *obj)
 {
-	if (kspan_owns(obj))
+	if (kspan_shim_owns(obj))
 		kspan_free(obj);
 	else
 		kvfree(obj);
@@ -145,7 +154,7 @@ static __always_inline void kspan_shim_kvfree(const void *obj)
 
 static __always_inline void kspan_shim_kfree_sensitive(const void *obj)
 {
-	if (kspan_owns(obj))
+	if (kspan_shim_owns(obj))
 		kspan_free_sensitive(obj);
 	else
 		kfree_sensitive(obj);
@@ -153,7 +162,7 @@ static __always_inline void kspan_shim_kfree_sensitive(const void *obj)
 
 static __always_inline void kspan_shim_kvfree_sensitive(const void *obj, size_t len)
 {
-	if (kspan_owns(obj))
+	if (kspan_shim_owns(obj))
 		kspan_free_sensitive(obj);
 	else
 		kvfree_sensitive(obj, len);
@@ -161,7 +170,7 @@ static __always_inline void kspan_shim_kvfree_sensitive(const void *obj, size_t 
 
 static __always_inline void kspan_shim_kfree_const(const void *obj)
 {
-	if (kspan_owns(obj))
+	if (kspan_shim_owns(obj))
 		kspan_free(obj);
 	else
 		kfree_const(obj);
@@ -195,7 +204,7 @@ DEFINE_FREE(kspan_shim_kfree_sensitive, void *,
 do {										\
 	typeof(ptr) ___kspan_ptr = (ptr);					\
 										\
-	if (kspan_owns(___kspan_ptr))						\
+	if (kspan_shim_owns(___kspan_ptr))						\
 		kspan_free_rcu((void *)___kspan_ptr);				\
 	else									\
 		kvfree_rcu_arg_2(___kspan_ptr, rhf);				\
@@ -205,7 +214,7 @@ do {										\
 do {										\
 	typeof(ptr) ___kspan_ptr = (ptr);					\
 										\
-	if (kspan_owns(___kspan_ptr))						\
+	if (kspan_shim_owns(___kspan_ptr))						\
 		kspan_free_rcu((void *)___kspan_ptr);				\
 	else									\
 		kvfree_rcu_arg_1(___kspan_ptr);					\
@@ -278,7 +287,7 @@ static __always_inline void *kspan_shim_kcalloc_node(bool core, size_t n, size_t
 /* Memory of the core stays the core's when it is resized. */
 static __always_inline void *kspan_shim_krealloc(bool core, const void *old, size_t size, gfp_t gfp)
 {
-	if (ZERO_OR_NULL_PTR(old) ? core : !kspan_owns(old))
+	if (ZERO_OR_NULL_PTR(old) ? core : !kspan_shim_owns(old))
 		return krealloc(old, size, gfp);
 	return kspan_shim_no_tail_call(kspan_realloc(old, size, gfp));
 }
@@ -374,7 +383,7 @@ static __always_inline void *kspan_shim_kvresize(const void *old, size_t size, g
 static __always_inline void *kspan_shim_kvrealloc(bool core, const void *old, size_t size,
 						  gfp_t gfp)
 {
-	if (ZERO_OR_NULL_PTR(old) ? core : !kspan_owns(old))
+	if (ZERO_OR_NULL_PTR(old) ? core : !kspan_shim_owns(old))
 		return kvrealloc(old, size, gfp);
 	return kspan_shim_kvresize(old, size, gfp);
 }
@@ -383,7 +392,7 @@ static __always_inline void *kspan_shim_kvrealloc(bool core, const void *old, si
 static __always_inline void *kspan_shim_kvrealloc(bool core, const void *old, size_t old_size,
 						  size_t size, gfp_t gfp)
 {
-	if (ZERO_OR_NULL_PTR(old) ? core : !kspan_owns(old))
+	if (ZERO_OR_NULL_PTR(old) ? core : !kspan_shim_owns(old))
 		return kvrealloc(old, old_size, size, gfp);
 	return old_size >= size ? (void *)old : kspan_shim_kvresize(old, size, gfp);
 }
@@ -391,7 +400,7 @@ static __always_inline void *kspan_shim_kvrealloc(bool core, const void *old, si
 
 static __always_inline size_t kspan_shim_ksize(const void *obj)
 {
-	return kspan_owns(obj) ? kspan_size(obj) : ksize(obj);
+	return kspan_shim_owns(obj) ? kspan_size(obj) : ksize(obj);
 }
 
 /*
@@ -621,10 +630,15 @@ static inline void kspan_shim_cache_free_bulk(struct kmem_cache *s, size_t n, vo
 		kmem_cache_free_bulk(s, n, objs);
 }
 
-/* A mempool keeps its cache as a void pointer, so the pool's own functions must know it. */
+/*
+ * A mempool keeps its cache as a void pointer, so the pool's own functions must know it.
+ * These are no callers of interest: as tail calls they leave mempool_alloc() on the stack.
+ */
 static inline void *kspan_shim_mempool_alloc_slab(gfp_t gfp, void *pool_data)
 {
-	return kspan_shim_cache_alloc(pool_data, gfp);
+	if (!kspan_shim_is_ours(pool_data))
+		return kmem_cache_alloc(pool_data, gfp);
+	return kspan_cache_alloc(kspan_shim_cache(pool_data), gfp);
 }
 
 static inline void kspan_shim_mempool_free_slab(void *obj, void *pool_data)

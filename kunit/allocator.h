@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the suites of the allocator share: they catch reports of misuse, make steps fail, and
+ * compare counters. Each suite is a module of its own, so each has these to itself; kspan has
+ * one filter and one hook, which the exit function of a suite that uses them takes off again.
+ */
+#ifndef _KSPAN_KUNIT_ALLOCATOR_H
+#define _KSPAN_KUNIT_ALLOCATOR_H
+
+#include <linux/mm.h>
+#include <linux/preempt.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/string.h>
+
+#include <kspan/kspan.h>
+
+#include "../mm/cache.h"
+#include "../mm/hooks.h"
+#include "../mm/pagemap.h"
+#include "../mm/rcu.h"
+#include "../mm/report.h"
+#include "../mm/span.h"
+#include "../mm/stats.h"
+
+/* ------------------------------------------------------------------ reports */
+
+/* How many there were, and the last one. */
+static struct caught {
+	unsigned int nr;
+	enum kspan_counter what;
+	const void *addr;
+	char text[128];
+} caught __maybe_unused;
+
+static inline bool catch_report(enum kspan_counter what, const void *addr, const char *text)
+{
+	caught.nr++;
+	caught.what = what;
+	caught.addr = addr;
+	strscpy(caught.text, text, sizeof(caught.text));
+	return true;
+}
+
+static inline void catch_reports(void)
+{
+	memset(&caught, 0, sizeof(caught));
+	kspan_report_set_filter(catch_report);
+}
+
+/* Exactly one report since catch_reports(), of this kind and about this address. */
+static inline void expect_report(struct kunit *test, enum kspan_counter what, const void *addr,
+				 const char *words)
+{
+	KUNIT_EXPECT_EQ(test, caught.nr, 1U);
+	KUNIT_EXPECT_EQ(test, (int)caught.what, (int)what);
+	KUNIT_EXPECT_PTR_EQ(test, caught.addr, addr);
+	if (!strstr(caught.text, words))
+		KUNIT_FAIL(test, "\"%s\" is not in \"%s\"", words, caught.text);
+}
+
+/* ------------------------------------------------------------------ failures */
+
+/* The steps of the task that runs the test: @times of them fail, after the first @skip. */
+static struct failing {
+	struct task_struct *task;
+	enum kspan_test_point point;
+	unsigned int skip, times;
+	unsigned int calls;
+} failing __maybe_unused;
+
+static inline bool fail_hook(enum kspan_test_point point)
+{
+	if (!in_task() || current != failing.task || point != failing.point)
+		return false;
+	failing.calls++;
+	return failing.calls > failing.skip && failing.calls - failing.skip <= failing.times;
+}
+
+static inline void fail_some(enum kspan_test_point point, unsigned int skip, unsigned int times)
+{
+	failing = (struct failing){ current, point, skip, times, 0 };
+	kspan_set_test_hook(fail_hook);
+}
+
+static inline void fail_all(enum kspan_test_point point)
+{
+	fail_some(point, 0, UINT_MAX);
+}
+
+static inline void fail_nothing(void)
+{
+	kspan_set_test_hook(NULL);
+}
+
+/* For the exit function of a suite. */
+static inline void allocator_test_exit(struct kunit *test)
+{
+	kspan_set_test_hook(NULL);
+	kspan_report_set_filter(NULL);
+}
+
+/* ------------------------------------------------------------------ looks */
+
+/* The span of an object that the test owns. */
+static inline struct kspan_span *span_of(const void *obj)
+{
+	return kspan_pagemap_find(obj);
+}
+
+static inline int state_of(const void *obj)
+{
+	struct kspan_span *span = span_of(obj);
+
+	return READ_ONCE(span->state[kspan_span_index(span, obj)]);
+}
+
+/* Room for @nr addresses, until the test ends. */
+static inline void **objs_new(struct kunit *test, unsigned int nr)
+{
+	void **objs = kunit_kcalloc(test, nr, sizeof(*objs), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, objs);
+	return objs;
+}
+
+/* These hide from the compiler where an address came from, as tests look at freed memory too. */
+static inline bool filled_with(const void *obj, u8 byte, size_t len)
+{
+	OPTIMIZER_HIDE_VAR(obj);
+	return !memchr_inv(obj, byte, len);
+}
+
+static inline void fill(void *obj, u8 byte, size_t len)
+{
+	OPTIMIZER_HIDE_VAR(obj);
+	memset(obj, byte, len);
+}
+
+#endif /* _KSPAN_KUNIT_ALLOCATOR_H */

@@ -1,0 +1,469 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Tests of the table of call stacks, with stacks that the tests make up: what is a bucket of
+ * its own, what is counted, what a reset keeps, and what happens when there is no room.
+ *
+ * No snapshot may be taken while a made-up stack has a frame that could be a function's.
+ */
+#include "suite.h"
+
+#include <linux/mm.h>
+
+#include "../mm/label.h"
+#include "../mm/special.h"
+#include "profile_helpers.h"
+
+#define ONE	KSPAN_WEIGHT_ONE
+
+static struct kspan_label *label, *other_label;
+static struct kspan_cache *cache;
+
+static int bucket_init(struct kunit *test)
+{
+	label = kspan_label_get("bucket_test");
+	other_label = kspan_label_get("bucket_test_2");
+	cache = kspan_cache_create("bucket", 64, 0, 0, NULL);
+	if (!label || !other_label || !cache)
+		return -ENOMEM;
+	return test_begin(test);
+}
+
+static void bucket_exit(struct kunit *test)
+{
+	test_end(test);
+	if (cache)
+		kspan_cache_destroy(cache);
+	if (label)
+		kspan_label_put(label);
+	if (other_label)
+		kspan_label_put(other_label);
+}
+
+/* A stack of @nr_frames that only @id has. No function is at such addresses. */
+static struct kspan_stack *make_stack(unsigned int nr_frames, unsigned long id)
+{
+	static struct kspan_stack stack;
+	unsigned int i;
+
+	/* What lies behind the frames is scratch, and must not matter. */
+	memset(&stack, id, sizeof(stack));
+	stack.nr_frames = nr_frames;
+	for (i = 0; i < nr_frames; i++)
+		stack.frames[i] = 0x10 + i;
+	stack.frames[0] = 0x1000 + id;
+	return &stack;
+}
+
+static struct kspan_bucket *count(struct kspan_stack *stack, u64 weight)
+{
+	return kspan_bucket_alloc(stack, 64, label, weight, GFP_KERNEL);
+}
+
+/* ------------------------------------------------------------------ keys */
+
+static void same_key_is_the_same_bucket(struct kunit *test)
+{
+	unsigned long before = kspan_bucket_count();
+	struct kspan_bucket *a = count(make_stack(5, 1), ONE), *b;
+	struct kspan_stack *stack = make_stack(5, 1);
+
+	KUNIT_ASSERT_NOT_NULL(test, a);
+	memset(&stack->frames[5], 0xee, 3 * sizeof(stack->frames[0]));
+	b = count(stack, ONE);
+	KUNIT_EXPECT_PTR_EQ(test, a, b);
+	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), before + 1);
+	kspan_bucket_free(a, 2 * ONE);
+}
+
+static const struct key_case {
+	const char *desc;
+	unsigned int nr_frames;
+	unsigned int changed;	/* which frame differs; nr_frames for none */
+	u32 slot_size;
+	bool other_label;
+} key_cases[] = {
+	{ "another innermost frame", 5, 0, 64, false },
+	{ "another outermost frame", 5, 4, 64, false },
+	{ "a frame more", 6, 6, 64, false },
+	{ "a frame less", 4, 4, 64, false },
+	{ "no frame", 0, 0, 64, false },
+	{ "as many as there can be", KSPAN_MAX_FRAMES, KSPAN_MAX_FRAMES, 64, false },
+	{ "another size", 5, 5, 128, false },
+	{ "another cache", 5, 5, 64, true },
+};
+
+static void key_desc(const struct key_case *c, char *desc)
+{
+	strscpy(desc, c->desc, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(key, key_cases, key_desc);
+
+static void other_key_is_another_bucket(struct kunit *test)
+{
+	const struct key_case *c = test->param_value;
+	struct kspan_bucket *a = count(make_stack(5, 1), ONE), *b;
+	struct kspan_stack *stack = make_stack(c->nr_frames, 1);
+	struct kspan_label *with = c->other_label ? other_label : label;
+
+	KUNIT_ASSERT_NOT_NULL(test, a);
+	if (c->changed < c->nr_frames)
+		stack->frames[c->changed] ^= 0x20;
+	b = kspan_bucket_alloc(stack, c->slot_size, with, ONE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, b);
+	KUNIT_EXPECT_PTR_NE(test, a, b);
+	KUNIT_EXPECT_EQ(test, b->slot_size, c->slot_size);
+	KUNIT_EXPECT_PTR_EQ(test, b->label, with);
+	KUNIT_EXPECT_EQ(test, b->nr_frames, c->nr_frames);
+	KUNIT_EXPECT_EQ(test, memcmp(b->frames, stack->frames,
+				     c->nr_frames * sizeof(b->frames[0])), 0);
+	KUNIT_EXPECT_EQ(test, a->allocs, ONE);
+	KUNIT_EXPECT_EQ(test, b->allocs, ONE);
+	/* And each is found again. */
+	KUNIT_EXPECT_PTR_EQ(test, count(make_stack(5, 1), ONE), a);
+	kspan_bucket_free(a, 2 * ONE);
+	kspan_bucket_free(b, ONE);
+}
+
+/* ------------------------------------------------------------------ counts */
+
+static void bucket_counts_what_was_allocated_and_what_is_left(struct kunit *test)
+{
+	struct kspan_bucket *bucket = count(make_stack(3, 1), 5 * ONE + 7);
+
+	KUNIT_ASSERT_NOT_NULL(test, bucket);
+	KUNIT_EXPECT_EQ(test, bucket->allocs, 5 * ONE + 7);
+	KUNIT_EXPECT_EQ(test, bucket->live, 5 * ONE + 7);
+	count(make_stack(3, 1), 2 * ONE);
+	kspan_bucket_free(bucket, 5 * ONE + 7);
+	KUNIT_EXPECT_EQ(test, bucket->allocs, 7 * ONE + 7);
+	KUNIT_EXPECT_EQ(test, bucket->live, 2 * ONE);
+	kspan_bucket_free(bucket, 2 * ONE);
+	KUNIT_EXPECT_EQ(test, bucket->allocs, 7 * ONE + 7);
+	KUNIT_EXPECT_EQ(test, bucket->live, 0ULL);
+}
+
+static void bucket_with_nothing_in_use_goes_on_counting(struct kunit *test)
+{
+	struct kspan_bucket *bucket = count(make_stack(3, 1), ONE);
+
+	KUNIT_ASSERT_NOT_NULL(test, bucket);
+	kspan_bucket_free(bucket, ONE);
+	KUNIT_EXPECT_PTR_EQ(test, count(make_stack(3, 1), ONE), bucket);
+	KUNIT_EXPECT_EQ(test, bucket->allocs, 2 * ONE);
+	kspan_bucket_free(bucket, ONE);
+}
+
+/* ------------------------------------------------------------------ reset */
+
+static void reset_zeroes_the_sums_and_keeps_what_is_in_use(struct kunit *test)
+{
+	struct kspan_bucket *bucket = count(make_stack(3, 1), 3 * ONE);
+	u64 before = kspan_profile_start_ns();
+
+	KUNIT_ASSERT_NOT_NULL(test, bucket);
+	usleep_range(1000, 2000);
+	kspan_profile_reset();
+	KUNIT_EXPECT_GT(test, kspan_profile_start_ns(), before);
+	KUNIT_EXPECT_EQ(test, bucket->allocs, 0ULL);
+	KUNIT_EXPECT_EQ(test, bucket->live, 3 * ONE);
+	KUNIT_EXPECT_PTR_EQ(test, count(make_stack(3, 1), ONE), bucket);
+	KUNIT_EXPECT_EQ(test, bucket->allocs, ONE);
+	KUNIT_EXPECT_EQ(test, bucket->live, 4 * ONE);
+	kspan_bucket_free(bucket, 4 * ONE);
+	KUNIT_EXPECT_EQ(test, bucket->live, 0ULL);
+}
+
+static void reset_drops_buckets_with_nothing_in_use(struct kunit *test)
+{
+	unsigned long before = kspan_bucket_count();
+	size_t bytes = kspan_bucket_bytes();
+	struct kspan_bucket *kept, *dropped;
+
+	kept = count(make_stack(3, 1), ONE);
+	dropped = count(make_stack(3, 2), ONE);
+	KUNIT_ASSERT_NOT_NULL(test, kept);
+	KUNIT_ASSERT_NOT_NULL(test, dropped);
+	kspan_bucket_free(dropped, ONE);
+	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), before + 2);
+	kspan_profile_reset();
+	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), before + 1);
+	KUNIT_EXPECT_PTR_EQ(test, count(make_stack(3, 1), ONE), kept);
+	/* The stack begins anew. */
+	dropped = count(make_stack(3, 2), ONE);
+	KUNIT_ASSERT_NOT_NULL(test, dropped);
+	KUNIT_EXPECT_EQ(test, dropped->allocs, ONE);
+
+	kspan_bucket_free(kept, 2 * ONE);
+	kspan_bucket_free(dropped, ONE);
+	kspan_profile_reset();
+	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), before);
+	KUNIT_EXPECT_EQ(test, kspan_bucket_bytes(), bytes);
+}
+
+static noinline void *alloc_for_bucket(gfp_t gfp)
+{
+	return test_keep(kspan_cache_alloc(cache, gfp));
+}
+
+static void snapshot_keeps_what_a_reset_drops(struct kunit *test)
+{
+	struct kspan_snapshot *snap;
+	unsigned int found = 0;
+	size_t i;
+
+	kspan_cache_free(cache, alloc_for_bucket(GFP_KERNEL));
+	snap = kspan_snapshot_take();
+	KUNIT_ASSERT_FALSE(test, IS_ERR(snap));
+	kspan_profile_reset();
+	synchronize_rcu();
+	for (i = 0; i < snap->nr_rows; i++)
+		found += !strcmp(snap->rows[i].label, "bucket") &&
+			 !strcmp(snap->rows[i].symbols[0]->name, "alloc_for_bucket");
+	KUNIT_EXPECT_EQ(test, found, 1U);
+	kspan_snapshot_free(snap);
+}
+
+/* ------------------------------------------------------------------ no memory, no room */
+
+/* A new stack is dropped, an old one still counted; the allocation succeeds in any case. */
+static void expect_new_stacks_dropped(struct kunit *test, void *(*alloc)(gfp_t gfp))
+{
+	unsigned long samples = kspan_counter_sum(KSPAN_SAMPLES);
+	unsigned long dropped = kspan_counter_sum(KSPAN_SAMPLES_DROPPED);
+	unsigned long specials = kspan_special_count(), buckets = kspan_bucket_count();
+	void *obj = alloc(GFP_KERNEL);
+
+	KUNIT_EXPECT_NOT_NULL(test, obj);
+	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_SAMPLES), samples);
+	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_SAMPLES_DROPPED), dropped + 1);
+	KUNIT_EXPECT_EQ(test, kspan_special_count(), specials);
+	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), buckets);
+	kspan_cache_free(cache, obj);
+}
+
+static void no_memory_drops_new_stacks_only(struct kunit *test)
+{
+	struct kspan_bucket *bucket = count(make_stack(3, 1), ONE);
+
+	KUNIT_ASSERT_NOT_NULL(test, bucket);
+	fail_all(KSPAN_FAIL_BUCKET);
+	KUNIT_EXPECT_NULL(test, count(make_stack(3, 2), ONE));
+	KUNIT_EXPECT_PTR_EQ(test, count(make_stack(3, 1), ONE), bucket);
+	expect_new_stacks_dropped(test, alloc_for_bucket);
+	fail_nothing();
+	kspan_bucket_free(bucket, 2 * ONE);
+}
+
+/* A request in atomic context stays one; what only the object may be asked for is left out. */
+static void bucket_is_asked_for_as_the_context_allows(struct kunit *test)
+{
+	gfp_t gfp = GFP_ATOMIC | __GFP_DMA | __GFP_ZERO | __GFP_COMP | __GFP_THISNODE;
+	struct kspan_bucket *bucket;
+	unsigned long flags;
+
+	local_irq_save(flags);
+	bucket = kspan_bucket_alloc(make_stack(3, 1), 64, label, ONE, gfp);
+	local_irq_restore(flags);
+	KUNIT_ASSERT_NOT_NULL(test, bucket);
+	kspan_bucket_free(bucket, ONE);
+}
+
+#define FEW_BYTES	(64UL << 10)
+#define MOST_BUCKETS	200
+
+static void full_table_drops_new_stacks_only(struct kunit *test)
+{
+	static struct kspan_bucket *buckets[MOST_BUCKETS];
+	struct kspan_bucket *old, *rest[16] = {};
+	size_t limit = kspan_bucket_bytes_max, table = kspan_bucket_bytes();
+	unsigned int n, i, fits;
+	unsigned long specials;
+	void *obj;
+
+	WRITE_ONCE(kspan_bucket_bytes_max, FEW_BYTES);
+	for (n = 0; n < MOST_BUCKETS; n++) {
+		buckets[n] = count(make_stack(KSPAN_MAX_FRAMES, n), ONE);
+		if (!buckets[n])
+			break;
+	}
+	/* As many as there is room for, none of them in part. */
+	fits = FEW_BYTES / struct_size(buckets[0], frames, KSPAN_MAX_FRAMES);
+	KUNIT_EXPECT_LE(test, n, fits);
+	KUNIT_EXPECT_GE(test, n, fits - 2);
+
+	old = count(make_stack(KSPAN_MAX_FRAMES, 0), ONE);
+	KUNIT_EXPECT_PTR_EQ(test, old, buckets[0]);
+	/* A short stack would fit where a deep one does not: fill up with those. */
+	for (i = 0; i < ARRAY_SIZE(rest); i++)
+		rest[i] = count(make_stack(1, i), ONE);
+	KUNIT_EXPECT_NULL(test, rest[ARRAY_SIZE(rest) - 1]);
+	expect_new_stacks_dropped(test, alloc_for_bucket);
+	KUNIT_EXPECT_LE(test, kspan_bucket_bytes(), table + FEW_BYTES);
+
+	/* After a reset there is room again, once the old ones have nothing in use. */
+	for (i = 0; i < n; i++)
+		kspan_bucket_free(buckets[i], buckets[i]->live);
+	for (i = 0; i < ARRAY_SIZE(rest) && rest[i]; i++)
+		kspan_bucket_free(rest[i], ONE);
+	kspan_profile_reset();
+	specials = kspan_special_count();
+	obj = alloc_for_bucket(GFP_KERNEL);
+	KUNIT_EXPECT_EQ(test, kspan_special_count(), specials + 1);
+	kspan_cache_free(cache, obj);
+	WRITE_ONCE(kspan_bucket_bytes_max, limit);
+}
+
+/* ------------------------------------------------------------------ two threads */
+
+#define ROUNDS	300
+
+static struct {
+	unsigned int round[2];
+	struct kspan_bucket *bucket[2][ROUNDS];
+} race;
+
+/* Both come to each new stack at the same time. */
+static void insert_all(void *arg)
+{
+	long me = (long)arg;
+	struct kspan_stack *stack = kmalloc(sizeof(*stack), GFP_KERNEL);
+	u64 end = ktime_get_ns() + TEST_LIMIT_NS;
+	unsigned int i;
+
+	for (i = 0; stack && i < ROUNDS; i++) {
+		stack->nr_frames = 2;
+		stack->frames[0] = 0x1000 + i;
+		stack->frames[1] = 0x10;
+		/* Pairs with the acquire of the other. */
+		smp_store_release(&race.round[me], i + 1);
+		/* Pairs with the release of the other. */
+		while (smp_load_acquire(&race.round[!me]) <= i && ktime_get_ns() < end)
+			cond_resched();
+		race.bucket[me][i] = kspan_bucket_alloc(stack, 64, label, ONE, GFP_KERNEL);
+	}
+	/* Likewise: lets the other go on, whatever happened here. */
+	smp_store_release(&race.round[me], ROUNDS);
+	kfree(stack);
+}
+
+static void two_threads_insert_a_stack_once(struct kunit *test)
+{
+	unsigned long before = kspan_bucket_count();
+	struct test_thread threads[2] = {};
+	unsigned int i;
+	bool started;
+	long me;
+
+	memset(&race, 0, sizeof(race));
+	for (me = 0; me < 2; me++) {
+		started = test_thread_start(&threads[me], me, insert_all, (void *)me);
+		KUNIT_EXPECT_TRUE(test, started);
+	}
+	for (me = 0; me < 2; me++)
+		test_thread_join(&threads[me]);
+	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), before + ROUNDS);
+	for (i = 0; i < ROUNDS; i++) {
+		struct kspan_bucket *bucket = race.bucket[0][i];
+
+		KUNIT_ASSERT_NOT_NULL(test, bucket);
+		KUNIT_ASSERT_PTR_EQ(test, race.bucket[1][i], bucket);
+		KUNIT_EXPECT_EQ(test, bucket->allocs, 2 * ONE);
+		kspan_bucket_free(bucket, 2 * ONE);
+	}
+}
+
+static void count_often(void *arg)
+{
+	struct kspan_stack *stack = kmalloc(sizeof(*stack), GFP_KERNEL);
+	struct kspan_bucket *bucket;
+	unsigned int i;
+
+	for (i = 0; stack && i < ROUNDS; i++) {
+		stack->nr_frames = 1;
+		stack->frames[0] = 0x77;
+		bucket = kspan_bucket_alloc(stack, 64, label, ONE, GFP_KERNEL);
+		if (bucket)
+			kspan_bucket_free(bucket, ONE);
+		bucket = kspan_bucket_alloc(stack, 64, label, ONE, GFP_KERNEL);
+	}
+	kfree(stack);
+}
+
+static void two_threads_lose_no_count(struct kunit *test)
+{
+	struct test_thread threads[2] = {};
+	struct kspan_bucket *bucket;
+	struct kspan_stack *stack;
+	int i;
+
+	for (i = 0; i < 2; i++)
+		KUNIT_EXPECT_TRUE(test, test_thread_start(&threads[i], i, count_often, NULL));
+	for (i = 0; i < 2; i++)
+		test_thread_join(&threads[i]);
+	stack = make_stack(1, 0);
+	stack->frames[0] = 0x77;
+	bucket = count(stack, ONE);
+	KUNIT_ASSERT_NOT_NULL(test, bucket);
+	KUNIT_EXPECT_EQ(test, bucket->allocs, (4 * ROUNDS + 1) * ONE);
+	KUNIT_EXPECT_EQ(test, bucket->live, (2 * ROUNDS + 1) * ONE);
+	kspan_bucket_free(bucket, bucket->live);
+}
+
+/* Resets in between drop buckets that another thread has just found. */
+static void reset_often(void *arg)
+{
+	unsigned int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		kspan_profile_reset();
+		cond_resched();
+	}
+}
+
+static void reset_may_come_at_any_time(struct kunit *test)
+{
+	unsigned long before = kspan_bucket_count();
+	struct test_thread resets = {};
+	struct kspan_bucket *bucket;
+	unsigned int i, bad = 0;
+
+	KUNIT_ASSERT_TRUE(test, test_thread_start(&resets, 0, reset_often, NULL));
+	for (i = 0; i < 4 * ROUNDS; i++) {
+		bucket = count(make_stack(2, i % 3), ONE);
+		/* Nothing else lives in it, and it cannot go away. */
+		bad += !bucket || READ_ONCE(bucket->live) != ONE || READ_ONCE(bucket->unhashed);
+		if (bucket)
+			kspan_bucket_free(bucket, ONE);
+	}
+	test_thread_join(&resets);
+	KUNIT_EXPECT_EQ(test, bad, 0U);
+	kspan_profile_reset();
+	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), before);
+}
+
+static struct kunit_case bucket_cases[] = {
+	KUNIT_CASE(same_key_is_the_same_bucket),
+	KUNIT_CASE_PARAM(other_key_is_another_bucket, key_gen_params),
+	KUNIT_CASE(bucket_counts_what_was_allocated_and_what_is_left),
+	KUNIT_CASE(bucket_with_nothing_in_use_goes_on_counting),
+	KUNIT_CASE(reset_zeroes_the_sums_and_keeps_what_is_in_use),
+	KUNIT_CASE(reset_drops_buckets_with_nothing_in_use),
+	KUNIT_CASE(snapshot_keeps_what_a_reset_drops),
+	KUNIT_CASE(no_memory_drops_new_stacks_only),
+	KUNIT_CASE(bucket_is_asked_for_as_the_context_allows),
+	KUNIT_CASE(full_table_drops_new_stacks_only),
+	KUNIT_CASE(two_threads_insert_a_stack_once),
+	KUNIT_CASE(two_threads_lose_no_count),
+	KUNIT_CASE(reset_may_come_at_any_time),
+	{}
+};
+
+static struct kunit_suite bucket_suite = {
+	.name = "kspan_bucket",
+	.init = bucket_init,
+	.exit = bucket_exit,
+	.test_cases = bucket_cases,
+};
+
+kunit_test_suite(bucket_suite);

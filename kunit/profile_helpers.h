@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the suites of the profile's half share: the state that a test finds and leaves, threads
+ * on a CPU of their own, waiting with a limit, calls in other contexts, and looking something
+ * up in a snapshot.
+ */
+#ifndef _KSPAN_KUNIT_PROFILE_HELPERS_H
+#define _KSPAN_KUNIT_PROFILE_HELPERS_H
+
+#include <kunit/test.h>
+#include <linux/completion.h>
+#include <linux/cpumask.h>
+#include <linux/delay.h>
+#include <linux/err.h>
+#include <linux/interrupt.h>
+#include <linux/irq_work.h>
+#include <linux/kthread.h>
+#include <linux/ktime.h>
+#include <linux/preempt.h>
+#include <linux/sched.h>
+#include <linux/sched/task.h>
+#include <linux/string.h>
+
+#include <kspan/kspan.h>
+
+#include "../mm/bucket.h"
+#include "../mm/rcu.h"
+#include "../mm/sample.h"
+#include "../mm/snapshot.h"
+#include "allocator.h"
+
+/* What waits longer than this, waits for ever. */
+#define TEST_LIMIT_NS	(5ULL * NSEC_PER_SEC)
+
+/* ------------------------------------------------------------------ before and after */
+
+static u64 test_saved_rate;
+
+/* Everything that was freed is gone, whatever it had to wait for. */
+static inline void test_settle(void)
+{
+	kspan_rcu_flush();
+	kspan_flush_finalizers();
+	/* Finalizers free, and may leave an object to a grace period. */
+	kspan_rcu_flush();
+	kspan_flush_finalizers();
+}
+
+/* Every suite's init: counts begin at zero, and every allocation is a sample. */
+static inline int test_begin(struct kunit *test)
+{
+	test_saved_rate = kspan_sample_bytes();
+	kspan_profile_reset();
+	return kspan_set_sample_bytes(1);
+}
+
+/* Every suite's exit: nothing that a test has set outlives it. */
+static inline void test_end(struct kunit *test)
+{
+	allocator_test_exit(test);
+	test_settle();
+	kspan_set_sample_bytes(test_saved_rate);
+	kspan_profile_reset();
+}
+
+/* Keeps a function of a test in the stack: its caller may not end with a jump to it. */
+#define test_keep(ptr)							\
+({									\
+	void *__ptr = (ptr);						\
+									\
+	OPTIMIZER_HIDE_VAR(__ptr);					\
+	__ptr;								\
+})
+
+/* ------------------------------------------------------------------ waiting */
+
+/* Waits until @flag is set, sleeping where that is allowed; false if it takes too long. */
+static inline bool test_wait_for(const bool *flag)
+{
+	u64 end = ktime_get_ns() + TEST_LIMIT_NS;
+
+	/* Pairs with the release in test_tell(). */
+	while (!smp_load_acquire(flag)) {
+		if (ktime_get_ns() > end)
+			return false;
+		if (preemptible())
+			usleep_range(20, 100);
+		else
+			udelay(5);
+	}
+	return true;
+}
+
+static inline void test_tell(bool *flag)
+{
+	/* Pairs with the acquire in test_wait_for(). */
+	smp_store_release(flag, true);
+}
+
+/* ------------------------------------------------------------------ threads */
+
+struct test_thread {
+	void (*fn)(void *arg);
+	void *arg;
+	struct task_struct *task;
+	struct completion done;
+};
+
+static inline int test_thread_main(void *arg)
+{
+	struct test_thread *thread = arg;
+
+	thread->fn(thread->arg);
+	complete(&thread->done);
+	return 0;
+}
+
+/* Starts @fn on the @nth CPU that is online, counted from the last; false if that fails. */
+static inline bool test_thread_start(struct test_thread *thread, unsigned int nth,
+				     void (*fn)(void *arg), void *arg)
+{
+	unsigned int cpu, skip = num_online_cpus() - 1 - nth % num_online_cpus();
+
+	thread->fn = fn;
+	thread->arg = arg;
+	init_completion(&thread->done);
+	thread->task = kthread_create(test_thread_main, thread, "kspan_test/%u", nth);
+	if (IS_ERR(thread->task)) {
+		thread->task = NULL;
+		return false;
+	}
+	for_each_online_cpu(cpu)
+		if (!skip--)
+			break;
+	kthread_bind(thread->task, cpu);
+	get_task_struct(thread->task);
+	wake_up_process(thread->task);
+	return true;
+}
+
+/* Waits for the end of a thread that was started, or was not. */
+static inline void test_thread_join(struct test_thread *thread)
+{
+	if (!thread->task)
+		return;
+	wait_for_completion(&thread->done);
+	/* Its last instruction in this module has run when this returns. */
+	kthread_stop(thread->task);
+	put_task_struct(thread->task);
+	thread->task = NULL;
+}
+
+/* ------------------------------------------------------------------ contexts */
+
+struct test_call {
+	void (*fn)(void *arg);
+	void *arg;
+	struct irq_work irq_work;
+	struct tasklet_struct tasklet;
+};
+
+static inline void test_call_irq_work(struct irq_work *work)
+{
+	struct test_call *call = container_of(work, struct test_call, irq_work);
+
+	call->fn(call->arg);
+}
+
+static inline void test_call_tasklet(struct tasklet_struct *tasklet)
+{
+	struct test_call *call = container_of(tasklet, struct test_call, tasklet);
+
+	call->fn(call->arg);
+}
+
+/* Each of these calls @fn in the context of its name, and returns after it. */
+static inline void test_in_process(void (*fn)(void *arg), void *arg)
+{
+	fn(arg);
+}
+
+static inline void test_in_softirq(void (*fn)(void *arg), void *arg)
+{
+	struct test_call call = { .fn = fn, .arg = arg };
+
+	tasklet_setup(&call.tasklet, test_call_tasklet);
+	tasklet_schedule(&call.tasklet);
+	tasklet_kill(&call.tasklet);
+}
+
+static inline void test_in_hardirq(void (*fn)(void *arg), void *arg)
+{
+	struct test_call call = { .fn = fn, .arg = arg };
+
+	init_irq_work(&call.irq_work, test_call_irq_work);
+	irq_work_queue(&call.irq_work);
+	irq_work_sync(&call.irq_work);
+}
+
+static const struct test_context {
+	const char *desc;
+	void (*call)(void (*fn)(void *arg), void *arg);
+} test_contexts[] = {
+	{ "process", test_in_process },
+	{ "softirq", test_in_softirq },
+	{ "hardirq", test_in_hardirq },
+};
+
+static inline void test_context_desc(const struct test_context *c, char *desc)
+{
+	strscpy(desc, c->desc, KUNIT_PARAM_DESC_SIZE);
+}
+
+/* ------------------------------------------------------------------ snapshots */
+
+struct test_counts {
+	unsigned int rows;
+	u32 slot_size;		/* of the last row */
+	u64 alloc_objects, alloc_bytes, inuse_objects, inuse_bytes;
+};
+
+/* The sum of the rows of cache @label whose innermost function is @leaf; NULL for any. */
+static inline struct test_counts test_count_rows(struct kunit *test, const char *label,
+						 const char *leaf)
+{
+	struct kspan_snapshot *snap = kspan_snapshot_take();
+	struct test_counts sum = {};
+	size_t i;
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(snap));
+	for (i = 0; i < snap->nr_rows; i++) {
+		const struct kspan_row *row = &snap->rows[i];
+
+		if (label && strcmp(row->label, label))
+			continue;
+		if (leaf && (!row->nr_frames || strcmp(row->symbols[0]->name, leaf)))
+			continue;
+		sum.rows++;
+		sum.slot_size = row->slot_size;
+		sum.alloc_objects += row->alloc_objects;
+		sum.alloc_bytes += row->alloc_bytes;
+		sum.inuse_objects += row->inuse_objects;
+		sum.inuse_bytes += row->inuse_bytes;
+	}
+	kspan_snapshot_free(snap);
+	return sum;
+}
+
+#endif /* _KSPAN_KUNIT_PROFILE_HELPERS_H */

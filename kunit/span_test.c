@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Tests of spans: how many pages they take, where their objects lie, and what happens when the
+ * pages or the header cannot be had.
+ */
+#include "suite.h"
+
+#include <linux/kernel.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/sizes.h>
+
+#include "allocator.h"
+
+/* A slot of which eight fill three pages, so that the pages are no power of two. */
+#define THREE_PAGES_SLOT	1536
+
+/* ------------------------------------------------------------------ geometry */
+
+static const struct pick_case {
+	u32 slot;
+	unsigned int pages;
+} pick_cases[] = {
+	{ 8, 1 }, { 64, 1 }, { 192, 1 }, { 512, 1 },	/* eight or more, little tail */
+	{ 520, 2 },		/* 7 in one page, 15 in two */
+	{ 1024, 2 }, { 1536, 3 }, { 2048, 4 }, { 4096, 8 },
+	{ 4104, 8 }, { 5000, 5 },	/* never eight: the smallest tail in proportion */
+	{ 8192, 2 }, { 12288, 3 }, { 32768, 8 },
+	{ 32776, 9 }, { 65536, 16 }, { 100000, 25 },	/* one object */
+};
+
+static void pick_desc(const struct pick_case *c, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%u bytes", c->slot);
+}
+
+KUNIT_ARRAY_PARAM(pick, pick_cases, pick_desc);
+
+static void pages_fit_the_slot(struct kunit *test)
+{
+	const struct pick_case *c = test->param_value;
+
+	if (PAGE_SIZE != SZ_4K)
+		kunit_skip(test, "the numbers are for pages of 4 KiB");
+	KUNIT_EXPECT_EQ(test, kspan_span_pick_pages(c->slot), c->pages);
+}
+
+static void no_other_number_of_pages_has_less_tail(struct kunit *test)
+{
+	unsigned int wrong = 0, pages;
+	u32 slot;
+
+	for (slot = 8; slot <= 8 * PAGE_SIZE; slot += 8) {
+		unsigned int picked = kspan_span_pick_pages(slot);
+		u32 bytes = picked * PAGE_SIZE, tail = bytes % slot;
+
+		wrong += picked < DIV_ROUND_UP(slot, PAGE_SIZE) || picked > 8;
+		if (bytes / slot >= 8 && tail <= bytes / 16)
+			continue;
+		for (pages = DIV_ROUND_UP(slot, PAGE_SIZE); pages <= 8; pages++)
+			wrong += pages * PAGE_SIZE % slot * picked < tail * pages;
+	}
+	KUNIT_EXPECT_EQ(test, wrong, 0U);
+}
+
+static const struct slot_case {
+	unsigned int size;
+} slot_cases[] = { { 8 }, { 24 }, { 100 }, { 520 }, { THREE_PAGES_SLOT }, { 4104 }, { 20000 } };
+
+static void slot_desc(const struct slot_case *c, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%u bytes", c->size);
+}
+
+KUNIT_ARRAY_PARAM(slot, slot_cases, slot_desc);
+
+/* Every object of a span is handed out once, in its place. */
+static void objects_lie_side_by_side(struct kunit *test)
+{
+	const struct slot_case *c = test->param_value;
+	struct kspan_cache *cache = kspan_cache_create("kspan-side", c->size, 0, 0, NULL);
+	unsigned int i, nr, wrong = 0;
+	struct kspan_span *span;
+	unsigned long *seen;
+	void **objs;
+
+	KUNIT_ASSERT_NOT_NULL(test, cache);
+	nr = cache->span_pages * PAGE_SIZE / cache->slot_size;
+	objs = objs_new(test, nr);
+	seen = kunit_kcalloc(test, BITS_TO_LONGS(nr), sizeof(*seen), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, seen);
+
+	/* The first span has not one object too many: on one CPU, all of them come from it. */
+	migrate_disable();
+	KUNIT_ASSERT_EQ(test, kspan_cache_alloc_bulk(cache, GFP_KERNEL, nr, objs), (int)nr);
+	migrate_enable();
+	span = span_of(objs[0]);
+	KUNIT_EXPECT_EQ(test, span->nr_objs, nr);
+	KUNIT_EXPECT_EQ(test, span->nr_pages, cache->span_pages);
+	for (i = 0; i < nr; i++) {
+		size_t offset = objs[i] - span->base;
+
+		wrong += span_of(objs[i]) != span || offset % cache->slot_size ||
+			 offset / cache->slot_size >= nr ||
+			 __test_and_set_bit(offset / cache->slot_size, seen);
+	}
+	KUNIT_EXPECT_EQ(test, wrong, 0U);
+	kspan_cache_free_bulk(cache, nr, objs);
+	kspan_cache_destroy(cache);
+}
+
+static void power_of_two_objects_are_naturally_aligned(struct kunit *test)
+{
+	void *objs[3];
+	size_t size;
+	int i;
+
+	for (size = 8; size <= KMALLOC_MAX_SIZE; size *= 2) {
+		for (i = 0; i < ARRAY_SIZE(objs); i++) {
+			objs[i] = kspan_alloc(size, GFP_KERNEL);
+			KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+			KUNIT_EXPECT_TRUE(test, IS_ALIGNED((unsigned long)objs[i], size));
+		}
+		for (i = 0; i < ARRAY_SIZE(objs); i++)
+			kspan_free(objs[i]);
+	}
+}
+
+/* Block and network code takes references on pages of objects. */
+static const struct ref_case {
+	const char *desc;
+	size_t size;
+} ref_cases[] = {
+	{ "compound", 16 * PAGE_SIZE },
+	{ "split", 11 * PAGE_SIZE },
+};
+
+static void ref_desc(const struct ref_case *c, char *desc)
+{
+	strscpy(desc, c->desc, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(ref, ref_cases, ref_desc);
+
+static void each_page_takes_references(struct kunit *test)
+{
+	const struct ref_case *c = test->param_value;
+	u8 *obj = kspan_alloc(c->size, GFP_KERNEL);
+	struct page *page;
+
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	obj[c->size - 1] = 0x5a;
+	page = virt_to_page(obj + c->size - 1);
+	get_page(page);
+	kspan_free(obj);
+	/* Ours, so nobody else has it yet. */
+	KUNIT_EXPECT_EQ(test, obj[c->size - 1], 0x5a);
+	KUNIT_EXPECT_EQ(test, page_count(page), 1);
+	put_page(page);
+}
+
+static void spans_count_as_slab_memory(struct kunit *test)
+{
+	long pages = KMALLOC_MAX_SIZE / PAGE_SIZE, before, during;
+	void *obj;
+
+	before = global_node_page_state_pages(NR_SLAB_UNRECLAIMABLE_B);
+	obj = kspan_alloc(KMALLOC_MAX_SIZE, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	during = global_node_page_state_pages(NR_SLAB_UNRECLAIMABLE_B);
+	kspan_free(obj);
+	/* Counters of CPUs are added up late, and others count too. */
+	KUNIT_EXPECT_GT(test, during, before + pages / 2);
+	KUNIT_EXPECT_LT(test, during, before + pages * 3 / 2);
+	KUNIT_EXPECT_LT(test, (long)global_node_page_state_pages(NR_SLAB_UNRECLAIMABLE_B),
+			before + pages / 2);
+}
+
+/* ------------------------------------------------------------------ failures */
+
+static void short_of_pages_a_span_has_just_enough_for_an_object(struct kunit *test)
+{
+	struct kspan_cache *cache = kspan_cache_create("kspan-short", THREE_PAGES_SLOT, 0, 0, NULL);
+	unsigned long pages = kspan_span_pages();
+	struct kspan_span *span;
+	void *obj;
+
+	KUNIT_ASSERT_NOT_NULL(test, cache);
+	KUNIT_ASSERT_GT(test, cache->span_pages, 1U);
+	fail_some(KSPAN_FAIL_PAGES, 0, 1);
+	obj = kspan_cache_alloc(cache, GFP_KERNEL);
+	fail_nothing();
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	span = span_of(obj);
+	KUNIT_EXPECT_EQ(test, span->nr_pages, 1U);
+	KUNIT_EXPECT_EQ(test, span->nr_objs, (u32)(PAGE_SIZE / THREE_PAGES_SLOT));
+	KUNIT_EXPECT_EQ(test, kspan_span_pages(), pages + 1);
+	fill(obj, 0x5a, THREE_PAGES_SLOT);
+	KUNIT_EXPECT_EQ(test, kspan_size(obj), (size_t)THREE_PAGES_SLOT);
+	kspan_cache_free(cache, obj);
+	kspan_cache_destroy(cache);
+	KUNIT_EXPECT_EQ(test, kspan_span_pages(), pages);
+}
+
+/* With spans of both sizes in one cache, everything still finds its way back. */
+static void spans_of_two_sizes_live_in_one_cache(struct kunit *test)
+{
+	struct kspan_cache *cache = kspan_cache_create("kspan-two", THREE_PAGES_SLOT, 0, 0, NULL);
+	unsigned long pages = kspan_span_pages();
+	unsigned int i, wrong = 0;
+	void *objs[64];
+
+	KUNIT_ASSERT_NOT_NULL(test, cache);
+	for (i = 0; i < ARRAY_SIZE(objs); i++) {
+		if (i % 2)
+			fail_some(KSPAN_FAIL_PAGES, 0, 1);
+		objs[i] = kspan_cache_alloc(cache, GFP_KERNEL);
+		fail_nothing();
+		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+		fill(objs[i], i, THREE_PAGES_SLOT);
+	}
+	for (i = 0; i < ARRAY_SIZE(objs); i++) {
+		wrong += !filled_with(objs[i], i, THREE_PAGES_SLOT);
+		kspan_cache_free(cache, objs[i]);
+	}
+	KUNIT_EXPECT_EQ(test, wrong, 0U);
+	KUNIT_EXPECT_EQ(test, kspan_cache_shrink(cache), 0);
+	KUNIT_EXPECT_EQ(test, kspan_span_pages(), pages);
+	kspan_cache_destroy(cache);
+}
+
+static const struct fail_case {
+	const char *desc;
+	enum kspan_test_point point;
+	unsigned int calls;		/* of that point, for one allocation */
+} fail_cases[] = {
+	{ "no pages", KSPAN_FAIL_PAGES, 2 },
+	{ "no header", KSPAN_FAIL_HEADER, 1 },
+};
+
+static void fail_desc(const struct fail_case *c, char *desc)
+{
+	strscpy(desc, c->desc, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(fail, fail_cases, fail_desc);
+
+static void without_memory_there_is_no_object_and_nothing_is_lost(struct kunit *test)
+{
+	const struct fail_case *c = test->param_value;
+	struct kspan_cache *cache = kspan_cache_create("kspan-none", THREE_PAGES_SLOT, 0, 0, NULL);
+	unsigned long failures = kspan_counter_sum(KSPAN_ALLOC_FAILURES);
+	unsigned long allocs = kspan_counter_sum(KSPAN_ALLOCS);
+	unsigned long spans = kspan_counter_sum(KSPAN_SPANS_CREATED);
+	unsigned long pages = kspan_span_pages();
+	void *obj;
+
+	KUNIT_ASSERT_NOT_NULL(test, cache);
+	fail_all(c->point);
+	KUNIT_EXPECT_NULL(test, kspan_cache_alloc(cache, GFP_KERNEL));
+	KUNIT_EXPECT_EQ(test, failing.calls, c->calls);
+	KUNIT_EXPECT_NULL(test, kspan_alloc(SZ_1M, GFP_KERNEL));
+	fail_nothing();
+	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_ALLOC_FAILURES), failures + 2);
+	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_ALLOCS), allocs);
+	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_SPANS_CREATED), spans);
+	KUNIT_EXPECT_EQ(test, kspan_span_pages(), pages);
+
+	/* And the next one is had. */
+	obj = kspan_cache_alloc(cache, GFP_KERNEL);
+	KUNIT_EXPECT_NOT_NULL(test, obj);
+	kspan_cache_free(cache, obj);
+	kspan_cache_destroy(cache);
+}
+
+/* The pages themselves, not only their count: a leak of so many would show in free memory. */
+static void pages_of_a_failed_span_are_free_again(struct kunit *test)
+{
+	long pages = KMALLOC_MAX_SIZE / PAGE_SIZE, before, after;
+	unsigned int i, had = 0;
+
+	fail_all(KSPAN_FAIL_HEADER);
+	before = global_zone_page_state(NR_FREE_PAGES);
+	for (i = 0; i < 20; i++)
+		had += !!kspan_alloc(KMALLOC_MAX_SIZE, GFP_KERNEL);
+	after = global_zone_page_state(NR_FREE_PAGES);
+	fail_nothing();
+	KUNIT_EXPECT_EQ(test, had, 0U);
+	KUNIT_EXPECT_EQ(test, failing.calls, 20U);
+	KUNIT_EXPECT_GT(test, after, before - 10 * pages);
+}
+
+/* ------------------------------------------------------------------ suite */
+
+static struct kunit_case span_cases[] = {
+	KUNIT_CASE_PARAM(pages_fit_the_slot, pick_gen_params),
+	KUNIT_CASE(no_other_number_of_pages_has_less_tail),
+	KUNIT_CASE_PARAM(objects_lie_side_by_side, slot_gen_params),
+	KUNIT_CASE(power_of_two_objects_are_naturally_aligned),
+	KUNIT_CASE_PARAM(each_page_takes_references, ref_gen_params),
+	KUNIT_CASE(spans_count_as_slab_memory),
+	KUNIT_CASE(short_of_pages_a_span_has_just_enough_for_an_object),
+	KUNIT_CASE(spans_of_two_sizes_live_in_one_cache),
+	KUNIT_CASE_PARAM(without_memory_there_is_no_object_and_nothing_is_lost, fail_gen_params),
+	KUNIT_CASE(pages_of_a_failed_span_are_free_again),
+	{}
+};
+
+static struct kunit_suite span_suite = {
+	.name = "kspan_span",
+	.exit = allocator_test_exit,
+	.test_cases = span_cases,
+};
+
+kunit_test_suite(span_suite);

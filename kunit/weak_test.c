@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Tests of weak handles: what they read before and after the free, and what a reader who got
+ * the object through one may still do with it.
+ */
+#include "suite.h"
+
+#include "profile_helpers.h"
+
+#define OBJECT_SIZE	64
+#define CONTENT		0x5a
+
+static struct kspan_cache *cache;
+static void *keeper;	/* of the span, so that memory that was freed may be looked at */
+
+static int weak_init(struct kunit *test)
+{
+	if (test_begin(test))
+		return -EINVAL;
+	/* Freed objects lose their content at once. */
+	cache = kspan_cache_create("weak", OBJECT_SIZE, 0, KSPAN_POISON, NULL);
+	if (!cache)
+		return -ENOMEM;
+	kspan_set_sample_bytes(0);
+	keeper = kspan_cache_alloc(cache, GFP_KERNEL);
+	return kspan_set_sample_bytes(1);
+}
+
+static void weak_exit(struct kunit *test)
+{
+	test_end(test);
+	if (!cache)
+		return;
+	kspan_free(keeper);
+	kspan_cache_destroy(cache);
+}
+
+static void *new_object(struct kunit *test)
+{
+	void *obj = kspan_cache_alloc(cache, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	fill(obj, CONTENT, OBJECT_SIZE);
+	return obj;
+}
+
+static struct kspan_weak *get(struct kunit *test, void *obj)
+{
+	struct kspan_weak *weak = kspan_weak_get(obj, GFP_KERNEL);
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR_OR_NULL(weak));
+	return weak;
+}
+
+static void *deref(struct kspan_weak *weak)
+{
+	void *obj;
+
+	rcu_read_lock();
+	obj = kspan_weak_deref(weak);
+	rcu_read_unlock();
+	return obj;
+}
+
+/* ------------------------------------------------------------------ handles */
+
+static void object_has_one_handle(struct kunit *test)
+{
+	void *obj = new_object(test), *other = new_object(test);
+	struct kspan_weak *weak = get(test, obj), *again = get(test, obj);
+	struct kspan_weak *others = get(test, other);
+
+	KUNIT_EXPECT_PTR_EQ(test, again, weak);
+	KUNIT_EXPECT_PTR_NE(test, others, weak);
+	KUNIT_EXPECT_PTR_EQ(test, deref(weak), obj);
+	KUNIT_EXPECT_PTR_EQ(test, deref(others), other);
+	kspan_weak_put(again);
+	KUNIT_EXPECT_PTR_EQ(test, deref(weak), obj);
+	kspan_weak_put(weak);
+	kspan_weak_put(others);
+	kspan_cache_free(cache, obj);
+	kspan_cache_free(cache, other);
+}
+
+/* Nobody but the object holds it then. */
+static void object_keeps_its_handle_when_everybody_has_put_it(struct kunit *test)
+{
+	void *obj = new_object(test);
+	struct kspan_weak *weak = get(test, obj);
+
+	kspan_weak_put(weak);
+	KUNIT_EXPECT_PTR_EQ(test, get(test, obj), weak);
+	KUNIT_EXPECT_PTR_EQ(test, deref(weak), obj);
+	kspan_weak_put(weak);
+	kspan_cache_free(cache, obj);
+}
+
+static void free_object(void *obj)
+{
+	kspan_free(obj);
+}
+
+static void free_cache(void *obj)
+{
+	kspan_cache_free(cache, obj);
+}
+
+static void free_bulk(void *obj)
+{
+	kspan_cache_free_bulk(cache, 1, &obj);
+}
+
+static void free_rcu(void *obj)
+{
+	kspan_free_rcu(obj);
+}
+
+static void free_sensitive(void *obj)
+{
+	kspan_free_sensitive(obj);
+}
+
+static void free_by_realloc(void *obj)
+{
+	kspan_free(kspan_realloc(obj, 10 * OBJECT_SIZE, GFP_ATOMIC));
+}
+
+static void do_nothing(void *obj, void *arg)
+{
+}
+
+static void free_with_finalizer(void *obj)
+{
+	kspan_set_finalizer(obj, do_nothing, NULL, GFP_ATOMIC);
+	kspan_free(obj);
+}
+
+static const struct free_case {
+	const char *desc;
+	void (*free)(void *obj);
+} free_cases[] = {
+	{ "kspan_free", free_object },
+	{ "kspan_cache_free", free_cache },
+	{ "kspan_cache_free_bulk", free_bulk },
+	{ "kspan_free_rcu", free_rcu },
+	{ "kspan_free_sensitive", free_sensitive },
+	{ "kspan_realloc", free_by_realloc },
+	{ "with a finalizer", free_with_finalizer },
+};
+
+static void free_desc(const struct free_case *c, char *desc)
+{
+	strscpy(desc, c->desc, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(free, free_cases, free_desc);
+
+static void handle_reads_null_from_the_moment_of_the_free(struct kunit *test)
+{
+	const struct free_case *c = test->param_value;
+	void *obj = new_object(test);
+	struct kspan_weak *weak = get(test, obj);
+
+	c->free(obj);
+	KUNIT_EXPECT_NULL(test, deref(weak));
+	test_settle();
+	KUNIT_EXPECT_NULL(test, deref(weak));
+	KUNIT_EXPECT_FALSE(test, kspan_owns(obj));
+	KUNIT_EXPECT_EQ(test, test_count_rows(test, "weak", NULL).inuse_objects, 0ULL);
+	kspan_weak_put(weak);
+}
+
+KUNIT_ARRAY_PARAM(context, test_contexts, test_context_desc);
+
+static void handle_reads_null_wherever_the_free_was(struct kunit *test)
+{
+	const struct test_context *c = test->param_value;
+	void *obj = new_object(test);
+	struct kspan_weak *weak = get(test, obj);
+
+	c->call(free_object, obj);
+	KUNIT_EXPECT_NULL(test, deref(weak));
+	kspan_weak_put(weak);
+}
+
+static void next_owner_of_the_memory_has_a_handle_of_its_own(struct kunit *test)
+{
+	void *obj = new_object(test), *again;
+	struct kspan_weak *weak = get(test, obj), *next;
+
+	kspan_cache_free(cache, obj);
+	test_settle();
+	again = new_object(test);
+	next = get(test, again);
+	KUNIT_EXPECT_PTR_NE(test, next, weak);
+	KUNIT_EXPECT_NULL(test, deref(weak));
+	KUNIT_EXPECT_PTR_EQ(test, deref(next), again);
+	kspan_weak_put(weak);
+	kspan_weak_put(next);
+	kspan_cache_free(cache, again);
+}
+
+/* ------------------------------------------------------------------ grace periods */
+
+#define MANY	200
+
+/* Allocates many objects, none of which may lie at @obj. */
+static bool is_handed_out(void *obj)
+{
+	static void *objs[MANY];
+	bool found = false;
+	int i;
+
+	for (i = 0; i < MANY; i++) {
+		objs[i] = kspan_cache_alloc(cache, GFP_ATOMIC);
+		found |= objs[i] == obj;
+	}
+	kspan_cache_free_bulk(cache, MANY, objs);
+	return found;
+}
+
+static void memory_is_not_reused_before_a_grace_period(struct kunit *test)
+{
+	const struct free_case *c = test->param_value;
+	void *obj = new_object(test), *seen;
+	struct kspan_weak *weak = get(test, obj);
+	bool reused, intact;
+
+	rcu_read_lock();
+	seen = kspan_weak_deref(weak);
+	c->free(obj);
+	reused = is_handed_out(obj);
+	intact = filled_with(obj, CONTENT, OBJECT_SIZE);
+	rcu_read_unlock();
+	KUNIT_EXPECT_PTR_EQ(test, seen, obj);
+	KUNIT_EXPECT_FALSE(test, reused);
+	KUNIT_EXPECT_EQ(test, intact, c->free != free_sensitive);
+
+	/* And after it is. */
+	test_settle();
+	KUNIT_EXPECT_TRUE(test, is_handed_out(obj));
+	kspan_weak_put(weak);
+}
+
+static bool finalized_intact;
+
+static void check_content(void *obj, void *arg)
+{
+	finalized_intact = filled_with(obj, CONTENT, OBJECT_SIZE);
+}
+
+static void finalizer_and_a_reader_share_the_object(struct kunit *test)
+{
+	void *obj = new_object(test);
+	struct kspan_weak *weak = get(test, obj);
+	bool intact;
+
+	finalized_intact = false;
+	KUNIT_EXPECT_EQ(test, kspan_set_finalizer(obj, check_content, NULL, GFP_KERNEL), 0);
+	rcu_read_lock();
+	kspan_cache_free(cache, obj);
+	KUNIT_EXPECT_NULL(test, kspan_weak_deref(weak));
+	/* The finalizer runs meanwhile, and the object outlives it. */
+	mdelay(20);
+	intact = filled_with(obj, CONTENT, OBJECT_SIZE);
+	rcu_read_unlock();
+	KUNIT_EXPECT_TRUE(test, intact);
+	test_settle();
+	KUNIT_EXPECT_TRUE(test, finalized_intact);
+	KUNIT_EXPECT_FALSE(test, kspan_owns(obj));
+	kspan_weak_put(weak);
+}
+
+static bool reader_stops, saw_garbage;
+static unsigned long reader_saw;
+static struct kspan_weak *shared;
+
+static void read_shared(void *arg)
+{
+	while (!READ_ONCE(reader_stops)) {
+		struct kspan_weak *weak;
+		void *obj = NULL;
+
+		rcu_read_lock();
+		/* Pairs with the release below. */
+		weak = smp_load_acquire(&shared);
+		if (weak)
+			obj = kspan_weak_deref(weak);
+		if (obj) {
+			reader_saw++;
+			if (!filled_with(obj, CONTENT, OBJECT_SIZE))
+				saw_garbage = true;
+			udelay(5);
+			if (!filled_with(obj, CONTENT, OBJECT_SIZE))
+				saw_garbage = true;
+		}
+		rcu_read_unlock();
+		cond_resched();
+	}
+}
+
+#define ROUNDS		400
+
+static void reader_never_sees_a_freed_object(struct kunit *test)
+{
+	struct test_thread reader = {};
+	u64 end = ktime_get_ns() + 2 * NSEC_PER_SEC;
+	int i;
+
+	reader_stops = false;
+	saw_garbage = false;
+	reader_saw = 0;
+	shared = NULL;
+	KUNIT_ASSERT_TRUE(test, test_thread_start(&reader, 0, read_shared, NULL));
+	for (i = 0; i < ROUNDS && ktime_get_ns() < end; i++) {
+		void *obj = kspan_cache_alloc(cache, GFP_KERNEL);
+		struct kspan_weak *weak;
+
+		if (!obj)
+			break;
+		fill(obj, CONTENT, OBJECT_SIZE);
+		weak = kspan_weak_get(obj, GFP_KERNEL);
+		if (!IS_ERR(weak)) {
+			/* Pairs with the acquire in read_shared(). */
+			smp_store_release(&shared, weak);
+			udelay(i % 32);
+		}
+		kspan_cache_free(cache, obj);
+		WRITE_ONCE(shared, NULL);
+		/* Readers of the handle itself are waited for. */
+		if (!IS_ERR(weak))
+			kspan_weak_put(weak);
+	}
+	WRITE_ONCE(reader_stops, true);
+	test_thread_join(&reader);
+	KUNIT_EXPECT_FALSE(test, saw_garbage);
+	KUNIT_EXPECT_GT(test, reader_saw, 0UL);
+}
+
+static void get_and_put(void *arg)
+{
+	int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		struct kspan_weak *weak = kspan_weak_get(arg, GFP_KERNEL);
+
+		if (!IS_ERR(weak))
+			kspan_weak_put(weak);
+	}
+}
+
+static void two_threads_get_the_same_handle(struct kunit *test)
+{
+	struct test_thread threads[2] = {};
+	void *obj = new_object(test);
+	struct kspan_weak *weak;
+	int i;
+
+	for (i = 0; i < 2; i++)
+		KUNIT_EXPECT_TRUE(test, test_thread_start(&threads[i], i, get_and_put, obj));
+	for (i = 0; i < 2; i++)
+		test_thread_join(&threads[i]);
+	weak = get(test, obj);
+	KUNIT_EXPECT_PTR_EQ(test, deref(weak), obj);
+	kspan_cache_free(cache, obj);
+	KUNIT_EXPECT_NULL(test, deref(weak));
+	kspan_weak_put(weak);
+}
+
+/* ------------------------------------------------------------------ misuse and failure */
+
+static int somewhere;
+
+static void not_an_object_has_no_handle(struct kunit *test)
+{
+	void *obj = new_object(test), *freed = new_object(test);
+	void *const bad[] = { NULL, ZERO_SIZE_PTR, &somewhere, obj + 8, freed };
+	unsigned int i;
+
+	kspan_cache_free(cache, freed);
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		KUNIT_EXPECT_EQ_MSG(test, PTR_ERR_OR_ZERO(kspan_weak_get(bad[i], GFP_KERNEL)),
+				    -EINVAL, "address %u", i);
+	kspan_cache_free(cache, obj);
+}
+
+static void no_memory_gives_no_handle(struct kunit *test)
+{
+	void *obj = new_object(test);
+
+	fail_all(KSPAN_FAIL_SPECIAL);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(kspan_weak_get(obj, GFP_KERNEL)), -ENOMEM);
+	fail_nothing();
+	kspan_cache_free(cache, obj);
+	/* No handle, so no wait for a grace period. */
+	KUNIT_EXPECT_FALSE(test, kspan_owns(obj));
+}
+
+static struct kunit_case weak_cases[] = {
+	KUNIT_CASE(object_has_one_handle),
+	KUNIT_CASE(object_keeps_its_handle_when_everybody_has_put_it),
+	KUNIT_CASE_PARAM(handle_reads_null_from_the_moment_of_the_free, free_gen_params),
+	KUNIT_CASE_PARAM(handle_reads_null_wherever_the_free_was, context_gen_params),
+	KUNIT_CASE(next_owner_of_the_memory_has_a_handle_of_its_own),
+	KUNIT_CASE_PARAM(memory_is_not_reused_before_a_grace_period, free_gen_params),
+	KUNIT_CASE(finalizer_and_a_reader_share_the_object),
+	KUNIT_CASE(reader_never_sees_a_freed_object),
+	KUNIT_CASE(two_threads_get_the_same_handle),
+	KUNIT_CASE(not_an_object_has_no_handle),
+	KUNIT_CASE(no_memory_gives_no_handle),
+	{}
+};
+
+static struct kunit_suite weak_suite = {
+	.name = "kspan_weak",
+	.init = weak_init,
+	.exit = weak_exit,
+	.test_cases = weak_cases,
+};
+
+kunit_test_suite(weak_suite);
