@@ -58,15 +58,15 @@ static size_t next_size(size_t size)
 {
 	unsigned int class;
 
-	if (size < 600)
+	if (size < 300)
 		return size + 1;
 	if (size < KSPAN_MAX_CLASS_SIZE) {
 		class = kspan_class_of(size);
 		if (kspan_classes[class].slot_size - size <= 1)
 			return size + 1;
-		return min_t(size_t, size + 131, kspan_classes[class].slot_size - 1);
+		return min_t(size_t, size + 257, kspan_classes[class].slot_size - 1);
 	}
-	return size + 131;
+	return size + 257;
 }
 
 /* Asked for, it is there to its last byte, and kspan_size() bytes may be used of it. */
@@ -116,7 +116,7 @@ static void objects_do_not_overlap(struct kunit *test)
 	for (class = 0; class <= KSPAN_NR_CLASSES; class++) {
 		size_t size = class < KSPAN_NR_CLASSES ? kspan_classes[class].slot_size : SIZES_MAX;
 
-		nr = clamp_t(unsigned int, SZ_128K / size, 5, NR);
+		nr = clamp_t(unsigned int, SZ_32K / size, 3, NR);
 		for (i = 0; i < nr; i++) {
 			objs[i] = kspan_alloc(size, GFP_KERNEL);
 			KUNIT_ASSERT_NOT_NULL(test, objs[i]);

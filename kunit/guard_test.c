@@ -5,6 +5,7 @@
  */
 #include "suite.h"
 
+#include <linux/delay.h>
 #include <linux/kernel.h>
 #include <linux/poison.h>
 #include <linux/slab.h>
@@ -218,13 +219,16 @@ static void red_zone_does_not_count_as_size(struct kunit *test)
 static void object_is_not_poisoned_before_its_grace_period(struct kunit *test)
 {
 	struct guarded g;
+	bool intact;
 
 	guarded_new(test, &g, KSPAN_POISON | KSPAN_RED_ZONE);
 	fill(g.obj, 0x33, OBJ_SIZE);
 	rcu_read_lock();
 	kspan_free_rcu(g.obj);
-	KUNIT_EXPECT_TRUE(test, filled_with(g.obj, 0x33, OBJ_SIZE));
+	mdelay(20);
+	intact = filled_with(g.obj, 0x33, OBJ_SIZE);
 	rcu_read_unlock();
+	KUNIT_EXPECT_TRUE(test, intact);
 	guarded_end(test, &g);
 }
 

@@ -324,6 +324,25 @@ static void estimate_holds_on_two_cpus_with_interrupts(struct kunit *test)
 	expect_estimate(test, "objects", counts(test).alloc_objects, n, variance);
 }
 
+/* The bytes of a cache that is not profiled are nobody else's. */
+static void cache_that_is_not_profiled_does_not_add_to_others(struct kunit *test)
+{
+	struct kspan_cache *cache = kspan_cache_create("sample_not", 2048, 0, KSPAN_NO_PROFILE,
+						       NULL);
+	u64 variance, n = 4000;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, cache);
+	KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(512), 0);
+	for (i = 0; i < n; i++) {
+		kspan_cache_free(cache, kspan_cache_alloc(cache, GFP_KERNEL));
+		kspan_free(alloc_for_sample(64));
+	}
+	kspan_cache_destroy(cache);
+	variance = n * (kspan_weight(64, 512) - KSPAN_WEIGHT_ONE) >> KSPAN_WEIGHT_SHIFT;
+	expect_estimate(test, "objects", counts(test).alloc_objects, n, variance);
+}
+
 static struct kunit_case sample_cases[] = {
 	KUNIT_CASE(rate_of_one_samples_everything_exactly),
 	KUNIT_CASE(rate_of_zero_samples_nothing),
@@ -334,6 +353,7 @@ static struct kunit_case sample_cases[] = {
 	KUNIT_CASE(sample_is_freed_with_the_weight_it_was_taken_at),
 	KUNIT_CASE_PARAM(estimate_is_within_four_standard_errors, estimate_gen_params),
 	KUNIT_CASE(estimate_holds_on_two_cpus_with_interrupts),
+	KUNIT_CASE(cache_that_is_not_profiled_does_not_add_to_others),
 	{}
 };
 

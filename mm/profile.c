@@ -74,9 +74,8 @@ void kspan_profile_alloc(struct kspan_cache *cache, void *obj, size_t slot_size,
 	struct kspan_span *span;
 	u64 weight;
 
-	if (cache->flags & KSPAN_NO_PROFILE)
-		return;
-	if (!kspan_sample_take(slot_size, &weight))
+	/* The point is used up in any case: left due, it would fall to whoever allocates next. */
+	if (!kspan_sample_take(slot_size, &weight) || (cache->flags & KSPAN_NO_PROFILE))
 		return;
 	special = kspan_special_new(KSPAN_SPECIAL_PROFILE, gfp);
 	if (!special)

@@ -107,9 +107,9 @@ static __always_inline void *kspan_shim_no_tail_call(void *obj)
 }
 
 #ifdef CONFIG_64BIT
-#define KSPAN_SHIM_CACHE_BIT	(1UL << 62)
+#define KSPAN_SHIM_CACHE_BIT	BIT(62)
 #else
-#define KSPAN_SHIM_CACHE_BIT	1UL
+#define KSPAN_SHIM_CACHE_BIT	BIT(0)
 #endif
 
 static __always_inline bool kspan_shim_is_ours(const struct kmem_cache *s)

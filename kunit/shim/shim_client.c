@@ -89,10 +89,7 @@ static int kmalloc_family_is_kspans(void)
 		CHECK(ours(obj, 2 * size, true));
 		kfree_bulk(1, &obj);
 	}
-	obj = kmalloc(sizeof(*obj), GFP_KERNEL | __GFP_ZERO);
-	CHECK(ours(obj, sizeof(*obj), true));
-	kfree(obj);
-	CHECK(kmalloc(0, GFP_KERNEL) == ZERO_SIZE_PTR);
+	CHECK(kzalloc(0, GFP_KERNEL) == ZERO_SIZE_PTR);
 	CHECK(!kmalloc_array(SIZE_MAX, 2, GFP_KERNEL));
 	kfree(ZERO_SIZE_PTR);
 	kfree(NULL);
@@ -126,33 +123,35 @@ static int kvmalloc_family_falls_back_to_vmalloc(void)
 
 static int krealloc_keeps_content_and_owner(void)
 {
-	unsigned char *obj, *core;
+	unsigned char *small, *large, *array;
+	struct ts_config *core, *grown;
 	int i;
 
-	obj = krealloc(NULL, 10, GFP_KERNEL);
-	CHECK(ours(obj, 10, false));
+	small = krealloc(NULL, 10, GFP_KERNEL);
+	CHECK(ours(small, 10, false));
 	for (i = 0; i < 10; i++)
-		obj[i] = i;
-	obj = krealloc(obj, 5000, GFP_KERNEL);
-	CHECK(obj && kspan_owns(obj));
+		small[i] = i;
+	large = krealloc(small, 5000, GFP_KERNEL);
+	CHECK(large && kspan_owns(large));
 	for (i = 0; i < 10; i++)
-		CHECK(obj[i] == i);
-	obj = krealloc_array(obj, 10, 2, GFP_KERNEL);
-	CHECK(obj && kspan_owns(obj) && obj[9] == 9);
-	CHECK(krealloc(obj, 0, GFP_KERNEL) == ZERO_SIZE_PTR);
+		CHECK(large[i] == i);
+	array = krealloc_array(large, 10, 2, GFP_KERNEL);
+	CHECK(array && kspan_owns(array) && array[9] == 9);
+	CHECK(krealloc(array, 0, GFP_KERNEL) == ZERO_SIZE_PTR);
 
-	core = (void *)alloc_ts_config(10, GFP_KERNEL);
+	core = alloc_ts_config(10, GFP_KERNEL);
 	CHECK(!IS_ERR(core) && !kspan_owns(core));
-	memset(core, 0x77, 64);
-	core = krealloc(core, 2000, GFP_KERNEL);
-	CHECK(core && !kspan_owns(core) && core[63] == 0x77);
-	kfree(core);
+	core->flags = 77;
+	grown = krealloc(core, 2000, GFP_KERNEL);
+	CHECK(grown && !kspan_owns(grown) && grown->flags == 77);
+	kfree(grown);
 	return 0;
 }
 
 static int strings_and_copies_are_kspans(void)
 {
 	static const char text[] = "a string of thirty-two characters";
+	const char *constant;
 	char *s;
 
 	s = kstrdup(text, GFP_KERNEL);
@@ -170,9 +169,9 @@ static int strings_and_copies_are_kspans(void)
 	s = kasprintf(GFP_KERNEL, "%s-%d", "disk", 7);
 	CHECK(s && kspan_owns(s) && !strcmp(s, "disk-7"));
 	kfree(s);
-	s = (char *)kstrdup_const(text, GFP_KERNEL);
-	CHECK(s && !strcmp(s, text));
-	kfree_const(s);
+	constant = kstrdup_const(text, GFP_KERNEL);
+	CHECK(constant && !strcmp(constant, text));
+	kfree_const(constant);
 	CHECK(!kstrdup(NULL, GFP_KERNEL));
 	return 0;
 }
@@ -229,11 +228,11 @@ static int scope_ends_with_the_right_free(void)
 {
 	void (*release)(const void *obj) = kfree;
 	char *kept __free(kfree) = kmalloc(100, GFP_KERNEL);
-	char *core __free(kfree) = (char *)alloc_ts_config(10, GFP_KERNEL);
+	struct ts_config *core __free(kfree) = alloc_ts_config(10, GFP_KERNEL);
 	void *other = kmalloc(200, GFP_KERNEL);
 
 	CHECK(kept && kspan_owns(kept));
-	CHECK(core && !kspan_owns(core));
+	CHECK(!IS_ERR(core) && !kspan_owns(core));
 	CHECK(other && kspan_owns(other));
 	release(other);
 	return 0;

@@ -21,7 +21,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +32,7 @@
 #define DIRECTORIES	64
 #define WORKERS		2
 #define MAX_SIZE	65536
+#define STEPS		(sizeof(steps) / sizeof(*steps))
 
 static unsigned int count;
 static unsigned char wanted[MAX_SIZE], found[MAX_SIZE + 1];
@@ -43,7 +43,7 @@ static void die(const char *what, const char *name)
 	exit(1);
 }
 
-static uint32_t scramble(uint32_t x)
+static unsigned int scramble(unsigned int x)
 {
 	x = (x ^ (x >> 16)) * 0x45d9f3b;
 	x = (x ^ (x >> 16)) * 0x45d9f3b;
@@ -54,7 +54,7 @@ static uint32_t scramble(uint32_t x)
 static size_t fill(unsigned int i)
 {
 	static const unsigned int limits[] = { 64, 1024, 4096, 4096, 4096, 8192, 16384, MAX_SIZE };
-	uint32_t x = scramble(i + 1);
+	unsigned int x = scramble(i + 1);
 	size_t size = x / 8 % limits[x % 8], at;
 
 	for (at = 0; at < size; at++) {
@@ -220,11 +220,11 @@ int main(int argc, char **argv)
 	}
 	count = strtoul(argv[2], NULL, 10);
 	for (argv += 3; *argv; argv++) {
-		for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		for (i = 0; i < STEPS; i++) {
 			if (!strcmp(*argv, steps[i].name))
 				break;
 		}
-		if (i == sizeof(steps) / sizeof(steps[0])) {
+		if (i == STEPS) {
 			fprintf(stderr, "files: there is no step %s\n", *argv);
 			return 2;
 		}

@@ -13,7 +13,7 @@ debugfs=/sys/kernel/debug/kspan
 
 snapshot() {
 	mkdir -p "/out/$1"
-	for file in heap allocs heap.txt heap.folded caches stats; do
+	for file in heap allocs heap.txt heap.folded caches specials stats; do
 		cat $debugfs/$file >"/out/$1/$file"
 	done
 	echo "demo: profile taken: $1"
