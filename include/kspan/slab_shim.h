@@ -91,10 +91,10 @@
 	 KSPAN_SHIM_IN("target/") || KSPAN_SHIM_IN("trace/") || KSPAN_SHIM_IN("acpi/") || \
 	 KSPAN_SHIM_IN("xen/") || KSPAN_SHIM_IN("keys/") || KSPAN_SHIM_IN("kunit/"))
 
-/* Copies of these are handed to the core, which frees them. */
+/* Copies of these are handed to the core, which frees them; the arguments are kmemdup()'s. */
 struct posix_acl;
-#define KSPAN_SHIM_CORE_TYPE(ptr)						\
-	_Generic((ptr), struct posix_acl *: true, const struct posix_acl *: true, default: false)
+#define KSPAN_SHIM_CORE_TYPE(src, ...)						\
+	_Generic((src), struct posix_acl *: true, const struct posix_acl *: true, default: false)
 
 /*
  * Keep the caller on the stack: without this, "return kmalloc(...)" is compiled to a jump,
@@ -752,8 +752,8 @@ static inline mempool_t *kspan_shim_mempool_create_slab_pool(int min_nr, struct 
 #undef kstrndup
 #undef kvmemdup
 
-#define kmemdup(src, len, gfp)							\
-	kspan_shim_kmemdup(KSPAN_SHIM_CORE || KSPAN_SHIM_CORE_TYPE(src), src, len, gfp)
+#define kmemdup(...)								\
+	kspan_shim_kmemdup(KSPAN_SHIM_CORE || KSPAN_SHIM_CORE_TYPE(__VA_ARGS__), __VA_ARGS__)
 #define kmemdup_array(...)		kspan_shim_kmemdup_array(KSPAN_SHIM_CORE, __VA_ARGS__)
 #define kmemdup_nul(...)		kspan_shim_kmemdup_nul(KSPAN_SHIM_CORE, __VA_ARGS__)
 #define kstrdup(...)			kspan_shim_kstrdup(KSPAN_SHIM_CORE, __VA_ARGS__)
