@@ -267,6 +267,8 @@ static void one_stands(struct kunit *test, enum kspan_test_point point)
 	if (num_online_cpus() < 2)
 		kunit_skip(test, "needs two CPUs");
 	memset(&stand, 0, sizeof(stand));
+	/* On one CPU, so that both objects are of one span whatever the nodes. */
+	set_cpus_allowed_ptr(current, cpumask_of(cpumask_first(cpu_online_mask)));
 	mine = kspan_cache_alloc(cache, GFP_KERNEL);
 	stand.obj = kspan_cache_alloc(cache, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, mine);
@@ -277,8 +279,7 @@ static void one_stands(struct kunit *test, enum kspan_test_point point)
 	stand.meanwhile = c->meanwhile;
 	KUNIT_ASSERT_TRUE(test, test_thread_start(&other, 0, do_meanwhile, NULL));
 
-	/* On another CPU than the thread, which may not get this one while it is stood on. */
-	set_cpus_allowed_ptr(current, cpumask_of(cpumask_first(cpu_online_mask)));
+	/* The thread is on another CPU: it may not get this one while it is stood on. */
 	stand.task = current;
 	kspan_set_test_hook(stand_and_wait);
 	if (point == KSPAN_AT_RELEASE)

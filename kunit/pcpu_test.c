@@ -14,6 +14,7 @@
 #include <linux/smp.h>
 #include <linux/workqueue.h>
 
+#include "../mm/pcpu.h"
 #include "allocator.h"
 
 #define OBJ_SIZE	64
@@ -33,9 +34,12 @@ static void pcpu_test_exit(struct kunit *test)
 	kspan_cache_destroy(test->priv);
 }
 
-static struct kspan_pcpu *array_of(struct kspan_cache *cache, int cpu)
+/* Objects in the array of @cpu. */
+static unsigned int array_count(struct kspan_cache *cache, int cpu)
 {
-	return per_cpu_ptr(cache->pcpu, cpu);
+	u64 word = READ_ONCE(per_cpu_ptr(cache->pcpu, cpu)->word);
+
+	return (u32)word % KSPAN_WORD_BUSY / KSPAN_SLOT;
 }
 
 /* Everything of a cache comes back to the page allocator. */
@@ -80,7 +84,7 @@ static void array_overflows_into_the_spans(struct kunit *test)
 	enum { NR = 1000 };
 	void **objs = objs_new(test, NR);
 
-	cap = array_of(cache, 0)->capacity;
+	cap = cache->pcpu_limit / KSPAN_SLOT;
 	KUNIT_ASSERT_GT(test, cap, 0U);
 	for (round = 0; round < 3; round++) {
 		for (i = 0; i < NR; i++) {
@@ -99,30 +103,55 @@ static void array_overflows_into_the_spans(struct kunit *test)
 	expect_nothing_lost(test, cache);
 }
 
+/* An array that is both empty and in use has nothing to give either. */
+static void busy_empty_array_gives_nothing(struct kunit *test)
+{
+	struct kspan_cache *cache = test->priv;
+	u64 *word, before, inside;
+	void *obj, *popped = NULL;
+	bool done;
+
+	migrate_disable();
+	obj = kspan_cache_alloc(cache, GFP_KERNEL);
+	KUNIT_EXPECT_EQ(test, kspan_cache_shrink(cache), 1);
+	word = &per_cpu_ptr(cache->pcpu, raw_smp_processor_id())->word;
+	before = *word;
+	/* With budget enough, so that it is not that which refuses. */
+	inside = KSPAN_WORD_BUSY + 5 * KSPAN_WORD_BUDGET;
+	WRITE_ONCE(*word, inside);
+	done = kspan_pcpu_pop(cache, &popped);
+	KUNIT_EXPECT_EQ(test, *word, inside);
+	WRITE_ONCE(*word, before);
+	migrate_enable();
+	KUNIT_EXPECT_FALSE(test, done);
+	kspan_cache_free(cache, obj);
+	expect_nothing_lost(test, cache);
+}
+
 /* What an interrupt finds that comes while the array is in use. */
 static void busy_array_is_left_alone(struct kunit *test)
 {
 	struct kspan_cache *cache = test->priv;
-	struct kspan_pcpu *pcpu;
-	void *objs[100], *before;
 	unsigned int i, count, failed = 0;
+	void *objs[100], *before;
+	u64 *word, inside;
 
 	migrate_disable();
-	pcpu = array_of(cache, raw_smp_processor_id());
+	word = &per_cpu_ptr(cache->pcpu, raw_smp_processor_id())->word;
 	before = kspan_cache_alloc(cache, GFP_KERNEL);
 	kspan_cache_free(cache, before);
-	count = pcpu->count;
+	count = array_count(cache, raw_smp_processor_id());
 	KUNIT_EXPECT_GT(test, count, 0U);
-	WRITE_ONCE(pcpu->busy, 1);
+	WRITE_ONCE(*word, *word + KSPAN_WORD_BUSY);
+	inside = *word;
 	for (i = 0; i < ARRAY_SIZE(objs); i++) {
 		objs[i] = kspan_cache_alloc(cache, GFP_KERNEL);
 		failed += !objs[i] || objs[i] == before;
 	}
-	KUNIT_EXPECT_EQ(test, (unsigned int)pcpu->count, count);
+	KUNIT_EXPECT_EQ(test, *word, inside);
 	kspan_cache_free_bulk(cache, ARRAY_SIZE(objs), objs);
-	KUNIT_EXPECT_EQ(test, (unsigned int)pcpu->count, count);
-	KUNIT_EXPECT_EQ(test, (unsigned int)pcpu->busy, 1U);
-	WRITE_ONCE(pcpu->busy, 0);
+	KUNIT_EXPECT_EQ(test, *word, inside);
+	WRITE_ONCE(*word, *word - KSPAN_WORD_BUSY);
 	migrate_enable();
 	KUNIT_EXPECT_EQ(test, failed, 0U);
 	expect_nothing_lost(test, cache);
@@ -376,7 +405,7 @@ static void objects_go_back_to_their_node(struct kunit *test)
 	work_on_cpu(first, alloc_here, h);
 	KUNIT_ASSERT_EQ(test, h->failed, 0U);
 	work_on_cpu(last, free_here, h);
-	KUNIT_EXPECT_EQ(test, (unsigned int)array_of(h->cache, last)->count, 0U);
+	KUNIT_EXPECT_EQ(test, array_count(h->cache, last), 0U);
 	expect_nothing_lost(test, test->priv);
 }
 
@@ -390,7 +419,7 @@ static void shrinking_empties_the_arrays_of_all_cpus(struct kunit *test)
 	for_each_online_cpu(cpu) {
 		work_on_cpu(cpu, alloc_here, h);
 		work_on_cpu(cpu, free_here, h);
-		KUNIT_EXPECT_GT(test, (unsigned int)array_of(h->cache, cpu)->count, 0U);
+		KUNIT_EXPECT_GT(test, array_count(h->cache, cpu), 0U);
 	}
 	expect_nothing_lost(test, test->priv);
 }
@@ -493,14 +522,14 @@ static void cpu_that_goes_leaves_nothing_behind(struct kunit *test)
 	fill(kept, 0x77, OBJ_SIZE);
 	h->objs[0] = NULL;
 	work_on_cpu(cpu, free_here, h);
-	KUNIT_EXPECT_GT(test, (unsigned int)array_of(h->cache, cpu)->count, 0U);
+	KUNIT_EXPECT_GT(test, array_count(h->cache, cpu), 0U);
 
 	err = remove_cpu(cpu);
 	if (err) {
 		kspan_cache_free(h->cache, kept);
 		kunit_skip(test, "CPU %d does not go: %d", cpu, err);
 	}
-	KUNIT_EXPECT_EQ(test, (unsigned int)array_of(h->cache, cpu)->count, 0U);
+	KUNIT_EXPECT_EQ(test, array_count(h->cache, cpu), 0U);
 	KUNIT_EXPECT_TRUE(test, filled_with(kept, 0x77, OBJ_SIZE));
 	/* What it held is there for the others. */
 	alloc_here(h);
@@ -511,7 +540,7 @@ static void cpu_that_goes_leaves_nothing_behind(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(h->objs); i++)
 		wrong += h->objs[i] == kept;
 	work_on_cpu(cpu, free_here, h);
-	KUNIT_EXPECT_GT(test, (unsigned int)array_of(h->cache, cpu)->count, 0U);
+	KUNIT_EXPECT_GT(test, array_count(h->cache, cpu), 0U);
 	KUNIT_EXPECT_EQ(test, h->failed, 0U);
 	KUNIT_EXPECT_EQ(test, wrong, 0U);
 	KUNIT_EXPECT_TRUE(test, filled_with(kept, 0x77, OBJ_SIZE));
@@ -528,6 +557,7 @@ static struct kunit_case pcpu_cases[] = {
 	KUNIT_CASE(object_freed_last_is_handed_out_first),
 	KUNIT_CASE(array_overflows_into_the_spans),
 	KUNIT_CASE(busy_array_is_left_alone),
+	KUNIT_CASE(busy_empty_array_gives_nothing),
 	KUNIT_CASE_PARAM(works_with_things_off, off_gen_params),
 	KUNIT_CASE_PARAM(interrupt_allocates_in_the_middle_of_a_task, timer_gen_params),
 	KUNIT_CASE(objects_may_be_freed_on_another_cpu),

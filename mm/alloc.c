@@ -71,81 +71,134 @@ static noinline void *refill(struct kspan_cache *cache, size_t slot_size, gfp_t 
 	return slots[0].obj;
 }
 
-/* A large object is a span of its own. */
-static noinline void *alloc_large(size_t size, gfp_t gfp, int node)
-{
-	struct kspan_slot slot;
-	struct kspan_span *span = kspan_span_new(kspan_large_cache, size, gfp, node);
-
-	if (!span)
-		return NULL;
-	kspan_node_add(span, &slot, 1);
-	WRITE_ONCE(*slot.state, KSPAN_STATE_ALLOCATED);
-	return slot.obj;
-}
-
-/* ---- What every allocation gets ------------------------------------------------------ */
+/* ---- What an allocation gets --------------------------------------------------------- */
 
 /* As slab decides it: objects of a constructor keep what it made, stable ones too. */
-static __always_inline bool want_zero(const struct kspan_cache *cache, gfp_t gfp)
+static bool want_zero(const struct kspan_cache *cache, gfp_t gfp)
 {
-	if (unlikely(cache->ctor))
+	if (cache->ctor)
 		return false;
-	if (unlikely(cache->flags & (KSPAN_TYPESAFE_BY_RCU | KSPAN_POISON)))
+	if (cache->flags & (KSPAN_TYPESAFE_BY_RCU | KSPAN_POISON))
 		return gfp & __GFP_ZERO;
 	return want_init_on_alloc(gfp);
 }
 
-static __always_inline void *finish_alloc(struct kspan_cache *cache, void *obj, size_t size,
-					  size_t slot_size, gfp_t gfp, unsigned long ip)
+/* Zeroes and tells of an object, as the kernel is configured and whoever listens wants. */
+static noinline void *finish(struct kspan_cache *cache, void *obj, size_t size, size_t slot_size,
+			     gfp_t gfp, unsigned long ip)
 {
-	if (unlikely(!obj)) {
+	if (want_zero(cache, gfp))
+		memset(obj, 0, slot_size - cache->red_zone);
+	kmemleak_alloc(obj, size, 1, gfp);
+	trace_kspan_alloc(ip, obj, size, slot_size, gfp, cache);
+	return obj;
+}
+
+/* An object of a span that has no CPU's array to count it: is it a sample? */
+static bool sample_alone(const struct kspan_cache *cache, size_t slot_size, u64 *weight)
+{
+	kspan_count(KSPAN_ALLOCS);
+	return !(cache->flags & KSPAN_NO_PROFILE) && kspan_sample_due(slot_size) &&
+	       kspan_sample_take(slot_size, weight);
+}
+
+static noinline void *alloc_slow(struct kspan_cache *cache, size_t size, gfp_t gfp, int node,
+				 unsigned long ip)
+{
+	bool here = node == NUMA_NO_NODE || node == numa_mem_id(), sampled;
+	size_t slot_size = cache->slot_size;
+	void *obj = NULL;
+	u64 weight;
+
+	if (kspan_refuse_nmi())
+		return NULL;
+	if (here)
+		obj = kspan_pcpu_pop_any(cache);
+	if (!obj)
+		/* Caches are of one zone: DMA memory is had with kspan_alloc(). */
+		obj = refill(cache, slot_size, gfp & ~(__GFP_DMA | __GFP_DMA32), node);
+	if (!obj) {
 		kspan_count(KSPAN_ALLOC_FAILURES);
 		return NULL;
 	}
 	kspan_guard_alloc(cache, obj);
-	if (want_zero(cache, gfp))
-		memset(obj, 0, slot_size - cache->red_zone);
-	kmemleak_alloc(obj, size, 1, gfp);
-	kspan_count(KSPAN_ALLOCS);
-	trace_kspan_alloc(ip, obj, size, slot_size, gfp, cache);
-	if (kspan_sample_due(slot_size))
-		kspan_profile_alloc(cache, obj, slot_size, gfp);
+	finish(cache, obj, size, slot_size, gfp, ip);
+	sampled = here ? kspan_pcpu_charge(cache, slot_size, &weight)
+		       : sample_alone(cache, slot_size, &weight);
+	if (sampled)
+		kspan_profile_alloc(cache, obj, slot_size, weight, gfp);
 	return obj;
 }
 
-static __always_inline void *alloc_from(struct kspan_cache *cache, size_t size, gfp_t gfp,
-					int node, unsigned long ip)
+/* Above the size classes, or in a zone of its own: a span for one object. */
+static noinline void *alloc_large(size_t size, gfp_t gfp, int node, unsigned long ip)
 {
-	void *obj = NULL;
+	struct kspan_span *span = NULL;
+	size_t slot_size = PAGE_ALIGN(size);
+	struct kspan_slot slot;
+	u64 weight;
 
 	if (kspan_refuse_nmi())
 		return NULL;
-	might_alloc(gfp);
-	if (likely(node == NUMA_NO_NODE || node == numa_mem_id()))
-		obj = kspan_pcpu_pop(cache);
-	if (unlikely(!obj))
-		/* Caches are of one zone: DMA memory is had with kspan_alloc(). */
-		obj = refill(cache, cache->slot_size, gfp & ~(__GFP_DMA | __GFP_DMA32), node);
-	return finish_alloc(cache, obj, size, cache->slot_size, gfp, ip);
+	if (size <= KMALLOC_MAX_SIZE)
+		span = kspan_span_new(kspan_large_cache, slot_size, gfp, node);
+	if (!span) {
+		kspan_count(KSPAN_ALLOC_FAILURES);
+		return NULL;
+	}
+	kspan_node_add(span, &slot, 1);
+	WRITE_ONCE(*slot.state, KSPAN_STATE_ALLOCATED);
+	finish(kspan_large_cache, slot.obj, size, slot_size, gfp, ip);
+	if (sample_alone(kspan_large_cache, slot_size, &weight))
+		kspan_profile_alloc(kspan_large_cache, slot.obj, slot_size, weight, gfp);
+	return slot.obj;
 }
 
-static __always_inline void *alloc_size(size_t size, gfp_t gfp, int node, unsigned long ip)
+/* ---- The fast path ------------------------------------------------------------------- */
+
+/* Where it can tell, says so when @gfp may sleep and the caller must not. */
+static __always_inline void check_context(gfp_t gfp)
 {
-	size_t slot_size;
+	if (IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP) || IS_ENABLED(CONFIG_LOCKDEP))
+		might_alloc(gfp);
+}
+
+/*
+ * The parts of alloc_from() that are seldom run. They are called last and so find the caller's
+ * address where it was; taking it earlier would cost each allocation a load. @size 0 stands for
+ * the object size of @cache.
+ */
+static noinline void *alloc_from_slow(struct kspan_cache *cache, gfp_t gfp, size_t size)
+{
+	return alloc_slow(cache, size ?: cache->object_size, gfp, NUMA_NO_NODE, _RET_IP_);
+}
+
+static noinline void *alloc_from_more(struct kspan_cache *cache, gfp_t gfp, size_t size, void *obj)
+{
+	return finish(cache, obj, size ?: cache->object_size, cache->slot_size, gfp, _RET_IP_);
+}
+
+static __always_inline void *alloc_from(struct kspan_cache *cache, gfp_t gfp, size_t size)
+{
 	void *obj;
 
-	if (unlikely(!size))
-		return ZERO_SIZE_PTR;
-	if (likely(size <= KSPAN_MAX_CLASS_SIZE && !(gfp & __GFP_DMA)))
-		return alloc_from(kspan_class_cache[kspan_class_of(size)], size, gfp, node, ip);
+	check_context(gfp);
+	if (unlikely(in_nmi() || !kspan_pcpu_pop(cache, &obj)))
+		return alloc_from_slow(cache, gfp, size);
+	if (static_branch_unlikely(&kspan_alloc_more) || unlikely(gfp & __GFP_ZERO) ||
+	    IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
+		return alloc_from_more(cache, gfp, size, obj);
+	return obj;
+}
 
-	if (kspan_refuse_nmi())
-		return NULL;
-	might_alloc(gfp);
-	slot_size = PAGE_ALIGN(size);
-	obj = size <= KMALLOC_MAX_SIZE ? alloc_large(slot_size, gfp, node) : NULL;
-	return finish_alloc(kspan_large_cache, obj, size, slot_size, gfp, ip);
+static __always_inline void *alloc_size(size_t size, gfp_t gfp)
+{
+	if (likely(size - 1 < KSPAN_MAX_CLASS_SIZE && !(gfp & __GFP_DMA)))
+		return alloc_from(kspan_class_cache[kspan_class_of(size)], gfp, size);
+	if (!size)
+		return ZERO_SIZE_PTR;
+	check_context(gfp);
+	return alloc_large(size, gfp, NUMA_NO_NODE, _RET_IP_);
 }
 
 /* ---- Named caches -------------------------------------------------------------------- */
@@ -158,9 +211,9 @@ static __always_inline void *alloc_size(size_t size, gfp_t gfp, int node, unsign
  * Context: any but NMI; sleeps only if @gfp lets it.
  * Return: the object, or NULL.
  */
-void *kspan_cache_alloc(struct kspan_cache *cache, gfp_t gfp)
+notrace void *kspan_cache_alloc(struct kspan_cache *cache, gfp_t gfp)
 {
-	return alloc_from(cache, cache->object_size, gfp, NUMA_NO_NODE, _RET_IP_);
+	return alloc_from(cache, gfp, 0);
 }
 EXPORT_SYMBOL_GPL(kspan_cache_alloc);
 
@@ -175,7 +228,10 @@ EXPORT_SYMBOL_GPL(kspan_cache_alloc);
  */
 void *kspan_cache_alloc_node(struct kspan_cache *cache, gfp_t gfp, int node)
 {
-	return alloc_from(cache, cache->object_size, gfp, node, _RET_IP_);
+	if (node == NUMA_NO_NODE)
+		return alloc_from(cache, gfp, 0);
+	check_context(gfp);
+	return alloc_slow(cache, cache->object_size, gfp, node, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(kspan_cache_alloc_node);
 
@@ -189,7 +245,7 @@ EXPORT_SYMBOL_GPL(kspan_cache_alloc_node);
  */
 void *kspan_cache_zalloc(struct kspan_cache *cache, gfp_t gfp)
 {
-	return alloc_from(cache, cache->object_size, gfp | __GFP_ZERO, NUMA_NO_NODE, _RET_IP_);
+	return alloc_from(cache, gfp | __GFP_ZERO, 0);
 }
 EXPORT_SYMBOL_GPL(kspan_cache_zalloc);
 
@@ -208,7 +264,7 @@ int kspan_cache_alloc_bulk(struct kspan_cache *cache, gfp_t gfp, size_t n, void 
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		objs[i] = alloc_from(cache, cache->object_size, gfp, NUMA_NO_NODE, _RET_IP_);
+		objs[i] = alloc_from(cache, gfp, 0);
 		if (unlikely(!objs[i])) {
 			kspan_cache_free_bulk(cache, i, objs);
 			return 0;
@@ -220,21 +276,19 @@ EXPORT_SYMBOL_GPL(kspan_cache_alloc_bulk);
 
 /* ---- Any size ------------------------------------------------------------------------ */
 
-/**
- * kspan_alloc() - allocate memory
- * @size: bytes
- * @gfp: as for kmalloc(); __GFP_ACCOUNT is accepted and charges nobody
- *
- * Power-of-two sizes are naturally aligned, all others to ARCH_KMALLOC_MINALIGN at least.
- *
- * Context: any but NMI; sleeps only if @gfp lets it.
- * Return: the memory; ZERO_SIZE_PTR for no bytes; NULL.
- */
-void *kspan_alloc(size_t size, gfp_t gfp)
+/* kspan_alloc() of any size. */
+notrace void *__kspan_alloc(size_t size, gfp_t gfp)
 {
-	return alloc_size(size, gfp, NUMA_NO_NODE, _RET_IP_);
+	return alloc_size(size, gfp);
 }
-EXPORT_SYMBOL_GPL(kspan_alloc);
+EXPORT_SYMBOL_GPL(__kspan_alloc);
+
+/* kspan_alloc() of a constant size; @cache is its class. */
+notrace void *__kspan_alloc_class(struct kspan_cache *cache, gfp_t gfp, size_t size)
+{
+	return alloc_from(cache, gfp, size);
+}
+EXPORT_SYMBOL_GPL(__kspan_alloc_class);
 
 /**
  * kspan_alloc_node() - allocate memory near a node
@@ -247,23 +301,14 @@ EXPORT_SYMBOL_GPL(kspan_alloc);
  */
 void *kspan_alloc_node(size_t size, gfp_t gfp, int node)
 {
-	return alloc_size(size, gfp, node, _RET_IP_);
+	check_context(gfp);
+	if (!size)
+		return ZERO_SIZE_PTR;
+	if (size > KSPAN_MAX_CLASS_SIZE || gfp & __GFP_DMA)
+		return alloc_large(size, gfp, node, _RET_IP_);
+	return alloc_slow(kspan_class_cache[kspan_class_of(size)], size, gfp, node, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(kspan_alloc_node);
-
-/**
- * kspan_zalloc() - allocate zeros
- * @size: bytes
- * @gfp: as for kmalloc()
- *
- * Context: any but NMI; sleeps only if @gfp lets it.
- * Return: as kspan_alloc().
- */
-void *kspan_zalloc(size_t size, gfp_t gfp)
-{
-	return alloc_size(size, gfp | __GFP_ZERO, NUMA_NO_NODE, _RET_IP_);
-}
-EXPORT_SYMBOL_GPL(kspan_zalloc);
 
 /**
  * kspan_calloc() - allocate an array of zeros
@@ -280,7 +325,7 @@ void *kspan_calloc(size_t n, size_t size, gfp_t gfp)
 
 	if (unlikely(check_mul_overflow(n, size, &bytes)))
 		return NULL;
-	return alloc_size(bytes, gfp | __GFP_ZERO, NUMA_NO_NODE, _RET_IP_);
+	return alloc_size(bytes, gfp | __GFP_ZERO);
 }
 EXPORT_SYMBOL_GPL(kspan_calloc);
 
@@ -305,7 +350,7 @@ void *kspan_realloc(const void *obj, size_t size, gfp_t gfp)
 		return ZERO_SIZE_PTR;
 	}
 	if (ZERO_OR_NULL_PTR(obj))
-		return alloc_size(size, gfp, NUMA_NO_NODE, _RET_IP_);
+		return alloc_size(size, gfp);
 	old = kspan_size(obj);
 	if (unlikely(!old)) {
 		/* Not ours: say so, as a free of it does, and refuse. */
@@ -314,7 +359,7 @@ void *kspan_realloc(const void *obj, size_t size, gfp_t gfp)
 	}
 	if (size <= old)
 		return (void *)obj;
-	new = alloc_size(size, gfp, NUMA_NO_NODE, _RET_IP_);
+	new = alloc_size(size, gfp);
 	if (new) {
 		memcpy(new, obj, old);
 		kspan_free(obj);
@@ -356,7 +401,7 @@ char *kspan_strndup(const char *s, size_t max, gfp_t gfp)
 	if (!s)
 		return NULL;
 	len = strnlen(s, max);
-	copy = alloc_size(len + 1, gfp, NUMA_NO_NODE, _RET_IP_);
+	copy = alloc_size(len + 1, gfp);
 	if (copy) {
 		memcpy(copy, s, len);
 		copy[len] = '\0';
@@ -376,7 +421,7 @@ EXPORT_SYMBOL_GPL(kspan_strndup);
  */
 void *kspan_memdup(const void *src, size_t len, gfp_t gfp)
 {
-	void *copy = alloc_size(len, gfp, NUMA_NO_NODE, _RET_IP_);
+	void *copy = alloc_size(len, gfp);
 
 	if (copy)
 		memcpy(copy, src, len);

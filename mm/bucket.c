@@ -33,17 +33,18 @@
 #include "span.h"
 #include "symbol.h"
 
+/* Walks over the whole table; the lock guards chains and counts. */
 DEFINE_MUTEX(kspan_bucket_mutex);
 DEFINE_SPINLOCK(kspan_bucket_lock);
+EXPORT_SYMBOL_FOR_TESTS(kspan_bucket_lock);
 LIST_HEAD(kspan_buckets);
-KSPAN_EXPORT_FOR_TESTS(kspan_bucket_lock);
 
 static struct hlist_head *chains;
 static unsigned int chains_mask;
 static unsigned long nr_buckets;	/* these three under kspan_bucket_lock */
 static size_t bucket_bytes;
 size_t kspan_bucket_bytes_max;
-KSPAN_EXPORT_FOR_TESTS(kspan_bucket_bytes_max);
+EXPORT_SYMBOL_FOR_TESTS(kspan_bucket_bytes_max);
 static u64 start_ns;			/* of the cumulative counts; under kspan_bucket_mutex */
 
 static u32 hash_of(const struct kspan_stack *stack, u32 slot_size, const struct kspan_label *label)
@@ -172,7 +173,7 @@ struct kspan_bucket *kspan_bucket_alloc(const struct kspan_stack *stack, u32 slo
 		pr_warn_once("the table of call stacks is full: new stacks are not sampled, see samples_dropped in stats and the parameter max_profile_bytes\n");
 	return bucket;
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_bucket_alloc);
+EXPORT_SYMBOL_FOR_TESTS(kspan_bucket_alloc);
 
 /* Takes @weight objects out again. Any context but NMI, no lock held. */
 void kspan_bucket_free(struct kspan_bucket *bucket, u64 weight)
@@ -183,7 +184,7 @@ void kspan_bucket_free(struct kspan_bucket *bucket, u64 weight)
 	bucket->live -= weight;
 	spin_unlock_irqrestore(&kspan_bucket_lock, flags);
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_bucket_free);
+EXPORT_SYMBOL_FOR_TESTS(kspan_bucket_free);
 
 void kspan_bucket_put(struct kspan_bucket *bucket)
 {
@@ -252,26 +253,26 @@ void kspan_profile_reset(void)
 	list_for_each_entry_safe(bucket, next, &unused, all)
 		kspan_bucket_put(bucket);
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_profile_reset);
+EXPORT_SYMBOL_FOR_TESTS(kspan_profile_reset);
 
 u64 kspan_profile_start_ns(void)
 {
 	return READ_ONCE(start_ns);
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_profile_start_ns);
+EXPORT_SYMBOL_FOR_TESTS(kspan_profile_start_ns);
 
 unsigned long kspan_bucket_count(void)
 {
 	return READ_ONCE(nr_buckets);
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_bucket_count);
+EXPORT_SYMBOL_FOR_TESTS(kspan_bucket_count);
 
 /* Bytes of the table: chains and buckets, without their names. */
 size_t kspan_bucket_bytes(void)
 {
 	return READ_ONCE(bucket_bytes) + (chains_mask + 1) * sizeof(*chains);
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_bucket_bytes);
+EXPORT_SYMBOL_FOR_TESTS(kspan_bucket_bytes);
 
 static bool stack_touches(const struct kspan_bucket *bucket, const struct module *mod,
 			  bool (*within)(unsigned long addr, const struct module *mod))

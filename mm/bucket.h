@@ -8,6 +8,7 @@
 #ifndef _KSPAN_BUCKET_H
 #define _KSPAN_BUCKET_H
 
+#include <linux/bits.h>
 #include <linux/list.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
@@ -23,7 +24,7 @@ struct module;
 
 /* Weights are fixed point with this many fractional bits. */
 #define KSPAN_WEIGHT_SHIFT	20
-#define KSPAN_WEIGHT_ONE	(1ULL << KSPAN_WEIGHT_SHIFT)
+#define KSPAN_WEIGHT_ONE	BIT_ULL(KSPAN_WEIGHT_SHIFT)
 
 /* Frames of kspan's own at the top of a stack, before its caller, are fewer than this. */
 #define KSPAN_OWN_FRAMES	8

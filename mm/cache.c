@@ -21,20 +21,22 @@
 #include "compat.h"
 #include "encode.h"
 #include "finalizer.h"
+#include "free.h"
 #include "guard.h"
 #include "label.h"
 #include "profile.h"
 #include "rcu.h"
 #include "report.h"
 
+/* Guards kspan_caches; see the head of this file. */
 DEFINE_MUTEX(kspan_cache_mutex);
 LIST_HEAD(kspan_caches);
-KSPAN_EXPORT_FOR_TESTS(kspan_caches);
+EXPORT_SYMBOL_FOR_TESTS(kspan_caches);
 
 struct kspan_cache *kspan_class_cache[KSPAN_NR_CLASSES];
-KSPAN_EXPORT_FOR_TESTS(kspan_class_cache);
+EXPORT_SYMBOL_GPL(kspan_class_cache);
 struct kspan_cache *kspan_large_cache;
-KSPAN_EXPORT_FOR_TESTS(kspan_large_cache);
+EXPORT_SYMBOL_FOR_TESTS(kspan_large_cache);
 
 static struct shrinker *shrinker;
 
@@ -54,6 +56,8 @@ static void cache_free(struct kspan_cache *cache)
 
 	for_each_node(nid)
 		kfree(cache->node[nid]);
+	if (cache->pcpu)
+		kspan_count_n(KSPAN_ALLOCS, kspan_pcpu_allocs(cache));
 	free_percpu(cache->pcpu);
 	if (cache->label)
 		kspan_label_put(cache->label);
@@ -72,7 +76,7 @@ static int cache_setup(struct kspan_cache *cache, const char *name)
 	if (!cache->label || !cache->pcpu)
 		return -ENOMEM;
 	for_each_node(nid) {
-		cache->node[nid] = kzalloc_node(sizeof(struct kspan_node), GFP_KERNEL, nid);
+		cache->node[nid] = kzalloc_node(sizeof(*cache->node[nid]), GFP_KERNEL, nid);
 		if (!cache->node[nid])
 			return -ENOMEM;
 		kspan_node_init(cache->node[nid]);
@@ -200,6 +204,28 @@ static unsigned long node_out(const struct kspan_node *node)
 	return READ_ONCE(node->nr_out);
 }
 
+/*
+ * Allocations from the arrays of all caches there are, and objects that are in use. Process
+ * context; exact when nobody allocates or frees.
+ */
+void kspan_cache_totals(unsigned long *allocs, unsigned long *in_use)
+{
+	struct list_head *const lists[] = { &kspan_caches, &left_caches };
+	struct kspan_cache *cache;
+	int i;
+
+	*allocs = 0;
+	*in_use = 0;
+	mutex_lock(&kspan_cache_mutex);
+	for (i = 0; i < ARRAY_SIZE(lists); i++) {
+		list_for_each_entry(cache, lists[i], list) {
+			*allocs += kspan_pcpu_allocs(cache);
+			*in_use += cache_sum(cache, node_out) - kspan_pcpu_cached(cache);
+		}
+	}
+	mutex_unlock(&kspan_cache_mutex);
+}
+
 static void report_left(struct kspan_cache *cache, unsigned long left)
 {
 	struct kspan_span *span;
@@ -220,15 +246,13 @@ static void report_left(struct kspan_cache *cache, unsigned long left)
 static void cache_release(struct kspan_cache *cache)
 {
 	unsigned long left;
-	int cpu;
 
 	cache_settle(cache);
 	cache_release_empty(cache, ULONG_MAX);
 	left = cache_sum(cache, node_out);
 	if (left) {
 		/* Late frees go straight to the spans. */
-		for_each_possible_cpu(cpu)
-			WRITE_ONCE(per_cpu_ptr(cache->pcpu, cpu)->capacity, 0);
+		WRITE_ONCE(cache->pcpu_limit, 0);
 		report_left(cache, left);
 		mutex_lock(&kspan_cache_mutex);
 		list_add(&cache->list, &left_caches);
@@ -449,8 +473,8 @@ void kspan_spans_show(struct kspan_buf *buf)
 static int create_internal(struct kspan_cache **out, const char *name, unsigned int size,
 			   unsigned int span_bytes)
 {
-	struct kspan_cache *cache = cache_create(name, size, size, DIV_ROUND_UP(span_bytes, PAGE_SIZE),
-						 0, NULL);
+	unsigned int pages = DIV_ROUND_UP(span_bytes, PAGE_SIZE);
+	struct kspan_cache *cache = cache_create(name, size, size, pages, 0, NULL);
 
 	if (!cache)
 		return -ENOMEM;
@@ -504,6 +528,20 @@ fail:
 	return err;
 }
 
+/* Nobody is left who could free the objects of @cache: their memory stays, their records go. */
+static void forget(struct kspan_cache *cache)
+{
+	struct kspan_span *span;
+	int nid;
+
+	for_each_node(nid) {
+		list_for_each_entry(span, &cache->node[nid]->partial, list)
+			kspan_free_forget(span);
+		list_for_each_entry(span, &cache->node[nid]->full, list)
+			kspan_free_forget(span);
+	}
+}
+
 void kspan_cache_exit(void)
 {
 	struct kspan_cache *cache, *next;
@@ -513,7 +551,8 @@ void kspan_cache_exit(void)
 	for (i = 0; i < KSPAN_NR_CLASSES; i++)
 		destroy_internal(&kspan_class_cache[i]);
 	destroy_internal(&kspan_large_cache);
-	/* Nobody is left who could free their objects. */
-	list_for_each_entry_safe(cache, next, &left_caches, list)
+	list_for_each_entry_safe(cache, next, &left_caches, list) {
+		forget(cache);
 		cache_free(cache);
+	}
 }

@@ -15,6 +15,7 @@
 
 #include <kspan/kspan.h>
 
+#include "sample.h"
 #include "sizeclass.h"
 #include "span.h"
 
@@ -39,15 +40,14 @@ struct kspan_slot {
 #define KSPAN_BATCH_MAX		16
 
 /*
- * One CPU's ready objects of one cache. Touched by its own CPU alone, with preemption off and
- * busy set; an interrupt that finds busy set goes to the node instead. The CPU-hotplug callback
- * empties the array of a CPU that is gone.
+ * One CPU's ready objects of one cache. Touched by its own CPU alone, with preemption off,
+ * between kspan_pcpu_enter() and leaving (pcpu.h); the CPU-hotplug callback empties the array of
+ * a CPU that is gone.
  */
 struct kspan_pcpu {
-	u16 busy;
-	u16 count;
-	u16 capacity;
-	u16 batch;
+	u64 word;			/* budget, busy and offset: see pcpu.h */
+	u64 allocs;			/* allocations here, once the budget is spent */
+	struct kspan_stride stride;	/* when the next sample is due, beyond the budget */
 	struct kspan_slot slot[];
 };
 
@@ -66,6 +66,7 @@ struct kspan_node {
 
 struct kspan_cache {
 	struct kspan_pcpu __percpu *pcpu;
+	u32 pcpu_limit;			/* bytes of slots in each CPU's array */
 	unsigned int object_size;	/* bytes, as asked for */
 	unsigned int slot_size;		/* bytes between objects; 0: large objects, each its own */
 	unsigned int flags;		/* KSPAN_* */
@@ -84,14 +85,14 @@ struct kspan_cache {
 extern struct mutex kspan_cache_mutex;
 extern struct list_head kspan_caches;
 
-/* kspan_alloc()'s caches: one for each size class, and one of spans with a single object. */
-extern struct kspan_cache *kspan_class_cache[KSPAN_NR_CLASSES];
+/* The cache of spans with a single object; those of the size classes are in kspan.h. */
 extern struct kspan_cache *kspan_large_cache;
 
 const char *kspan_cache_name(const struct kspan_cache *cache);
 
 int kspan_cache_init(void);
 void kspan_cache_exit(void);
+void kspan_cache_totals(unsigned long *allocs, unsigned long *in_use);
 void kspan_caches_show(struct kspan_buf *buf);
 void kspan_spans_show(struct kspan_buf *buf);
 
@@ -109,8 +110,11 @@ unsigned long kspan_node_release_empty(struct kspan_cache *cache, struct kspan_n
 struct kspan_pcpu __percpu *kspan_pcpu_create(struct kspan_cache *cache);
 unsigned int kspan_pcpu_put(struct kspan_cache *cache, struct kspan_slot *slots, unsigned int n);
 void kspan_pcpu_free_slow(struct kspan_cache *cache, void *obj, u8 *state);
-void kspan_pcpu_drain(struct kspan_cache *cache, int cpu);
+void *kspan_pcpu_pop_any(struct kspan_cache *cache);
+bool kspan_pcpu_charge(struct kspan_cache *cache, size_t size, u64 *weight);
 void kspan_pcpu_drain_online(struct kspan_cache *cache);
+void kspan_pcpu_end_budgets(void);
+unsigned long kspan_pcpu_allocs(struct kspan_cache *cache);
 unsigned long kspan_pcpu_cached(struct kspan_cache *cache);
 unsigned int kspan_pcpu_batch(const struct kspan_cache *cache);
 int kspan_pcpu_init(void);

@@ -19,9 +19,9 @@
 
 /* Internals that the KUnit suites call, exported only where there is a KUnit. */
 #if IS_ENABLED(CONFIG_KUNIT)
-#define KSPAN_EXPORT_FOR_TESTS(sym)	EXPORT_SYMBOL_NS_GPL(sym, KSPAN_INTERNAL)
+#define EXPORT_SYMBOL_FOR_TESTS(sym)	EXPORT_SYMBOL_NS_GPL(sym, KSPAN_INTERNAL)
 #else
-#define KSPAN_EXPORT_FOR_TESTS(sym)	static_assert(true)
+#define EXPORT_SYMBOL_FOR_TESTS(sym)	static_assert(true)
 #endif
 
 /* MAX_ORDER counted the orders until 6.4, and is the largest one (MAX_PAGE_ORDER) since 6.8. */

@@ -221,7 +221,7 @@ int kspan_debugfs_render(const char *name, struct kspan_buf *buf)
 
 	return desc ? render(desc, buf) : -ENOENT;
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_debugfs_render);
+EXPORT_SYMBOL_FOR_TESTS(kspan_debugfs_render);
 
 /**
  * kspan_debugfs_store() - what one write to a file would do
@@ -238,7 +238,7 @@ int kspan_debugfs_store(const char *name, const char *text, size_t len)
 
 	return desc ? store(desc, text, len) : -ENOENT;
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_debugfs_store);
+EXPORT_SYMBOL_FOR_TESTS(kspan_debugfs_store);
 
 /**
  * kspan_debugfs_init() - create the directory and its files

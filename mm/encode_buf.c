@@ -63,7 +63,7 @@ void kspan_buf_append(struct kspan_buf *buf, const void *data, size_t len)
 	memcpy(buf->data + buf->len, data, len);
 	buf->len += len;
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_buf_append);
+EXPORT_SYMBOL_FOR_TESTS(kspan_buf_append);
 
 /**
  * kspan_buf_puts() - add a string, without its terminating zero
@@ -107,7 +107,7 @@ void kspan_buf_printf(struct kspan_buf *buf, const char *fmt, ...)
 	}
 	buf->len += len;
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_buf_printf);
+EXPORT_SYMBOL_FOR_TESTS(kspan_buf_printf);
 
 /**
  * kspan_buf_free() - release the memory; the buffer may be used again
@@ -120,4 +120,4 @@ void kspan_buf_free(struct kspan_buf *buf)
 	kvfree(buf->data);
 	*buf = (struct kspan_buf){};
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_buf_free);
+EXPORT_SYMBOL_FOR_TESTS(kspan_buf_free);

@@ -107,4 +107,4 @@ int kspan_encode_folded(const struct kspan_snapshot *snap, struct kspan_buf *buf
 	kvfree(rows);
 	return buf->err;
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_encode_folded);
+EXPORT_SYMBOL_FOR_TESTS(kspan_encode_folded);

@@ -97,7 +97,7 @@ void kspan_encode_varint(struct kspan_buf *buf, u64 value)
 	bytes[len++] = value;
 	kspan_buf_append(buf, bytes, len);
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_encode_varint);
+EXPORT_SYMBOL_FOR_TESTS(kspan_encode_varint);
 
 static void put_tag(struct kspan_buf *buf, unsigned int field, unsigned int wire)
 {
@@ -332,4 +332,4 @@ int kspan_encode_pprof(const struct kspan_snapshot *snap, enum kspan_sample_type
 	kspan_buf_free(&p.msg);
 	return buf->err;
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_encode_pprof);
+EXPORT_SYMBOL_FOR_TESTS(kspan_encode_pprof);

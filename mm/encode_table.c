@@ -100,7 +100,7 @@ u32 kspan_table_number(struct kspan_table *table, const void *key, unsigned long
 	table->slots[slot] = ++table->nr;
 	return table->nr;
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_table_number);
+EXPORT_SYMBOL_FOR_TESTS(kspan_table_number);
 
 /**
  * kspan_table_free() - release the memory of a table, empty or not
@@ -113,4 +113,4 @@ void kspan_table_free(struct kspan_table *table)
 	kvfree(table->entries);
 	kvfree(table->slots);
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_table_free);
+EXPORT_SYMBOL_FOR_TESTS(kspan_table_free);

@@ -131,4 +131,4 @@ int kspan_encode_text(const struct kspan_snapshot *snap, struct kspan_buf *buf)
 	text_mapping(buf);
 	return buf->err;
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_encode_text);
+EXPORT_SYMBOL_FOR_TESTS(kspan_encode_text);

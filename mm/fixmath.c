@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Logarithm and exponential in fixed point, since the kernel has no floating point. Pure
- * functions; exact enough for a weight within 0.1 % (in fact about one part in a million).
+ * functions; a weight must be within 0.1 % and is off by at most 25 parts in a million.
  */
 #include <linux/bitops.h>
 #include <linux/log2.h>
@@ -11,7 +11,7 @@
 #include "compat.h"
 #include "fixmath.h"
 
-#define ONE_32		(1ULL << 32)
+#define ONE_32		BIT_ULL(32)
 #define LN2_32		2977044472ULL	/* ln(2) * 2^32 */
 #define INV_E_32	1580030169ULL	/* exp(-1) * 2^32 */
 
@@ -40,7 +40,7 @@ u64 kspan_neg_log(u32 r)
 
 	return mul_u64_u64_shr((32ULL << 32) - log2, LN2_32, 32);
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_neg_log);
+EXPORT_SYMBOL_FOR_TESTS(kspan_neg_log);
 
 /* exp(-x) for x below 1, both with 32 fractional bits: twelve terms of the series. */
 static u64 exp_fraction(u64 x)
@@ -70,7 +70,7 @@ static u64 exp_neg(u64 x)
 
 u64 kspan_weight(u64 size, u64 mean)
 {
-	u64 x;
+	u64 x, cube;
 
 	if (size >= mean) {
 		/* Here exp(-x) is small, and one division of it is precise. */
@@ -84,8 +84,9 @@ u64 kspan_weight(u64 size, u64 mean)
 	 * 1/x + 1/2 + x/12 - x^3/720 + ...: for x below 1 what is left out is below x^5/30240.
 	 */
 	x = mul_u64_u64_div_u64(size, ONE_32, mean);
+	cube = mul_u64_u64_shr(mul_u64_u64_shr(x, x, 32), x, 32);
 	return mul_u64_u64_div_u64(mean, KSPAN_WEIGHT_ONE, size) + KSPAN_WEIGHT_ONE / 2 +
 	       (x >> (32 - KSPAN_WEIGHT_SHIFT)) / 12 -
-	       (mul_u64_u64_shr(mul_u64_u64_shr(x, x, 32), x, 32) >> (32 - KSPAN_WEIGHT_SHIFT)) / 720;
+	       (cube >> (32 - KSPAN_WEIGHT_SHIFT)) / 720;
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_weight);
+EXPORT_SYMBOL_FOR_TESTS(kspan_weight);

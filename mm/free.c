@@ -206,16 +206,42 @@ void kspan_free_finalized(void *obj, bool had_weak)
 		free_last(span, obj, state);
 }
 
+/*
+ * Releases the records of every object of @span, whose objects nobody will free any more: the
+ * module ends, and leaves their memory.
+ */
+void kspan_free_forget(struct kspan_span *span)
+{
+	struct kspan_special *list, *special;
+	unsigned int i;
+
+	for (i = 0; i < span->nr_objs; i++) {
+		list = kspan_special_unlink(span, i * span->slot_size, KSPAN_KINDS_ALL);
+		while ((special = list)) {
+			list = special->next;
+			if (special->kind == KSPAN_SPECIAL_PROFILE)
+				kspan_profile_release(span, special);
+			else if (special->kind == KSPAN_SPECIAL_WEAK)
+				kspan_weak_release(special);
+			else
+				kspan_special_delete(special);
+		}
+	}
+}
+
 /* ---- Entry points -------------------------------------------------------------------- */
 
-/* @cache may be NULL: then any cache is right. */
-static __always_inline void free_object(struct kspan_cache *cache, void *obj, unsigned long ip)
+/*
+ * Any free: @cache may be NULL, then any cache is right. What the fast path below gave up, and
+ * what never takes it.
+ */
+static noinline void free_object(struct kspan_cache *cache, void *obj, unsigned long ip)
 {
 	struct kspan_span *span;
 	u8 *state;
 	int index;
 
-	if (kspan_refuse_nmi())
+	if (unlikely(ZERO_OR_NULL_PTR(obj)) || kspan_refuse_nmi())
 		return;
 	/* A valid @obj keeps its span; for any other address a grace period does. */
 	rcu_read_lock();
@@ -232,9 +258,8 @@ static __always_inline void free_object(struct kspan_cache *cache, void *obj, un
 	/* Valid so far as can be seen: from here on the object keeps its span. */
 	rcu_read_unlock();
 
-	kspan_count(KSPAN_FREES);
 	trace_kspan_free(ip, obj, span->slot_size, span->cache);
-	if (unlikely(READ_ONCE(*state) != KSPAN_STATE_ALLOCATED)) {
+	if (READ_ONCE(*state) != KSPAN_STATE_ALLOCATED) {
 		free_slow(span, obj, state);
 		return;
 	}
@@ -248,6 +273,51 @@ bad:
 	report_bad_free(cache, obj);
 }
 
+/*
+ * The fast path: a valid object without specials, into this CPU's array. False: not done. @any
+ * is constant: the cache is not known, and is the span's.
+ */
+static __always_inline bool free_fast(struct kspan_cache *cache, bool any, void *obj)
+{
+	struct kspan_span *span;
+	bool done = false;
+	size_t index;
+	u8 *state;
+
+	if (static_branch_unlikely(&kspan_free_more) || IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) ||
+	    unlikely(in_nmi()))
+		return false;
+
+	preempt_disable();
+	span = __kspan_pagemap_find(obj);
+	if (!any && unlikely(span->cache != cache))
+		goto out;
+	if (!__kspan_span_index(span, obj, &index))
+		goto out;
+	state = &span->state[index];
+	/*
+	 * The owner of the object wrote the state, or told its owner to be. The free of this
+	 * object by another CPU at this very moment is not seen; any later one is.
+	 */
+	if (unlikely(data_race(*state) != KSPAN_STATE_ALLOCATED || kspan_pcpu_remote(span)))
+		goto out;
+	done = __kspan_pcpu_push(any ? span->cache : cache, obj, state);
+out:
+	preempt_enable();
+	return done;
+}
+
+/* As alloc_from_slow(): called last, it finds the caller's address by itself. */
+static noinline void free_any_slow(void *obj)
+{
+	free_object(NULL, obj, _RET_IP_);
+}
+
+static noinline void free_to_slow(struct kspan_cache *cache, void *obj)
+{
+	free_object(cache, obj, _RET_IP_);
+}
+
 /**
  * kspan_free() - free an object
  * @obj: from any allocation function of kspan's, or NULL or ZERO_SIZE_PTR
@@ -257,11 +327,10 @@ bad:
  *
  * Context: any but NMI.
  */
-void kspan_free(const void *obj)
+notrace void kspan_free(const void *obj)
 {
-	if (unlikely(ZERO_OR_NULL_PTR(obj)))
-		return;
-	free_object(NULL, (void *)obj, _RET_IP_);
+	if (unlikely(!free_fast(NULL, true, (void *)obj)))
+		free_any_slow((void *)obj);
 }
 EXPORT_SYMBOL_GPL(kspan_free);
 
@@ -274,11 +343,10 @@ EXPORT_SYMBOL_GPL(kspan_free);
  *
  * Context: any but NMI.
  */
-void kspan_cache_free(struct kspan_cache *cache, void *obj)
+notrace void kspan_cache_free(struct kspan_cache *cache, void *obj)
 {
-	if (unlikely(!obj))
-		return;
-	free_object(cache, obj, _RET_IP_);
+	if (unlikely(!free_fast(cache, false, obj)))
+		free_to_slow(cache, obj);
 }
 EXPORT_SYMBOL_GPL(kspan_cache_free);
 
@@ -295,7 +363,7 @@ void kspan_cache_free_bulk(struct kspan_cache *cache, size_t n, void **objs)
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		if (likely(!ZERO_OR_NULL_PTR(objs[i])))
+		if (unlikely(!free_fast(cache, !cache, objs[i])))
 			free_object(cache, objs[i], _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(kspan_cache_free_bulk);
@@ -312,8 +380,7 @@ void kspan_free_sensitive(const void *obj)
 
 	if (size)
 		memzero_explicit((void *)obj, size);
-	if (!ZERO_OR_NULL_PTR(obj))
-		free_object(NULL, (void *)obj, _RET_IP_);
+	free_object(NULL, (void *)obj, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(kspan_free_sensitive);
 
@@ -339,7 +406,6 @@ void kspan_free_rcu(void *obj)
 	state = &span->state[kspan_span_index(span, obj)];
 	if (!claim(state, KSPAN_STATE_FREEING))
 		goto bad;
-	kspan_count(KSPAN_FREES);
 	trace_kspan_free(_RET_IP_, obj, span->slot_size, span->cache);
 	clear_weak(span, obj);
 	free_after_grace_period(span, state);

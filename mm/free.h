@@ -16,4 +16,7 @@ void kspan_free_waited(struct kspan_span *span, unsigned int index);
 /* The finalizer of @obj, in state FINALIZING, has run. Process context. */
 void kspan_free_finalized(void *obj, bool had_weak);
 
+/* Releases the records of all objects of @span, for good. Process context. */
+void kspan_free_forget(struct kspan_span *span);
+
 #endif /* _KSPAN_FREE_H */

@@ -10,7 +10,7 @@ void kspan_set_test_hook(kspan_test_hook_t hook)
 	/* Pairs with the READ_ONCE in kspan_test_point(). */
 	WRITE_ONCE(test_hook, hook);
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_set_test_hook);
+EXPORT_SYMBOL_FOR_TESTS(kspan_set_test_hook);
 
 bool kspan_test_point(enum kspan_test_point point)
 {

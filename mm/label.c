@@ -36,7 +36,7 @@ out:
 	mutex_unlock(&label_mutex);
 	return label;
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_label_get);
+EXPORT_SYMBOL_FOR_TESTS(kspan_label_get);
 
 void kspan_label_put(struct kspan_label *label)
 {
@@ -46,4 +46,4 @@ void kspan_label_put(struct kspan_label *label)
 	mutex_unlock(&label_mutex);
 	kfree(label);
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_label_put);
+EXPORT_SYMBOL_FOR_TESTS(kspan_label_put);

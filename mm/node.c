@@ -138,38 +138,43 @@ static unsigned long empty_limit(const struct kspan_cache *cache, const struct k
 	return node->nr_spans / 16 + (cache->span_pages == 1);
 }
 
+/* Returns one object to its span, and moves spans that are one too many to @superfluous. */
+static void give(struct kspan_node *node, struct kspan_span *span, const struct kspan_slot *slot,
+		 struct list_head *superfluous)
+{
+	lockdep_assert_held(&node->lock);
+	WRITE_ONCE(*slot->state, KSPAN_STATE_FREE);
+	__set_bit(slot->state - span->state, span->free_map);
+	span->nr_free++;
+	node->nr_out--;
+	relist(node, span);
+	/* The limit falls as spans go: what was kept a moment ago may be too much now. */
+	while (span->where == KSPAN_LIST_EMPTY && node->nr_empty > empty_limit(span->cache, node))
+		remove(node, list_last_entry(&node->empty, struct kspan_span, list), superfluous);
+}
+
 /* Returns @n objects, in state CACHED or on their way out of it, to their spans. */
 void kspan_node_give(struct kspan_slot *slots, unsigned int n)
 {
-	struct kspan_node *node = NULL;
-	unsigned long flags = 0;
 	LIST_HEAD(superfluous);
-	unsigned int i;
+	unsigned int i = 0;
 
-	for (i = 0; i < n; i++) {
-		/* The object keeps its span alive until its bit is set below. */
+	while (i < n) {
+		/* An object keeps its span alive until it is given back. */
 		struct kspan_span *span = kspan_pagemap_find(slots[i].obj);
-		unsigned int index = slots[i].state - span->state;
+		struct kspan_node *node = node_of(span);
+		unsigned long flags;
 
-		if (node != node_of(span)) {
-			if (node)
-				spin_unlock_irqrestore(&node->lock, flags);
-			node = node_of(span);
-			spin_lock_irqsave(&node->lock, flags);
-		}
-		WRITE_ONCE(*slots[i].state, KSPAN_STATE_FREE);
-		__set_bit(index, span->free_map);
-		span->nr_free++;
-		node->nr_out--;
-		relist(node, span);
-		/* The limit falls as spans go: what was kept a moment ago may be too much now. */
-		while (span->where == KSPAN_LIST_EMPTY &&
-		       node->nr_empty > empty_limit(span->cache, node))
-			remove(node, list_last_entry(&node->empty, struct kspan_span, list),
-			       &superfluous);
-	}
-	if (node)
+		/* As many as are of this node, in one hold of its lock. */
+		spin_lock_irqsave(&node->lock, flags);
+		do {
+			give(node, span, &slots[i], &superfluous);
+			if (++i == n)
+				break;
+			span = kspan_pagemap_find(slots[i].obj);
+		} while (node_of(span) == node);
 		spin_unlock_irqrestore(&node->lock, flags);
+	}
 	free_list(&superfluous);
 }
 

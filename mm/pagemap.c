@@ -18,14 +18,22 @@
 
 #include "compat.h"
 #include "pagemap.h"
+#include "span.h"
 
-static struct kspan_leaf kspan_no_leaf;
+struct kspan_span kspan_no_span;	/* reciprocal 0: no address is an object of it */
+EXPORT_SYMBOL_FOR_TESTS(kspan_no_span);
+
+static struct kspan_leaf kspan_no_leaf = {
+	.span = { [0 ... KSPAN_LEAF_PAGES - 1] = &kspan_no_span },
+};
+
+/* Installs leaves and a longer root. */
 static DEFINE_SPINLOCK(pagemap_lock);
 static DEFINE_MUTEX(grow_mutex);	/* one grower at a time; pagemap_lock is taken inside */
 static atomic_long_t pagemap_bytes;
 
 struct kspan_pagemap __rcu *kspan_pagemap;
-KSPAN_EXPORT_FOR_TESTS(kspan_pagemap);
+EXPORT_SYMBOL_FOR_TESTS(kspan_pagemap);
 
 static unsigned long leaf_index(const void *addr)
 {
@@ -48,16 +56,17 @@ static int install_leaf(unsigned long i, gfp_t gfp)
 	if (!err)
 		return 0;
 
-	spare = (void *)get_zeroed_page(gfp);
+	spare = (void *)__get_free_page(gfp);
 	if (!spare)
 		return -ENOMEM;
+	*spare = kspan_no_leaf;
 
 	spin_lock_irqsave(&pagemap_lock, flags);
 	map = rcu_dereference_protected(kspan_pagemap, lockdep_is_held(&pagemap_lock));
 	if (i < map->nr_leaves) {
 		err = 0;
 		if (map->leaf[i] == &kspan_no_leaf) {
-			/* The page is zeroed before it is published: readers depend on it. */
+			/* The leaf is filled before it is published: readers depend on it. */
 			smp_store_release(&map->leaf[i], spare);
 			spare = NULL;
 		}
@@ -102,7 +111,7 @@ int kspan_pagemap_set(const void *base, unsigned int nr_pages, struct kspan_span
 
 void kspan_pagemap_clear(const void *base, unsigned int nr_pages)
 {
-	set_pages(base, nr_pages, NULL);
+	set_pages(base, nr_pages, &kspan_no_span);
 }
 
 size_t kspan_pagemap_bytes(void)
@@ -139,11 +148,13 @@ int kspan_pagemap_grow(unsigned long nr_leaves)
 	atomic_long_add((nr_leaves - have) * sizeof(map->leaf[0]), &pagemap_bytes);
 	mutex_unlock(&grow_mutex);
 
-	if (old)
-		kvfree_rcu(old, rcu);
+	if (old) {
+		synchronize_rcu();
+		kvfree(old);
+	}
 	return 0;
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_pagemap_grow);
+EXPORT_SYMBOL_FOR_TESTS(kspan_pagemap_grow);
 
 static int memory_event(struct notifier_block *nb, unsigned long action, void *data)
 {

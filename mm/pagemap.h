@@ -14,23 +14,25 @@ struct kspan_span;
 #define KSPAN_LEAF_SHIFT	(PAGE_SHIFT - ilog2(sizeof(void *)))
 
 struct kspan_leaf {
-	struct kspan_span *span[KSPAN_LEAF_PAGES];
+	struct kspan_span *span[KSPAN_LEAF_PAGES];	/* kspan_no_span where there is none */
 };
 
 struct kspan_pagemap {
 	unsigned long nr_leaves;	/* never changes */
-	struct rcu_head rcu;
-	struct kspan_leaf *leaf[];	/* never NULL: kspan_no_leaf where there is none */
+	struct kspan_leaf *leaf[];	/* kspan_no_leaf where there is none */
 };
 
 extern struct kspan_pagemap __rcu *kspan_pagemap;
 
+/* What the map says of pages that are nobody's: a span of no cache in which nothing begins. */
+extern struct kspan_span kspan_no_span;
+
 /*
- * The span whose page @addr lies in, or NULL. Any value is safe to ask about: only the map is
- * read, never the address. Under rcu_read_lock() or with preemption off, unless the caller
- * owns an object of the span, which keeps the span alive.
+ * The span whose page @addr lies in, or kspan_no_span. Any value is safe to ask about: only the
+ * map is read, never the address. Under rcu_read_lock() or with preemption off, unless the
+ * caller owns an object of the span, which keeps the span alive.
  */
-static __always_inline struct kspan_span *kspan_pagemap_find(const void *addr)
+static __always_inline struct kspan_span *__kspan_pagemap_find(const void *addr)
 {
 	/* Below the direct map this wraps to a large number, which the bound refuses too. */
 	unsigned long page = ((unsigned long)addr - PAGE_OFFSET) >> PAGE_SHIFT;
@@ -39,9 +41,17 @@ static __always_inline struct kspan_span *kspan_pagemap_find(const void *addr)
 	struct kspan_pagemap *map = rcu_dereference_raw(kspan_pagemap);
 
 	if (unlikely(i >= map->nr_leaves))
-		return NULL;
+		return &kspan_no_span;
 	/* Pairs with the release in kspan_pagemap_set(). */
-	return smp_load_acquire(&READ_ONCE(map->leaf[i])->span[page % KSPAN_LEAF_PAGES]);
+	return smp_load_acquire(&rcu_dereference_raw(map->leaf[i])->span[page % KSPAN_LEAF_PAGES]);
+}
+
+/* The same, NULL for none. */
+static inline struct kspan_span *kspan_pagemap_find(const void *addr)
+{
+	struct kspan_span *span = __kspan_pagemap_find(addr);
+
+	return span != &kspan_no_span ? span : NULL;
 }
 
 int kspan_pagemap_set(const void *base, unsigned int nr_pages, struct kspan_span *span,

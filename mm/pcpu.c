@@ -9,6 +9,7 @@
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
+#include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
@@ -20,7 +21,12 @@
 #include "stats.h"
 
 DEFINE_STATIC_KEY_FALSE(kspan_numa);
+DEFINE_STATIC_KEY_FALSE(kspan_alloc_more);
+DEFINE_STATIC_KEY_FALSE(kspan_free_more);
 static int hotplug_state;
+
+#define SLOTS_MAX	64
+static_assert(SLOTS_MAX * KSPAN_SLOT < KSPAN_OFFSET_LIMIT);
 
 /* Slots for each CPU: about 16 KiB of objects, four to sixty-four of them. */
 static unsigned int capacity(const struct kspan_cache *cache)
@@ -28,7 +34,7 @@ static unsigned int capacity(const struct kspan_cache *cache)
 	if (!cache->slot_size || cache->slot_size > KSPAN_MAX_CLASS_SIZE ||
 	    (cache->flags & KSPAN_GUARD_FLAGS))
 		return 0;
-	return clamp_t(unsigned int, SZ_16K / cache->slot_size, 4, 64);
+	return clamp_t(unsigned int, SZ_16K / cache->slot_size, 4, SLOTS_MAX);
 }
 
 /* How many objects move at once; at least one. */
@@ -40,17 +46,15 @@ unsigned int kspan_pcpu_batch(const struct kspan_cache *cache)
 struct kspan_pcpu __percpu *kspan_pcpu_create(struct kspan_cache *cache)
 {
 	unsigned int cap = capacity(cache);
-	struct kspan_pcpu __percpu *pcpu;
-	int cpu;
 
-	pcpu = __alloc_percpu(struct_size((struct kspan_pcpu *)0, slot, cap), cache_line_size());
-	if (!pcpu)
-		return NULL;
-	for_each_possible_cpu(cpu) {
-		per_cpu_ptr(pcpu, cpu)->capacity = cap;
-		per_cpu_ptr(pcpu, cpu)->batch = kspan_pcpu_batch(cache);
-	}
-	return pcpu;
+	cache->pcpu_limit = cap * KSPAN_SLOT;
+	return __alloc_percpu(struct_size((struct kspan_pcpu *)0, slot, cap), cache_line_size());
+}
+
+/* Was the array empty of others when it was entered? */
+static bool alone(u64 word)
+{
+	return (u32)word < KSPAN_WORD_BUSY;
 }
 
 /*
@@ -61,29 +65,116 @@ struct kspan_pcpu __percpu *kspan_pcpu_create(struct kspan_cache *cache)
 unsigned int kspan_pcpu_put(struct kspan_cache *cache, struct kspan_slot *slots, unsigned int n)
 {
 	struct kspan_pcpu *pcpu;
+	u64 word;
 
 	preempt_disable();
 	pcpu = this_cpu_ptr(cache->pcpu);
-	if (!pcpu->busy) {
-		pcpu->busy = 1;
-		barrier();	/* as in kspan_pcpu_pop() */
-		while (n && pcpu->count < pcpu->capacity)
-			pcpu->slot[pcpu->count++] = slots[--n];
-		barrier();
-		pcpu->busy = 0;
+	word = kspan_pcpu_enter(cache->pcpu);
+	if (alone(word)) {
+		while (n && (u32)word < cache->pcpu_limit) {
+			*(struct kspan_slot *)((void *)pcpu->slot + (u32)word) = slots[--n];
+			word += KSPAN_SLOT;
+		}
+		kspan_pcpu_store(cache->pcpu, word);
+	} else {
+		kspan_pcpu_leave(cache->pcpu);
 	}
 	preempt_enable();
 	return n;
 }
 
-/* Moves up to @most of the oldest slots of @pcpu, which the caller has made busy, to @out. */
-static unsigned int take_oldest(struct kspan_pcpu *pcpu, struct kspan_slot *out, unsigned int most)
+/* As kspan_pcpu_pop(), whatever the budget. */
+void *kspan_pcpu_pop_any(struct kspan_cache *cache)
 {
-	unsigned int n = min_t(unsigned int, pcpu->count, most);
+	struct kspan_pcpu *pcpu;
+	struct kspan_slot *slot;
+	void *obj = NULL;
+	u64 word;
+
+	preempt_disable();
+	pcpu = this_cpu_ptr(cache->pcpu);
+	word = kspan_pcpu_enter(cache->pcpu);
+	if (alone(word) && (u32)word) {
+		word -= KSPAN_SLOT;
+		slot = (void *)pcpu->slot + (u32)word;
+		obj = slot->obj;
+		WRITE_ONCE(*slot->state, KSPAN_STATE_ALLOCATED);
+		kspan_pcpu_store(cache->pcpu, word);
+	} else {
+		kspan_pcpu_leave(cache->pcpu);
+	}
+	preempt_enable();
+	return obj;
+}
+
+/* Enters the array and takes one allocation off its budget; 0 or -EAGAIN to come with @draws. */
+static int charge(struct kspan_cache *cache, size_t size, const struct kspan_draws *draws,
+		  bool *hit, u64 *weight)
+{
+	struct kspan_pcpu *pcpu = this_cpu_ptr(cache->pcpu);
+	u64 word = kspan_pcpu_enter(cache->pcpu);
+	u32 budget;
+
+	if (!alone(word)) {
+		kspan_pcpu_leave(cache->pcpu);
+		return -EBUSY;
+	}
+	if (word >> 32) {
+		kspan_pcpu_store(cache->pcpu, word - KSPAN_WORD_BUDGET);
+		return 0;
+	}
+	if (!draws) {
+		kspan_pcpu_leave(cache->pcpu);
+		return -EAGAIN;
+	}
+	*hit = kspan_stride_next(&pcpu->stride, size, cache->flags & KSPAN_NO_PROFILE, draws,
+				 &budget);
+	if (*hit)
+		*weight = pcpu->stride.mean;
+	pcpu->allocs += budget + 1;
+	kspan_pcpu_store(cache->pcpu, (u64)budget << 32 | (u32)word);
+	return 0;
+}
+
+/*
+ * Counts an allocation of @size bytes that did not come out of kspan_pcpu_pop(): is it a sample,
+ * of *@weight? Any context but NMI.
+ */
+bool kspan_pcpu_charge(struct kspan_cache *cache, size_t size, u64 *weight)
+{
+	struct kspan_draws draws;
+	bool hit = false;
+	int err;
+
+	preempt_disable();
+	err = charge(cache, size, NULL, &hit, weight);
+	preempt_enable();
+	if (err == -EAGAIN) {
+		kspan_stride_draw(&draws);
+		preempt_disable();
+		err = charge(cache, size, &draws, &hit, weight);
+		preempt_enable();
+	}
+	if (err) {
+		/* An interrupt in the middle of its array: not counted there. */
+		kspan_count(KSPAN_ALLOCS);
+		return !(cache->flags & KSPAN_NO_PROFILE) && kspan_sample_due(size) &&
+		       kspan_sample_take(size, weight);
+	}
+	if (hit)
+		*weight = kspan_sample_weight(size, *weight);
+	return hit;
+}
+
+/* Moves up to @most of the oldest slots of @pcpu, which the caller is in alone, to @out. */
+static unsigned int take_oldest(struct kspan_pcpu *pcpu, u64 *word, struct kspan_slot *out,
+				unsigned int most)
+{
+	unsigned int count = (u32)*word / KSPAN_SLOT, n = min(count, most);
 
 	memcpy(out, pcpu->slot, n * sizeof(*out));
-	pcpu->count -= n;
-	memmove(pcpu->slot, pcpu->slot + n, pcpu->count * sizeof(*out));
+	memmove(pcpu->slot, pcpu->slot + n, (count - n) * sizeof(*out));
+	*word -= n * KSPAN_SLOT;
 	return n;
 }
 
@@ -96,79 +187,93 @@ void kspan_pcpu_free_slow(struct kspan_cache *cache, void *obj, u8 *state)
 {
 	struct kspan_slot slots[KSPAN_BATCH_MAX + 1];
 	struct kspan_slot self = { .obj = obj, .state = state };
-	struct kspan_pcpu *pcpu;
 	unsigned int n = 0;
+	u64 word;
 
 	preempt_disable();
-	pcpu = this_cpu_ptr(cache->pcpu);
-	if (!pcpu->busy && pcpu->capacity && pcpu->count == pcpu->capacity) {
-		pcpu->busy = 1;
-		barrier();	/* as in kspan_pcpu_pop() */
-		/* An interrupt before busy may have changed the array since it was looked at. */
-		if (pcpu->count == pcpu->capacity) {
-			n = take_oldest(pcpu, slots, pcpu->batch);
-			kspan_count(KSPAN_FLUSHES);
-		}
-		barrier();
-		pcpu->busy = 0;
+	word = kspan_pcpu_enter(cache->pcpu);
+	if (cache->pcpu_limit && (u32)word == cache->pcpu_limit) {
+		n = take_oldest(this_cpu_ptr(cache->pcpu), &word, slots, kspan_pcpu_batch(cache));
+		kspan_count(KSPAN_FLUSHES);
+		kspan_pcpu_store(cache->pcpu, word);
+	} else {
+		kspan_pcpu_leave(cache->pcpu);
 	}
 	preempt_enable();
 	slots[n++] = self;
 	kspan_node_give(slots, n);
 }
 
-/* Empties the array of this CPU, or of @cpu which cannot run. Process context. */
-void kspan_pcpu_drain(struct kspan_cache *cache, int cpu)
+/* Ends a budget: what is left of it has not been allocated, and the next one begins anew. */
+static void end_budget(struct kspan_pcpu *pcpu, u64 *word)
+{
+	pcpu->allocs -= *word >> 32;
+	pcpu->stride.epoch = 0;
+	*word = (u32)*word;
+}
+
+/* Empties the array of this CPU. Process context, on a worker of this CPU. */
+static void drain(struct kspan_cache *cache)
 {
 	struct kspan_slot slots[KSPAN_BATCH_MAX];
-	struct kspan_pcpu *pcpu;
 	unsigned int n;
+	u64 word;
 
 	do {
 		n = 0;
 		preempt_disable();
-		pcpu = per_cpu_ptr(cache->pcpu, cpu);
-		if (!pcpu->busy) {
-			pcpu->busy = 1;
-			barrier();	/* as in kspan_pcpu_pop() */
-			n = take_oldest(pcpu, slots, KSPAN_BATCH_MAX);
-			barrier();
-			pcpu->busy = 0;
-		}
+		word = kspan_pcpu_enter(cache->pcpu);
+		/* In process context nobody else is inside. */
+		n = take_oldest(this_cpu_ptr(cache->pcpu), &word, slots, KSPAN_BATCH_MAX);
+		kspan_pcpu_store(cache->pcpu, word);
 		preempt_enable();
 		kspan_node_give(slots, n);
 	} while (n);
 }
 
-struct drain_work {
+/* Empties the array of @cpu, which does not run. Process context. */
+static void drain_dead(struct kspan_cache *cache, int cpu)
+{
+	struct kspan_pcpu *pcpu = per_cpu_ptr(cache->pcpu, cpu);
+	struct kspan_slot slots[KSPAN_BATCH_MAX];
+	unsigned int n;
+
+	end_budget(pcpu, &pcpu->word);
+	do {
+		n = take_oldest(pcpu, &pcpu->word, slots, KSPAN_BATCH_MAX);
+		kspan_node_give(slots, n);
+	} while (n);
+}
+
+/* ---- Work on every CPU --------------------------------------------------------------- */
+
+struct cpu_work {
 	struct work_struct work;
+	void (*fn)(struct kspan_cache *cache);
 	struct kspan_cache *cache;
 };
 
-static void drain_this_cpu(struct work_struct *work)
+static void run_on_this_cpu(struct work_struct *work)
 {
-	struct drain_work *drain = container_of(work, struct drain_work, work);
+	struct cpu_work *cw = container_of(work, struct cpu_work, work);
 
-	kspan_pcpu_drain(drain->cache, smp_processor_id());
+	cw->fn(cw->cache);
 }
 
 /*
- * Empties the arrays of all CPUs, those of the online ones each on its own CPU. Process context,
- * with cpus_read_lock() held. A CPU that went after the cache left the list was not seen to.
+ * Runs @fn for @cache on every CPU that is online, in process context, where nobody is inside
+ * an array. With cpus_read_lock() held, so that the others have been seen off and stay away.
  */
-void kspan_pcpu_drain_online(struct kspan_cache *cache)
+static void on_each_online_cpu(void (*fn)(struct kspan_cache *cache), struct kspan_cache *cache)
 {
-	struct drain_work __percpu *works = alloc_percpu(struct drain_work);
+	struct cpu_work __percpu *works = alloc_percpu(struct cpu_work);
 	int cpu;
 
-	for_each_possible_cpu(cpu)
-		if (!cpu_online(cpu))
-			kspan_pcpu_drain(cache, cpu);
 	if (!works) {
-		struct drain_work one = { .cache = cache };
+		struct cpu_work one = { .fn = fn, .cache = cache };
 
 		/* One after the other takes longer and needs no memory. */
-		INIT_WORK_ONSTACK(&one.work, drain_this_cpu);
+		INIT_WORK_ONSTACK(&one.work, run_on_this_cpu);
 		for_each_online_cpu(cpu) {
 			schedule_work_on(cpu, &one.work);
 			flush_work(&one.work);
@@ -177,15 +282,68 @@ void kspan_pcpu_drain_online(struct kspan_cache *cache)
 		return;
 	}
 	for_each_online_cpu(cpu) {
-		struct drain_work *drain = per_cpu_ptr(works, cpu);
+		struct cpu_work *cw = per_cpu_ptr(works, cpu);
 
-		drain->cache = cache;
-		INIT_WORK(&drain->work, drain_this_cpu);
-		schedule_work_on(cpu, &drain->work);
+		cw->fn = fn;
+		cw->cache = cache;
+		INIT_WORK(&cw->work, run_on_this_cpu);
+		schedule_work_on(cpu, &cw->work);
 	}
 	for_each_online_cpu(cpu)
 		flush_work(&per_cpu_ptr(works, cpu)->work);
 	free_percpu(works);
+}
+
+/*
+ * Empties the arrays of all CPUs, those of the online ones each on its own CPU. Process context,
+ * with cpus_read_lock() held. A CPU that went after the cache left the list was not seen to.
+ */
+void kspan_pcpu_drain_online(struct kspan_cache *cache)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		if (!cpu_online(cpu))
+			drain_dead(cache, cpu);
+	on_each_online_cpu(drain, cache);
+}
+
+static void end_budgets_here(struct kspan_cache *unused)
+{
+	struct kspan_cache *cache;
+	u64 word;
+
+	mutex_lock(&kspan_cache_mutex);
+	list_for_each_entry(cache, &kspan_caches, list) {
+		preempt_disable();
+		word = kspan_pcpu_enter(cache->pcpu);
+		end_budget(this_cpu_ptr(cache->pcpu), &word);
+		kspan_pcpu_store(cache->pcpu, word);
+		preempt_enable();
+	}
+	mutex_unlock(&kspan_cache_mutex);
+}
+
+/* The rate has changed: every array asks again before its next allocation. Process context. */
+void kspan_pcpu_end_budgets(void)
+{
+	cpus_read_lock();
+	on_each_online_cpu(end_budgets_here, NULL);
+	cpus_read_unlock();
+}
+
+/* Allocations that the arrays have counted; exact when nobody allocates. */
+unsigned long kspan_pcpu_allocs(struct kspan_cache *cache)
+{
+	unsigned long sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct kspan_pcpu *pcpu = per_cpu_ptr(cache->pcpu, cpu);
+
+		sum += READ_ONCE(pcpu->allocs) - (READ_ONCE(pcpu->word) >> 32);
+	}
+	return sum;
 }
 
 /* Objects in the arrays of all CPUs; exact when nobody allocates or frees. */
@@ -195,10 +353,11 @@ unsigned long kspan_pcpu_cached(struct kspan_cache *cache)
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(per_cpu_ptr(cache->pcpu, cpu)->count);
+		sum += ((u32)READ_ONCE(per_cpu_ptr(cache->pcpu, cpu)->word) % KSPAN_WORD_BUSY) /
+		       KSPAN_SLOT;
 	return sum;
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_pcpu_cached);
+EXPORT_SYMBOL_FOR_TESTS(kspan_pcpu_cached);
 
 static int cpu_starts(unsigned int cpu)
 {
@@ -213,7 +372,7 @@ static int cpu_is_dead(unsigned int cpu)
 
 	mutex_lock(&kspan_cache_mutex);
 	list_for_each_entry(cache, &kspan_caches, list)
-		kspan_pcpu_drain(cache, cpu);
+		drain_dead(cache, cpu);
 	mutex_unlock(&kspan_cache_mutex);
 	return 0;
 }
@@ -228,6 +387,11 @@ int kspan_pcpu_init(void)
 	hotplug_state = state;
 	if (nr_online_nodes > 1)
 		static_branch_enable(&kspan_numa);
+	/* Counted, as for the tracepoints: decided at boot, so never taken back. */
+	if (want_init_on_alloc(0))
+		static_branch_inc(&kspan_alloc_more);
+	if (want_init_on_free())
+		static_branch_inc(&kspan_free_more);
 	return 0;
 }
 

@@ -37,7 +37,6 @@
 #include "label.h"
 #include "pagemap.h"
 #include "profile.h"
-#include "sample.h"
 #include "special.h"
 #include "stats.h"
 #include "trace.h"
@@ -68,15 +67,12 @@ static noinline struct kspan_bucket *count_alloc(struct kspan_cache *cache, size
 	return kspan_bucket_alloc(&stack, slot_size, cache->label, weight, gfp);
 }
 
-void kspan_profile_alloc(struct kspan_cache *cache, void *obj, size_t slot_size, gfp_t gfp)
+void kspan_profile_alloc(struct kspan_cache *cache, void *obj, size_t slot_size, u64 weight,
+			 gfp_t gfp)
 {
 	struct kspan_special *special;
 	struct kspan_span *span;
-	u64 weight;
 
-	/* The point is used up in any case: left due, it would fall to whoever allocates next. */
-	if (!kspan_sample_take(slot_size, &weight) || (cache->flags & KSPAN_NO_PROFILE))
-		return;
 	special = kspan_special_new(KSPAN_SPECIAL_PROFILE, gfp);
 	if (!special)
 		goto dropped;
@@ -90,7 +86,7 @@ void kspan_profile_alloc(struct kspan_cache *cache, void *obj, size_t slot_size,
 	lockdep_assert_not_held(&kspan_bucket_lock);
 	kspan_test_point(KSPAN_AT_ATTACH);
 	if (WARN_ON_ONCE(kspan_special_add(span, obj, special))) {
-		/* The object is fresh and ours: only a caller that has freed it already gets here. */
+		/* The object is fresh and ours: this is for one that was freed behind us. */
 		kspan_profile_release(span, special);
 		return;
 	}

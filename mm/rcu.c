@@ -105,4 +105,4 @@ void kspan_rcu_flush(void)
 	queue_work(kspan_wq, &rcu_work);
 	flush_work(&rcu_work);
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_rcu_flush);
+EXPORT_SYMBOL_FOR_TESTS(kspan_rcu_flush);

@@ -5,7 +5,10 @@
 
 struct kspan_span;
 
-/* An object of @span, just put into state RCU_NEXT, is freed after a grace period. Any context but NMI. */
+/*
+ * An object of @span, just put into state RCU_NEXT, is freed after a grace period. Any context
+ * but NMI.
+ */
 void kspan_rcu_defer(struct kspan_span *span);
 /* Returns once everything deferred before has been freed. Process context, sleeps. */
 void kspan_rcu_flush(void);

@@ -20,7 +20,7 @@ void kspan_report_set_filter(kspan_report_filter_t filter)
 	/* Pairs with the READ_ONCE in kspan_report(). */
 	WRITE_ONCE(report_filter, filter);
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_report_set_filter);
+EXPORT_SYMBOL_FOR_TESTS(kspan_report_set_filter);
 
 void kspan_report(enum kspan_counter what, const void *addr, const char *fmt, ...)
 {

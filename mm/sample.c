@@ -6,17 +6,24 @@
  * allocation of s bytes is one with probability p = 1 - exp(-s / mean), whatever came before,
  * and stands for 1 / p allocations.
  *
+ * Allocations from a CPU's array are counted by the array itself, in allocations and not in
+ * bytes: for objects of one size the gap is a whole number of them, and each array has a process
+ * of its own (a stride). The sum of Poisson processes is one. What does not come from an array,
+ * large objects above all, is counted in bytes, by CPU.
+ *
  * A mean of 1 byte samples everything, each with weight exactly 1; 0 turns the static key off.
  *
  * Locks: rate_mutex serialises changes of the rate, process context. Sampling itself takes
  * none; it masks interrupts of its CPU for a few stores.
  */
 #include <linux/cpu.h>
+#include <linux/math64.h>
 #include <linux/mutex.h>
 #include <linux/random.h>
 #include <linux/smp.h>
 
 #include "bucket.h"
+#include "cache.h"
 #include "compat.h"
 #include "fixmath.h"
 #include "sample.h"
@@ -36,6 +43,12 @@ static long draw(u64 mean)
 	if (mean == 1)
 		return 0;
 	return min_t(u64, mul_u64_u64_shr(kspan_neg_log(get_random_u32()), mean, 32), LONG_MAX / 2);
+}
+
+/* What a sample of @size bytes, taken at @mean, stands for. */
+u64 kspan_sample_weight(size_t size, u64 mean)
+{
+	return mean == 1 ? KSPAN_WEIGHT_ONE : kspan_weight(size, mean);
 }
 
 bool kspan_sample_take(size_t size, u64 *weight)
@@ -76,7 +89,50 @@ bool kspan_sample_take(size_t size, u64 *weight)
 	local_irq_restore(flags);
 
 	if (hit)
-		*weight = old_mean == 1 ? KSPAN_WEIGHT_ONE : kspan_weight(size, old_mean);
+		*weight = kspan_sample_weight(size, old_mean);
+	return hit;
+}
+
+void kspan_stride_draw(struct kspan_draws *draws)
+{
+	draws->gap[0] = kspan_neg_log(get_random_u32());
+	draws->gap[1] = kspan_neg_log(get_random_u32());
+}
+
+/* How many allocations of @size bytes come before the one in which the gap ends. */
+static u64 allocs_in_gap(u64 gap, u64 mean, size_t size)
+{
+	if (!mean)
+		return U64_MAX;
+	return mean == 1 ? 0 : div64_u64(mul_u64_u64_shr(gap, mean, 32), size);
+}
+
+/*
+ * The budget of an array of objects of @size bytes is spent, and this is the next allocation:
+ * is it a sample? @off: never. *@budget allocations may follow before this is asked again. The
+ * caller has the array to itself and preemption off.
+ */
+bool kspan_stride_next(struct kspan_stride *stride, size_t size, bool off,
+		       const struct kspan_draws *draws, u32 *budget)
+{
+	/* Pairs with the release in kspan_set_sample_bytes(): the mean is not older than this. */
+	u32 epoch = smp_load_acquire(&rate_epoch);
+	bool hit = false;
+
+	if (stride->epoch != epoch) {
+		/* As in kspan_sample_take(): begin anew, with this allocation. */
+		stride->epoch = epoch;
+		stride->mean = off ? 0 : READ_ONCE(rate_mean);
+		stride->left = allocs_in_gap(draws->gap[0], stride->mean, size);
+	}
+	if (stride->left) {
+		stride->left--;
+	} else {
+		hit = true;
+		stride->left = allocs_in_gap(draws->gap[1], stride->mean, size);
+	}
+	*budget = min_t(u64, stride->left, S32_MAX);
+	stride->left -= *budget;
 	return hit;
 }
 
@@ -84,7 +140,7 @@ u64 kspan_sample_bytes(void)
 {
 	return READ_ONCE(rate_mean);
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_sample_bytes);
+EXPORT_SYMBOL_FOR_TESTS(kspan_sample_bytes);
 
 static void end_countdown(void *unused)
 {
@@ -122,7 +178,8 @@ int kspan_set_sample_bytes(u64 bytes)
 	else
 		static_branch_disable(&kspan_sampling);
 	on_each_cpu(end_countdown, NULL, 1);
+	kspan_pcpu_end_budgets();
 	mutex_unlock(&rate_mutex);
 	return 0;
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_set_sample_bytes);
+EXPORT_SYMBOL_FOR_TESTS(kspan_set_sample_bytes);

@@ -3,17 +3,25 @@
 #ifndef _KSPAN_SAMPLE_H
 #define _KSPAN_SAMPLE_H
 
+#include <linux/bits.h>
 #include <linux/jump_label.h>
 #include <linux/percpu.h>
 #include <linux/types.h>
 
 #define KSPAN_SAMPLE_BYTES_DEFAULT	(512ULL << 10)
-#define KSPAN_SAMPLE_BYTES_MAX		(1ULL << 40)
+#define KSPAN_SAMPLE_BYTES_MAX		BIT_ULL(40)
 
 struct kspan_sampler {
 	long left;		/* bytes until the next sample; negative: one is due */
 	u32 epoch;		/* of the rate that left was drawn at */
 	u64 mean;		/* that rate: mean bytes between samples */
+};
+
+/* When the next sample of one CPU's array is due, counted in allocations of one size. */
+struct kspan_stride {
+	u64 left;		/* allocations before it, beyond the budget that was handed out */
+	u64 mean;		/* bytes between samples, as they were drawn */
+	u32 epoch;		/* of that rate; 0: of none */
 };
 
 DECLARE_PER_CPU(struct kspan_sampler, kspan_sampler);
@@ -32,6 +40,16 @@ static __always_inline bool kspan_sample_due(size_t size)
  * *@weight. Any context but NMI.
  */
 bool kspan_sample_take(size_t size, u64 *weight);
+
+/* Random numbers for kspan_stride_next(), drawn where the random pool's lock may sleep. */
+struct kspan_draws {
+	u64 gap[2];		/* exponential of mean 1, 32 fractional bits */
+};
+
+void kspan_stride_draw(struct kspan_draws *draws);
+bool kspan_stride_next(struct kspan_stride *stride, size_t size, bool off,
+		       const struct kspan_draws *draws, u32 *budget);
+u64 kspan_sample_weight(size_t size, u64 mean);
 
 u64 kspan_sample_bytes(void);
 int kspan_set_sample_bytes(u64 bytes);

@@ -15,7 +15,7 @@
 const struct kspan_class kspan_classes[KSPAN_NR_CLASSES] = {
 	KSPAN_SIZE_CLASSES(KSPAN_CLASS_ENTRY)
 };
-KSPAN_EXPORT_FOR_TESTS(kspan_classes);
+EXPORT_SYMBOL_FOR_TESTS(kspan_classes);
 
 /* A span holds at least one slot, and slots are multiples of the smallest. */
 #define KSPAN_CLASS_CHECK(slot, bytes) \
@@ -32,9 +32,9 @@ KSPAN_SIZE_CLASSES(KSPAN_CLASS_STEP)
 static_assert((0 KSPAN_SIZE_CLASSES(KSPAN_CLASS_POWER)) == 13);	/* 8 to 32768 */
 
 u8 kspan_class_by_8[128 + 1];
+EXPORT_SYMBOL_FOR_TESTS(kspan_class_by_8);
 u8 kspan_class_by_128[KSPAN_MAX_CLASS_SIZE / 128 + 1];
-KSPAN_EXPORT_FOR_TESTS(kspan_class_by_8);
-KSPAN_EXPORT_FOR_TESTS(kspan_class_by_128);
+EXPORT_SYMBOL_FOR_TESTS(kspan_class_by_128);
 
 void kspan_sizeclass_init(void)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Size classes: which slot serves a request of so many bytes. */
-#ifndef _KSPAN_SIZECLASS_H
-#define _KSPAN_SIZECLASS_H
+#ifndef _KSPAN_SIZECLASS_TABLES_H
+#define _KSPAN_SIZECLASS_TABLES_H
 
 #include <linux/minmax.h>
 #include <linux/types.h>
 
-#include "sizeclass_table.h"
+#include <kspan/sizeclass.h>
 
 struct kspan_class {
 	u16 slot_size;		/* bytes */
@@ -27,4 +27,4 @@ static inline unsigned int kspan_class_of(size_t size)
 
 void kspan_sizeclass_init(void);
 
-#endif /* _KSPAN_SIZECLASS_H */
+#endif /* _KSPAN_SIZECLASS_TABLES_H */

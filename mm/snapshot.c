@@ -156,7 +156,7 @@ fail:
 	kspan_snapshot_free(snap);
 	return ERR_PTR(-ENOMEM);
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_snapshot_take);
+EXPORT_SYMBOL_FOR_TESTS(kspan_snapshot_take);
 
 void kspan_snapshot_free(struct kspan_snapshot *snap)
 {
@@ -169,4 +169,4 @@ void kspan_snapshot_free(struct kspan_snapshot *snap)
 	kvfree(snap->rows);
 	kfree(taken);
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_snapshot_free);
+EXPORT_SYMBOL_FOR_TESTS(kspan_snapshot_free);

@@ -27,7 +27,7 @@ struct kspan_row {
 	u64 alloc_bytes;
 	u64 inuse_objects;
 	u64 inuse_bytes;
-	/* What the sampler would have seen at sample_bytes: for the legacy text, whose readers scale. */
+	/* What the sampler would have seen at sample_bytes: for readers that scale by it. */
 	u64 alloc_samples;
 	u64 inuse_samples;
 };

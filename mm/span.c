@@ -29,7 +29,7 @@ unsigned long kspan_span_pages(void)
 {
 	return atomic_long_read(&span_pages);
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_span_pages);
+EXPORT_SYMBOL_FOR_TESTS(kspan_span_pages);
 
 u32 kspan_span_reciprocal(u32 slot_size, u32 nr_objs)
 {
@@ -37,7 +37,7 @@ u32 kspan_span_reciprocal(u32 slot_size, u32 nr_objs)
 		return 1;
 	return DIV_ROUND_UP_ULL(1ULL << 32, slot_size);
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_span_reciprocal);
+EXPORT_SYMBOL_FOR_TESTS(kspan_span_reciprocal);
 
 /*
  * Pages for spans of a named cache: the fewest, up to eight, with eight objects or more and a
@@ -60,7 +60,7 @@ unsigned int kspan_span_pick_pages(u32 slot_size)
 	}
 	return best;
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_span_pick_pages);
+EXPORT_SYMBOL_FOR_TESTS(kspan_span_pick_pages);
 
 /*
  * Exactly @nr_pages pages. A power of two is a compound page, so that get_page() on any part of

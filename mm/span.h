@@ -85,13 +85,23 @@ struct kspan_span {
  * slots at most 32 KiB, far inside the bounds. A span of one object has reciprocal 1, so that
  * only offset 0 passes. The tail behind the last object gives nr_objs, whose state is FREE.
  */
-static __always_inline int kspan_span_index(const struct kspan_span *span, const void *obj)
+static __always_inline bool __kspan_span_index(const struct kspan_span *span, const void *obj,
+					       size_t *index)
 {
-	u64 product = (u64)(u32)(obj - span->base) * span->reciprocal;
+	u32 reciprocal = span->reciprocal;
+	u64 product = (u64)(u32)((unsigned long)obj - (unsigned long)span->base) * reciprocal;
 
-	if (unlikely((u32)product >= span->reciprocal))
-		return -1;
-	return product >> 32;
+	if (unlikely((u32)product >= reciprocal))
+		return false;
+	*index = product >> 32;
+	return true;
+}
+
+static inline int kspan_span_index(const struct kspan_span *span, const void *obj)
+{
+	size_t index;
+
+	return __kspan_span_index(span, obj, &index) ? (int)index : -1;
 }
 
 /* The index of the object that @addr, in the pages of @span, lies in; nr_objs for the tail. */

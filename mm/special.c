@@ -24,6 +24,7 @@ static const char *const kind_names[] = {
 	[KSPAN_SPECIAL_CLEANUP]		= "cleanup",
 	[KSPAN_SPECIAL_WEAK]		= "weak",
 };
+
 static_assert(ARRAY_SIZE(kind_names) == KSPAN_NR_SPECIALS);
 
 struct kspan_special *kspan_special_new(enum kspan_special_kind kind, gfp_t gfp)
@@ -39,14 +40,14 @@ struct kspan_special *kspan_special_new(enum kspan_special_kind kind, gfp_t gfp)
 	atomic_long_inc(&nr_specials[kind]);
 	return special;
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_special_new);
+EXPORT_SYMBOL_FOR_TESTS(kspan_special_new);
 
 void kspan_special_delete(struct kspan_special *special)
 {
 	atomic_long_dec(&nr_specials[special->kind]);
 	kmem_cache_free(special_cache, special);
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_special_delete);
+EXPORT_SYMBOL_FOR_TESTS(kspan_special_delete);
 
 /* The order of the tree. */
 static int compare(u32 offset, u8 kind, const struct kspan_special *special)
@@ -136,7 +137,7 @@ int kspan_special_add(struct kspan_span *span, void *obj, struct kspan_special *
 	spin_unlock_irqrestore(&span->special_lock, flags);
 	return err;
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_special_add);
+EXPORT_SYMBOL_FOR_TESTS(kspan_special_add);
 
 /*
  * Takes the records of @kinds (KSPAN_KIND() bits) off the object at @offset and returns them as
@@ -145,7 +146,7 @@ KSPAN_EXPORT_FOR_TESTS(kspan_special_add);
 struct kspan_special *kspan_special_unlink(struct kspan_span *span, u32 offset,
 					   unsigned int kinds)
 {
-	struct kspan_special *list = NULL, **tail = &list, *special;
+	struct kspan_special *list, **tail = &list, *special;
 	struct rb_node *node, *next;
 	unsigned long flags;
 
@@ -159,14 +160,14 @@ struct kspan_special *kspan_special_unlink(struct kspan_span *span, u32 offset,
 		if (!(kinds & KSPAN_KIND(special->kind)))
 			continue;
 		rb_erase(node, &span->specials);
-		special->next = NULL;
 		*tail = special;
 		tail = &special->next;
 	}
+	*tail = NULL;
 	spin_unlock_irqrestore(&span->special_lock, flags);
 	return list;
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_special_unlink);
+EXPORT_SYMBOL_FOR_TESTS(kspan_special_unlink);
 
 /* Takes the one record of @kind off an allocated object; NULL if it has none. */
 struct kspan_special *kspan_special_remove(struct kspan_span *span, void *obj,
@@ -186,7 +187,7 @@ struct kspan_special *kspan_special_remove(struct kspan_span *span, void *obj,
 	spin_unlock_irqrestore(&span->special_lock, flags);
 	return special;
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_special_remove);
+EXPORT_SYMBOL_FOR_TESTS(kspan_special_remove);
 
 unsigned long kspan_special_count(void)
 {
@@ -197,7 +198,7 @@ unsigned long kspan_special_count(void)
 		sum += atomic_long_read(&nr_specials[kind]);
 	return sum;
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_special_count);
+EXPORT_SYMBOL_FOR_TESTS(kspan_special_count);
 
 size_t kspan_special_bytes(void)
 {
@@ -216,7 +217,7 @@ void kspan_specials_show(struct kspan_buf *buf)
 
 int kspan_special_init(void)
 {
-	special_cache = kmem_cache_create("kspan_special", sizeof(struct kspan_special), 0, 0, NULL);
+	special_cache = KMEM_CACHE(kspan_special, 0);
 	return special_cache ? 0 : -ENOMEM;
 }
 

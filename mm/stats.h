@@ -35,6 +35,7 @@ enum kspan_counter {
 	KSPAN_COUNTERS(KSPAN_COUNTER_ENUM)
 	KSPAN_NR_COUNTERS
 };
+
 #undef KSPAN_COUNTER_ENUM
 
 struct kspan_counters {

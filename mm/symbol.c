@@ -74,7 +74,7 @@ void kspan_symbol_parse(char *text, unsigned long addr, struct kspan_symbol *sym
 	if (!kstrtoul(offset, 0, &value))
 		sym->start = addr - value;
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_symbol_parse);
+EXPORT_SYMBOL_FOR_TESTS(kspan_symbol_parse);
 
 static u32 kspan_symbol_hash(const struct kspan_symbol *sym)
 {
@@ -144,7 +144,7 @@ const struct kspan_symbol *kspan_symbol_get(unsigned long addr)
 	mutex_unlock(&kspan_symbol_mutex);
 	return entry ? &entry->sym : NULL;
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_symbol_get);
+EXPORT_SYMBOL_FOR_TESTS(kspan_symbol_get);
 
 /**
  * kspan_symbol_put() - give a reference back
@@ -167,7 +167,7 @@ void kspan_symbol_put(const struct kspan_symbol *sym)
 	}
 	mutex_unlock(&kspan_symbol_mutex);
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_symbol_put);
+EXPORT_SYMBOL_FOR_TESTS(kspan_symbol_put);
 
 /**
  * kspan_symbol_bytes() - memory that the interned names take now
@@ -180,4 +180,4 @@ size_t kspan_symbol_bytes(void)
 	/* pairs with the WRITE_ONCE()s under the mutex: a statistic, any recent value will do */
 	return READ_ONCE(kspan_symbol_total);
 }
-KSPAN_EXPORT_FOR_TESTS(kspan_symbol_bytes);
+EXPORT_SYMBOL_FOR_TESTS(kspan_symbol_bytes);

@@ -16,7 +16,13 @@
 #include "cache.h"
 #include "compat.h"
 
-TRACE_EVENT(kspan_alloc,
+/* Take the fast paths out of the way while somebody listens. */
+int kspan_trace_alloc_on(void);
+void kspan_trace_alloc_off(void);
+int kspan_trace_free_on(void);
+void kspan_trace_free_off(void);
+
+TRACE_EVENT_FN(kspan_alloc,
 
 	TP_PROTO(unsigned long call_site, const void *ptr, size_t bytes_req, size_t bytes_alloc,
 		 gfp_t gfp_flags, const struct kspan_cache *cache),
@@ -43,10 +49,12 @@ TRACE_EVENT(kspan_alloc,
 
 	TP_printk("call_site=%pS ptr=%p bytes_req=%zu bytes_alloc=%zu gfp_flags=%s cache=%s",
 		  (void *)__entry->call_site, __entry->ptr, __entry->bytes_req,
-		  __entry->bytes_alloc, show_gfp_flags(__entry->gfp_flags), __get_str(cache))
+		  __entry->bytes_alloc, show_gfp_flags(__entry->gfp_flags), __get_str(cache)),
+
+	kspan_trace_alloc_on, kspan_trace_alloc_off
 );
 
-TRACE_EVENT(kspan_free,
+TRACE_EVENT_FN(kspan_free,
 
 	TP_PROTO(unsigned long call_site, const void *ptr, size_t bytes_alloc,
 		 const struct kspan_cache *cache),
@@ -68,7 +76,9 @@ TRACE_EVENT(kspan_free,
 	),
 
 	TP_printk("call_site=%pS ptr=%p bytes_alloc=%zu cache=%s", (void *)__entry->call_site,
-		  __entry->ptr, __entry->bytes_alloc, __get_str(cache))
+		  __entry->ptr, __entry->bytes_alloc, __get_str(cache)),
+
+	kspan_trace_free_on, kspan_trace_free_off
 );
 
 TRACE_EVENT(kspan_sample,

@@ -84,8 +84,8 @@ EXPORT_SYMBOL_GPL(kspan_weak_get);
 void *kspan_weak_deref(struct kspan_weak *weak)
 {
 	RCU_LOCKDEP_WARN(!rcu_read_lock_held() && !rcu_read_lock_sched_held(),
-			 "kspan_weak_deref() outside rcu_read_lock()");
-	/* Pairs with kspan_weak_release(); what the object held when the handle was made is seen. */
+			 "weak handle dereferenced outside rcu_read_lock()");
+	/* Pairs with kspan_weak_release(); the object is seen as when the handle was made. */
 	return smp_load_acquire(&weak->obj);
 }
 EXPORT_SYMBOL_GPL(kspan_weak_deref);

@@ -14,19 +14,22 @@
 #ifndef _KSPAN_KSPAN_H
 #define _KSPAN_KSPAN_H
 
+#include <linux/bits.h>
 #include <linux/compiler.h>
 #include <linux/gfp.h>
 #include <linux/types.h>
+
+#include "sizeclass.h"
 
 struct kspan_cache;
 struct kspan_weak;
 
 /* Flags of kspan_cache_create(); any other bit makes it fail. */
-#define KSPAN_HWCACHE_ALIGN	(1U << 0)	/* objects do not share a cache line */
-#define KSPAN_NO_PROFILE	(1U << 1)	/* never sample objects of this cache */
-#define KSPAN_POISON		(1U << 2)	/* fill freed objects, check before reuse */
-#define KSPAN_RED_ZONE		(1U << 3)	/* guard bytes behind each object */
-#define KSPAN_TYPESAFE_BY_RCU	(1U << 4)	/* pages leave only after a grace period */
+#define KSPAN_HWCACHE_ALIGN	BIT(0)	/* objects do not share a cache line */
+#define KSPAN_NO_PROFILE	BIT(1)	/* never sample objects of this cache */
+#define KSPAN_POISON		BIT(2)	/* fill freed objects, check before reuse */
+#define KSPAN_RED_ZONE		BIT(3)	/* guard bytes behind each object */
+#define KSPAN_TYPESAFE_BY_RCU	BIT(4)	/* pages leave only after a grace period */
 
 /* Named caches. */
 struct kspan_cache *kspan_cache_create(const char *name, unsigned int size, unsigned int align,
@@ -54,9 +57,7 @@ void kspan_cache_free_bulk(struct kspan_cache *cache, size_t n, void **objs);
 			   __alignof__(struct __struct), (__flags), NULL)
 
 /* Any size. */
-void *kspan_alloc(size_t size, gfp_t gfp) __malloc __alloc_size(1);
 void *kspan_alloc_node(size_t size, gfp_t gfp, int node) __malloc __alloc_size(1);
-void *kspan_zalloc(size_t size, gfp_t gfp) __malloc __alloc_size(1);
 void *kspan_calloc(size_t n, size_t size, gfp_t gfp) __malloc __alloc_size(1, 2);
 void *kspan_realloc(const void *obj, size_t size, gfp_t gfp) __alloc_size(2);
 void kspan_free(const void *obj);
@@ -69,6 +70,51 @@ bool kspan_in_span(const void *addr);
 char *kspan_strdup(const char *s, gfp_t gfp) __malloc;
 char *kspan_strndup(const char *s, size_t max, gfp_t gfp) __malloc;
 void *kspan_memdup(const void *src, size_t len, gfp_t gfp) __malloc;
+
+/* What kspan_alloc() comes down to; not to be called by themselves. */
+extern struct kspan_cache *kspan_class_cache[KSPAN_NR_CLASSES];
+void *__kspan_alloc(size_t size, gfp_t gfp) __malloc __alloc_size(1);
+void *__kspan_alloc_class(struct kspan_cache *cache, gfp_t gfp, size_t size)
+	__malloc __alloc_size(3);
+
+/* The index of the class of @size bytes; nothing is left of it when @size is constant. */
+static __always_inline unsigned int kspan_class_index(size_t size)
+{
+#define KSPAN_CLASS_IS_LESS(slot, bytes)	+ (size > (slot))
+	return 0 KSPAN_SIZE_CLASSES(KSPAN_CLASS_IS_LESS);
+#undef KSPAN_CLASS_IS_LESS
+}
+
+/**
+ * kspan_alloc() - allocate memory
+ * @size: bytes
+ * @gfp: as for kmalloc(); __GFP_ACCOUNT is accepted and charges nobody
+ *
+ * Power-of-two sizes are naturally aligned, all others to ARCH_KMALLOC_MINALIGN at least. The
+ * class of a constant size is found by the compiler.
+ *
+ * Context: any but NMI; sleeps only if @gfp lets it.
+ * Return: the memory; ZERO_SIZE_PTR for no bytes; NULL.
+ */
+static __always_inline __alloc_size(1) void *kspan_alloc(size_t size, gfp_t gfp)
+{
+	if (__builtin_constant_p(size) && size - 1 < KSPAN_MAX_CLASS_SIZE && !(gfp & __GFP_DMA))
+		return __kspan_alloc_class(kspan_class_cache[kspan_class_index(size)], gfp, size);
+	return __kspan_alloc(size, gfp);
+}
+
+/**
+ * kspan_zalloc() - allocate zeros
+ * @size: bytes
+ * @gfp: as for kmalloc()
+ *
+ * Context: any but NMI; sleeps only if @gfp lets it.
+ * Return: as kspan_alloc().
+ */
+static __always_inline __alloc_size(1) void *kspan_zalloc(size_t size, gfp_t gfp)
+{
+	return kspan_alloc(size, gfp | __GFP_ZERO);
+}
 
 /* Finalizers, cleanups and weak handles. */
 int kspan_set_finalizer(void *obj, void (*fn)(void *obj, void *arg), void *arg, gfp_t gfp);
