@@ -293,7 +293,7 @@ EXPORT_SYMBOL_GPL(kspan_cache_destroy);
  *
  * Empties the arrays of all CPUs and gives every empty span back.
  *
- * Context: process context, may sleep; takes cpus_read_lock().
+ * Context: process context, may sleep; takes cpus_read_lock() and kspan_cache_mutex.
  * Return: 0 when no span is left, 1 when some are in use, as kmem_cache_shrink().
  */
 int kspan_cache_shrink(struct kspan_cache *cache)

@@ -296,15 +296,19 @@ static void on_each_online_cpu(void (*fn)(struct kspan_cache *cache), struct ksp
 
 /*
  * Empties the arrays of all CPUs, those of the online ones each on its own CPU. Process context,
- * with cpus_read_lock() held. A CPU that went after the cache left the list was not seen to.
+ * with cpus_read_lock() held; takes kspan_cache_mutex. A CPU that went after the cache left the
+ * list was not seen to.
  */
 void kspan_pcpu_drain_online(struct kspan_cache *cache)
 {
 	int cpu;
 
+	/* Nobody is on those CPUs, but another task may be seeing to the same cache. */
+	mutex_lock(&kspan_cache_mutex);
 	for_each_possible_cpu(cpu)
 		if (!cpu_online(cpu))
 			drain_dead(cache, cpu);
+	mutex_unlock(&kspan_cache_mutex);
 	on_each_online_cpu(drain, cache);
 }
 
