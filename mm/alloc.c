@@ -20,7 +20,6 @@
 #include "guard.h"
 #include "pcpu.h"
 #include "profile.h"
-#include "sample.h"
 #include "stats.h"
 #include "trace.h"
 
@@ -41,7 +40,7 @@ static unsigned int take_elsewhere(struct kspan_cache *cache, int nid, struct ks
  * One object for the caller, and what else a batch brings for this CPU's array. @node may be
  * NUMA_NO_NODE; then memory policy decides where new pages come from.
  */
-static noinline void *refill(struct kspan_cache *cache, size_t slot_size, gfp_t gfp, int node)
+static noinline void *refill(struct kspan_cache *cache, gfp_t gfp, int node)
 {
 	struct kspan_slot slots[KSPAN_BATCH_MAX];
 	int here = numa_mem_id(), nid = node == NUMA_NO_NODE ? here : node;
@@ -50,7 +49,7 @@ static noinline void *refill(struct kspan_cache *cache, size_t slot_size, gfp_t 
 
 	n = kspan_node_take(cache, nid, slots, want);
 	if (!n) {
-		span = kspan_span_new(cache, slot_size, gfp, node);
+		span = kspan_span_new(cache, cache->slot_size, gfp, node);
 		if (span)
 			n = kspan_node_add(span, slots, span->nid == here ? want : 1);
 		else if (!(gfp & __GFP_THISNODE))
@@ -62,13 +61,9 @@ static noinline void *refill(struct kspan_cache *cache, size_t slot_size, gfp_t 
 
 	n--;
 	WRITE_ONCE(*slots[n].state, KSPAN_STATE_ALLOCATED);
-	if (n) {
-		void *obj = slots[n].obj;
-
+	if (n)
 		kspan_node_give(slots, kspan_pcpu_put(cache, slots, n));
-		return obj;
-	}
-	return slots[0].obj;
+	return slots[n].obj;
 }
 
 /* ---- What an allocation gets --------------------------------------------------------- */
@@ -94,14 +89,6 @@ static noinline void *finish(struct kspan_cache *cache, void *obj, size_t size, 
 	return obj;
 }
 
-/* An object of a span that has no CPU's array to count it: is it a sample? */
-static bool sample_alone(const struct kspan_cache *cache, size_t slot_size, u64 *weight)
-{
-	kspan_count(KSPAN_ALLOCS);
-	return !(cache->flags & KSPAN_NO_PROFILE) && kspan_sample_due(slot_size) &&
-	       kspan_sample_take(slot_size, weight);
-}
-
 static noinline void *alloc_slow(struct kspan_cache *cache, size_t size, gfp_t gfp, int node,
 				 unsigned long ip)
 {
@@ -116,15 +103,15 @@ static noinline void *alloc_slow(struct kspan_cache *cache, size_t size, gfp_t g
 		obj = kspan_pcpu_pop_any(cache);
 	if (!obj)
 		/* Caches are of one zone: DMA memory is had with kspan_alloc(). */
-		obj = refill(cache, slot_size, gfp & ~(__GFP_DMA | __GFP_DMA32), node);
+		obj = refill(cache, gfp & ~(__GFP_DMA | __GFP_DMA32), node);
 	if (!obj) {
 		kspan_count(KSPAN_ALLOC_FAILURES);
 		return NULL;
 	}
 	kspan_guard_alloc(cache, obj);
 	finish(cache, obj, size, slot_size, gfp, ip);
-	sampled = here ? kspan_pcpu_charge(cache, slot_size, &weight)
-		       : sample_alone(cache, slot_size, &weight);
+	sampled = here ? kspan_pcpu_charge(cache, &weight)
+		       : kspan_pcpu_charge_alone(cache, slot_size, &weight);
 	if (sampled)
 		kspan_profile_alloc(cache, obj, slot_size, weight, gfp);
 	return obj;
@@ -149,7 +136,7 @@ static noinline void *alloc_large(size_t size, gfp_t gfp, int node, unsigned lon
 	kspan_node_add(span, &slot, 1);
 	WRITE_ONCE(*slot.state, KSPAN_STATE_ALLOCATED);
 	finish(kspan_large_cache, slot.obj, size, slot_size, gfp, ip);
-	if (sample_alone(kspan_large_cache, slot_size, &weight))
+	if (kspan_pcpu_charge_alone(kspan_large_cache, slot_size, &weight))
 		kspan_profile_alloc(kspan_large_cache, slot.obj, slot_size, weight, gfp);
 	return slot.obj;
 }

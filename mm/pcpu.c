@@ -108,8 +108,8 @@ void *kspan_pcpu_pop_any(struct kspan_cache *cache)
 }
 
 /* Enters the array and takes one allocation off its budget; 0 or -EAGAIN to come with @draws. */
-static int charge(struct kspan_cache *cache, size_t size, const struct kspan_draws *draws,
-		  bool *hit, u64 *weight)
+static int charge(struct kspan_cache *cache, const struct kspan_draws *draws, bool *hit,
+		  u64 *weight)
 {
 	struct kspan_pcpu *pcpu = this_cpu_ptr(cache->pcpu);
 	u64 word = kspan_pcpu_enter(cache->pcpu);
@@ -127,8 +127,8 @@ static int charge(struct kspan_cache *cache, size_t size, const struct kspan_dra
 		kspan_pcpu_leave(cache->pcpu);
 		return -EAGAIN;
 	}
-	*hit = kspan_stride_next(&pcpu->stride, size, cache->flags & KSPAN_NO_PROFILE, draws,
-				 &budget);
+	*hit = kspan_stride_next(&pcpu->stride, cache->slot_size, cache->flags & KSPAN_NO_PROFILE,
+				 draws, &budget);
 	if (*hit)
 		*weight = pcpu->stride.mean;
 	pcpu->allocs += budget + 1;
@@ -137,32 +137,40 @@ static int charge(struct kspan_cache *cache, size_t size, const struct kspan_dra
 }
 
 /*
- * Counts an allocation of @size bytes that did not come out of kspan_pcpu_pop(): is it a sample,
- * of *@weight? Any context but NMI.
+ * Counts an allocation of @slot_size bytes that no CPU's array counts: is it a sample, of
+ * *@weight? Any context but NMI.
  */
-bool kspan_pcpu_charge(struct kspan_cache *cache, size_t size, u64 *weight)
+bool kspan_pcpu_charge_alone(const struct kspan_cache *cache, size_t slot_size, u64 *weight)
+{
+	kspan_count(KSPAN_ALLOCS);
+	return !(cache->flags & KSPAN_NO_PROFILE) && kspan_sample_due(slot_size) &&
+	       kspan_sample_take(slot_size, weight);
+}
+
+/*
+ * Counts an allocation on this CPU that did not come out of kspan_pcpu_pop(): is it a sample, of
+ * *@weight? Any context but NMI.
+ */
+bool kspan_pcpu_charge(struct kspan_cache *cache, u64 *weight)
 {
 	struct kspan_draws draws;
 	bool hit = false;
 	int err;
 
 	preempt_disable();
-	err = charge(cache, size, NULL, &hit, weight);
+	err = charge(cache, NULL, &hit, weight);
 	preempt_enable();
 	if (err == -EAGAIN) {
 		kspan_stride_draw(&draws);
 		preempt_disable();
-		err = charge(cache, size, &draws, &hit, weight);
+		err = charge(cache, &draws, &hit, weight);
 		preempt_enable();
 	}
-	if (err) {
-		/* An interrupt in the middle of its array: not counted there. */
-		kspan_count(KSPAN_ALLOCS);
-		return !(cache->flags & KSPAN_NO_PROFILE) && kspan_sample_due(size) &&
-		       kspan_sample_take(size, weight);
-	}
+	/* An interrupt in the middle of the array is not counted there. */
+	if (err)
+		return kspan_pcpu_charge_alone(cache, cache->slot_size, weight);
 	if (hit)
-		*weight = kspan_sample_weight(size, *weight);
+		*weight = kspan_sample_weight(cache->slot_size, *weight);
 	return hit;
 }
 
@@ -220,7 +228,6 @@ static void drain(struct kspan_cache *cache)
 	u64 word;
 
 	do {
-		n = 0;
 		preempt_disable();
 		word = kspan_pcpu_enter(cache->pcpu);
 		/* In process context nobody else is inside. */
