@@ -46,6 +46,12 @@ static void pages_fit_the_slot(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kspan_span_pick_pages(c->slot), c->pages);
 }
 
+static bool tail_is_small(u32 slot, unsigned int pages)
+{
+	return pages * PAGE_SIZE % slot <= pages * PAGE_SIZE / 16;
+}
+
+/* Nor holds another as many objects with a tail as small. */
 static void no_other_number_of_pages_has_less_tail(struct kunit *test)
 {
 	unsigned int wrong = 0, pages;
@@ -56,10 +62,14 @@ static void no_other_number_of_pages_has_less_tail(struct kunit *test)
 		u32 bytes = picked * PAGE_SIZE, tail = bytes % slot;
 
 		wrong += picked < DIV_ROUND_UP(slot, PAGE_SIZE) || picked > 8;
-		if (bytes / slot >= 8 && tail <= bytes / 16)
+		if (bytes / slot >= 8 && tail_is_small(slot, picked))
 			continue;
-		for (pages = DIV_ROUND_UP(slot, PAGE_SIZE); pages <= 8; pages++)
-			wrong += pages * PAGE_SIZE % slot * picked < tail * pages;
+		for (pages = DIV_ROUND_UP(slot, PAGE_SIZE); pages <= 8; pages++) {
+			if (tail_is_small(slot, picked))
+				wrong += pages > picked && tail_is_small(slot, pages);
+			else
+				wrong += pages * PAGE_SIZE % slot * picked < tail * pages;
+		}
 	}
 	KUNIT_EXPECT_EQ(test, wrong, 0U);
 }

@@ -36,15 +36,12 @@ static unsigned int take_elsewhere(struct kspan_cache *cache, int nid, struct ks
 	return 0;
 }
 
-/*
- * One object for the caller, and what else a batch brings for this CPU's array. @node may be
- * NUMA_NO_NODE; then memory policy decides where new pages come from.
- */
-static noinline void *refill(struct kspan_cache *cache, gfp_t gfp, int node)
+/* As refill(), from the node's spans, or from a new one. */
+static noinline void *refill_from_spans(struct kspan_cache *cache, gfp_t gfp, int node, int here,
+					int nid)
 {
 	struct kspan_slot slots[KSPAN_BATCH_MAX];
-	int here = numa_mem_id(), nid = node == NUMA_NO_NODE ? here : node;
-	unsigned int want = nid == here ? kspan_pcpu_batch(cache) : 1, n;
+	unsigned int want = nid == here ? cache->batch : 1, n;
 	struct kspan_span *span;
 
 	n = kspan_node_take(cache, nid, slots, want);
@@ -57,13 +54,31 @@ static noinline void *refill(struct kspan_cache *cache, gfp_t gfp, int node)
 	}
 	if (!n)
 		return NULL;
-	kspan_count(KSPAN_REFILLS);
 
 	n--;
 	WRITE_ONCE(*slots[n].state, KSPAN_STATE_ALLOCATED);
+	/* More than one are all from here. */
 	if (n)
-		kspan_node_give(slots, kspan_pcpu_put(cache, slots, n));
+		kspan_node_give(slots, kspan_pcpu_put(cache, here, slots, n));
 	return slots[n].obj;
+}
+
+/*
+ * One object for the caller, and what else a batch brings for this CPU's array. @node may be
+ * NUMA_NO_NODE; then memory policy decides where new pages come from.
+ */
+static void *refill(struct kspan_cache *cache, gfp_t gfp, int node)
+{
+	int here = numa_mem_id(), nid = node == NUMA_NO_NODE ? here : node;
+	void *obj = NULL;
+
+	if (nid == here)
+		obj = kspan_pcpu_refill(cache, here);
+	if (!obj)
+		obj = refill_from_spans(cache, gfp, node, here, nid);
+	if (obj)
+		kspan_count(KSPAN_REFILLS);
+	return obj;
 }
 
 /* ---- What an allocation gets --------------------------------------------------------- */
@@ -248,14 +263,27 @@ EXPORT_SYMBOL_GPL(kspan_cache_zalloc);
  */
 int kspan_cache_alloc_bulk(struct kspan_cache *cache, gfp_t gfp, size_t n, void **objs)
 {
-	size_t i;
+	size_t i = 0, end;
 
-	for (i = 0; i < n; i++) {
-		objs[i] = alloc_from(cache, gfp, 0);
+	check_context(gfp);
+	while (i < n) {
+		/* What the array has, then one the slow way, which fills the array again. */
+		end = in_nmi() ? i : i + kspan_pcpu_pop_bulk(cache, n - i, objs + i);
+		if (static_branch_unlikely(&kspan_alloc_more) || gfp & __GFP_ZERO ||
+		    IS_ENABLED(CONFIG_DEBUG_KMEMLEAK)) {
+			for (; i < end; i++)
+				finish(cache, objs[i], cache->object_size, cache->slot_size, gfp,
+				       _RET_IP_);
+		}
+		i = end;
+		if (i == n)
+			break;
+		objs[i] = alloc_slow(cache, cache->object_size, gfp, NUMA_NO_NODE, _RET_IP_);
 		if (unlikely(!objs[i])) {
 			kspan_cache_free_bulk(cache, i, objs);
 			return 0;
 		}
+		i++;
 	}
 	return n;
 }

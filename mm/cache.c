@@ -58,7 +58,7 @@ static void cache_free(struct kspan_cache *cache)
 		kfree(cache->node[nid]);
 	if (cache->pcpu)
 		kspan_count_n(KSPAN_ALLOCS, kspan_pcpu_allocs(cache));
-	free_percpu(cache->pcpu);
+	kspan_pcpu_destroy(cache);
 	if (cache->label)
 		kspan_label_put(cache->label);
 	kfree(cache);
@@ -164,6 +164,23 @@ struct kspan_cache *kspan_cache_create(const char *name, unsigned int size, unsi
 }
 EXPORT_SYMBOL_GPL(kspan_cache_create);
 
+static void drain_depots(struct kspan_cache *cache)
+{
+	int nid;
+
+	for_each_node(nid)
+		kspan_depot_drain(cache, cache->node[nid]);
+}
+
+/* Returns objects in CPUs' arrays and in depots to their spans. */
+static void drain(struct kspan_cache *cache)
+{
+	cpus_read_lock();
+	kspan_pcpu_drain_online(cache);
+	cpus_read_unlock();
+	drain_depots(cache);
+}
+
 /* Returns objects in CPUs' arrays to their spans, and waits for those that wait themselves. */
 static void cache_settle(struct kspan_cache *cache)
 {
@@ -171,9 +188,7 @@ static void cache_settle(struct kspan_cache *cache)
 	kspan_flush_finalizers();
 	/* Finalizers free, and may leave an object to a grace period. */
 	kspan_rcu_flush();
-	cpus_read_lock();
-	kspan_pcpu_drain_online(cache);
-	cpus_read_unlock();
+	drain(cache);
 }
 
 /* Gives back all empty spans; pages given back. */
@@ -204,6 +219,22 @@ static unsigned long node_out(const struct kspan_node *node)
 	return READ_ONCE(node->nr_out);
 }
 
+static unsigned long depot_count(const struct kspan_cache *cache)
+{
+	unsigned long sum = 0;
+	int nid;
+
+	for_each_node(nid)
+		sum += kspan_depot_count(cache, cache->node[nid]);
+	return sum;
+}
+
+/* Objects in CPUs' arrays and in depots; exact when nobody allocates or frees. */
+static unsigned long cached(struct kspan_cache *cache)
+{
+	return kspan_pcpu_cached(cache) + depot_count(cache);
+}
+
 /*
  * Allocations from the arrays of all caches there are, and objects that are in use. Process
  * context; exact when nobody allocates or frees.
@@ -220,7 +251,7 @@ void kspan_cache_totals(unsigned long *allocs, unsigned long *in_use)
 	for (i = 0; i < ARRAY_SIZE(lists); i++) {
 		list_for_each_entry(cache, lists[i], list) {
 			*allocs += kspan_pcpu_allocs(cache);
-			*in_use += cache_sum(cache, node_out) - kspan_pcpu_cached(cache);
+			*in_use += cache_sum(cache, node_out) - cached(cache);
 		}
 	}
 	mutex_unlock(&kspan_cache_mutex);
@@ -300,9 +331,7 @@ int kspan_cache_shrink(struct kspan_cache *cache)
 {
 	int nid;
 
-	cpus_read_lock();
-	kspan_pcpu_drain_online(cache);
-	cpus_read_unlock();
+	drain(cache);
 	cache_release_empty(cache, ULONG_MAX);
 	for_each_node(nid)
 		if (READ_ONCE(cache->node[nid]->nr_spans))
@@ -333,6 +362,19 @@ static unsigned long node_empty_pages(const struct kspan_node *node)
 	return spans ? READ_ONCE(node->nr_empty) * READ_ONCE(node->nr_pages) / spans : 0;
 }
 
+/* What the depots hold, most of which may lie in spans that are not empty without it. */
+static unsigned long depot_pages(const struct kspan_cache *cache)
+{
+	return depot_count(cache) * cache->slot_size >> PAGE_SHIFT;
+}
+
+/* Empties the depots of @cache and gives back up to @nr pages; pages given back. */
+static unsigned long shrink_one(struct kspan_cache *cache, unsigned long nr)
+{
+	drain_depots(cache);
+	return cache_release_empty(cache, nr);
+}
+
 static unsigned long shrink_count(struct shrinker *s, struct shrink_control *sc)
 {
 	struct kspan_cache *cache;
@@ -341,7 +383,7 @@ static unsigned long shrink_count(struct shrinker *s, struct shrink_control *sc)
 	if (!mutex_trylock(&kspan_cache_mutex))
 		return 0;
 	list_for_each_entry(cache, &kspan_caches, list)
-		pages += cache_sum(cache, node_empty_pages);
+		pages += cache_sum(cache, node_empty_pages) + depot_pages(cache);
 	mutex_unlock(&kspan_cache_mutex);
 	return pages;
 }
@@ -356,7 +398,7 @@ static unsigned long shrink_scan(struct shrinker *s, struct shrink_control *sc)
 	list_for_each_entry(cache, &kspan_caches, list) {
 		if (pages >= sc->nr_to_scan)
 			break;
-		pages += cache_release_empty(cache, sc->nr_to_scan - pages);
+		pages += shrink_one(cache, sc->nr_to_scan - pages);
 	}
 	mutex_unlock(&kspan_cache_mutex);
 	return pages ?: SHRINK_STOP;
@@ -366,7 +408,7 @@ static unsigned long shrink_scan(struct shrinker *s, struct shrink_control *sc)
 
 static void show_cache(struct kspan_buf *buf, struct kspan_cache *cache)
 {
-	unsigned long objs = 0, out = 0, spans = 0, pages = 0, cached, used;
+	unsigned long objs = 0, out = 0, spans = 0, pages = 0, used;
 	int nid;
 
 	for_each_node(nid) {
@@ -380,8 +422,7 @@ static void show_cache(struct kspan_buf *buf, struct kspan_cache *cache)
 		pages += node->nr_pages;
 		spin_unlock_irqrestore(&node->lock, flags);
 	}
-	cached = min(kspan_pcpu_cached(cache), out);
-	used = out - cached;
+	used = out - min(cached(cache), out);
 	/* Waste is what no caller has asked for: free objects, rounding and tails. */
 	kspan_buf_printf(buf, "%-24s %8u %8u %10lu %10lu %8lu %8lu %12lu\n",
 			 kspan_cache_name(cache), cache->object_size, cache->slot_size, used, objs,

@@ -36,8 +36,14 @@ struct kspan_slot {
 	u8 *state;
 };
 
-/* The most slots that move at once between a CPU's array and a node; they pass over the stack. */
-#define KSPAN_BATCH_MAX		16
+/* The most slots that move at once between a CPU's array and a node. */
+#define KSPAN_BATCH_MAX		32
+
+/* A batch of ready objects on its way between CPUs, or the room for one: see depot.c. */
+struct kspan_magazine {
+	struct kspan_magazine *next;	/* in a depot, under the node's lock */
+	struct kspan_slot slot[];	/* cache->batch, all in use or none */
+};
 
 /*
  * One CPU's ready objects of one cache. Touched by its own CPU alone, with preemption off,
@@ -48,6 +54,7 @@ struct kspan_pcpu {
 	u64 word;			/* budget, busy and offset: see pcpu.h */
 	u64 allocs;			/* allocations here, once the budget is spent */
 	struct kspan_stride stride;	/* when the next sample is due, beyond the budget */
+	struct kspan_magazine *spare;	/* an empty one, or NULL */
 	struct kspan_slot slot[];
 };
 
@@ -61,12 +68,20 @@ struct kspan_node {
 	unsigned long nr_empty;
 	unsigned long nr_pages;
 	unsigned long nr_objs;
-	unsigned long nr_out;		/* handed out, to callers or to CPUs' arrays */
+	unsigned long nr_out;		/* handed out: to callers, CPUs' arrays or the depot */
+
+	/* The depot, under lock too. */
+	struct kspan_magazine *magazines;	/* full ones */
+	struct kspan_magazine *spares;		/* empty ones */
+	unsigned int nr_magazines;		/* read without the lock */
+	unsigned int nr_spares;
 };
 
 struct kspan_cache {
 	struct kspan_pcpu __percpu *pcpu;
 	u32 pcpu_limit;			/* bytes of slots in each CPU's array */
+	unsigned int batch;		/* objects that move at once between arrays and nodes */
+	unsigned int depot_max;		/* the most full magazines of a node */
 	unsigned int object_size;	/* bytes, as asked for */
 	unsigned int slot_size;		/* bytes between objects; 0: large objects, each its own */
 	unsigned int flags;		/* KSPAN_* */
@@ -106,18 +121,30 @@ void kspan_node_give(struct kspan_slot *slots, unsigned int n);
 unsigned long kspan_node_release_empty(struct kspan_cache *cache, struct kspan_node *node,
 				       unsigned long nr);
 
+/* depot.c: the magazines of a node. Any context but NMI, no lock held. */
+struct kspan_magazine *kspan_depot_put(struct kspan_cache *cache, int nid,
+				       struct kspan_magazine *full);
+struct kspan_magazine *kspan_depot_get(struct kspan_cache *cache, int nid,
+				       struct kspan_magazine *empty);
+void kspan_depot_drain(struct kspan_cache *cache, struct kspan_node *node);
+unsigned long kspan_depot_count(const struct kspan_cache *cache, const struct kspan_node *node);
+
 /* pcpu.c: the arrays of CPUs. */
 struct kspan_pcpu __percpu *kspan_pcpu_create(struct kspan_cache *cache);
-unsigned int kspan_pcpu_put(struct kspan_cache *cache, struct kspan_slot *slots, unsigned int n);
-void kspan_pcpu_free_slow(struct kspan_cache *cache, void *obj, u8 *state);
+void kspan_pcpu_destroy(struct kspan_cache *cache);
+void *kspan_pcpu_refill(struct kspan_cache *cache, int nid);
+unsigned int kspan_pcpu_put(struct kspan_cache *cache, int nid, struct kspan_slot *slots,
+			    unsigned int n);
+void kspan_pcpu_free_slow(struct kspan_cache *cache, const struct kspan_span *span, void *obj,
+			  u8 *state);
 void *kspan_pcpu_pop_any(struct kspan_cache *cache);
+size_t kspan_pcpu_pop_bulk(struct kspan_cache *cache, size_t n, void **objs);
 bool kspan_pcpu_charge(struct kspan_cache *cache, u64 *weight);
 bool kspan_pcpu_charge_alone(const struct kspan_cache *cache, size_t slot_size, u64 *weight);
 void kspan_pcpu_drain_online(struct kspan_cache *cache);
 void kspan_pcpu_end_budgets(void);
 unsigned long kspan_pcpu_allocs(struct kspan_cache *cache);
 unsigned long kspan_pcpu_cached(struct kspan_cache *cache);
-unsigned int kspan_pcpu_batch(const struct kspan_cache *cache);
 int kspan_pcpu_init(void);
 void kspan_pcpu_exit(void);
 

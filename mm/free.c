@@ -88,7 +88,7 @@ static void put_slot(struct kspan_span *span, void *obj, u8 *state)
 	kspan_guard_free(cache, obj);
 	WRITE_ONCE(*state, KSPAN_STATE_CACHED);
 	if (!kspan_pcpu_push(cache, span, obj, state))
-		kspan_pcpu_free_slow(cache, obj, state);
+		kspan_pcpu_free_slow(cache, span, obj, state);
 }
 
 /* State FREEING: releases the profile and the cleanups, and gives the slot back in between. */
@@ -284,8 +284,7 @@ static __always_inline bool free_fast(struct kspan_cache *cache, bool any, void 
 	size_t index;
 	u8 *state;
 
-	if (static_branch_unlikely(&kspan_free_more) || IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) ||
-	    unlikely(in_nmi()))
+	if (static_branch_unlikely(&kspan_free_more) || unlikely(in_nmi()))
 		return false;
 
 	preempt_disable();
@@ -301,10 +300,59 @@ static __always_inline bool free_fast(struct kspan_cache *cache, bool any, void 
 	 */
 	if (unlikely(data_race(*state) != KSPAN_STATE_ALLOCATED || kspan_pcpu_remote(span)))
 		goto out;
+	kmemleak_free(obj);
 	done = __kspan_pcpu_push(any ? span->cache : cache, obj, state);
 out:
 	preempt_enable();
 	return done;
+}
+
+/*
+ * As free_fast(), for as many of @n objects as there is room for in one array; how many were
+ * freed. @cache may be NULL.
+ */
+static size_t free_run(struct kspan_cache *cache, size_t n, void **objs)
+{
+	struct kspan_pcpu *pcpu;
+	struct kspan_slot *slot;
+	struct kspan_span *span;
+	size_t i = 0, index;
+	u64 word;
+	u32 limit;
+	u8 *state;
+
+	if (static_branch_unlikely(&kspan_free_more) || unlikely(in_nmi()) || !n)
+		return 0;
+
+	preempt_disable();
+	if (!cache)
+		cache = __kspan_pagemap_find(objs[0])->cache;
+	if (unlikely(!cache))
+		goto out;
+	pcpu = this_cpu_ptr(cache->pcpu);
+	word = kspan_pcpu_enter(cache->pcpu);
+	limit = READ_ONCE(cache->pcpu_limit);
+	if (unlikely((u32)word >= limit)) {
+		kspan_pcpu_leave(cache->pcpu);
+		goto out;
+	}
+	slot = (void *)pcpu->slot + (u32)word;
+	n = min_t(size_t, n, (limit - (u32)word) / KSPAN_SLOT);
+	for (; i < n; i++) {
+		span = __kspan_pagemap_find(objs[i]);
+		if (span->cache != cache || !__kspan_span_index(span, objs[i], &index))
+			break;
+		state = &span->state[index];
+		if (READ_ONCE(*state) != KSPAN_STATE_ALLOCATED || kspan_pcpu_remote(span))
+			break;
+		kmemleak_free(objs[i]);
+		WRITE_ONCE(*state, KSPAN_STATE_CACHED);
+		*slot++ = (struct kspan_slot) { .obj = objs[i], .state = state };
+	}
+	kspan_pcpu_store(cache->pcpu, word + i * KSPAN_SLOT);
+out:
+	preempt_enable();
+	return i;
 }
 
 /* As alloc_from_slow(): called last, it finds the caller's address by itself. */
@@ -362,9 +410,11 @@ void kspan_cache_free_bulk(struct kspan_cache *cache, size_t n, void **objs)
 {
 	size_t i;
 
-	for (i = 0; i < n; i++)
-		if (unlikely(!free_fast(cache, !cache, objs[i])))
-			free_object(cache, objs[i], _RET_IP_);
+	for (i = free_run(cache, n, objs); i < n; i += free_run(cache, n - i, objs + i)) {
+		/* The array is full, or this one needs more than it. */
+		free_object(cache, objs[i], _RET_IP_);
+		i++;
+	}
 }
 EXPORT_SYMBOL_GPL(kspan_cache_free_bulk);
 

@@ -13,6 +13,7 @@
 enum kspan_test_point {
 	KSPAN_FAIL_PAGES,	/* true: no pages for a span */
 	KSPAN_FAIL_HEADER,	/* true: no memory for a span's header */
+	KSPAN_FAIL_MAGAZINE,	/* true: no memory for a magazine */
 	KSPAN_FAIL_SPECIAL,	/* true: no memory for a special */
 	KSPAN_FAIL_BUCKET,	/* true: no memory for a bucket */
 	KSPAN_AT_RELEASE,	/* a profile special is about to be taken out of its bucket */

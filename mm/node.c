@@ -50,18 +50,23 @@ static void relist(struct kspan_node *node, struct kspan_span *span)
 static unsigned int take(struct kspan_node *node, struct kspan_span *span,
 			 struct kspan_slot *slots, unsigned int want)
 {
-	unsigned int n = 0, i = 0;
+	unsigned int n = 0, w, i;
+	unsigned long bits;
 
 	lockdep_assert_held(&node->lock);
-	while (n < want && span->nr_free) {
-		i = find_next_bit(span->free_map, span->nr_objs, i);
-		__clear_bit(i, span->free_map);
-		span->nr_free--;
-		WRITE_ONCE(span->state[i], KSPAN_STATE_CACHED);
-		slots[n].obj = kspan_span_object(span, i);
-		slots[n].state = &span->state[i];
-		n++;
+	want = min(want, span->nr_free);
+	for (w = 0; n < want; w++) {
+		bits = span->free_map[w];
+		for (; bits && n < want; bits &= bits - 1) {
+			i = w * BITS_PER_LONG + __ffs(bits);
+			WRITE_ONCE(span->state[i], KSPAN_STATE_CACHED);
+			slots[n].obj = kspan_span_object(span, i);
+			slots[n].state = &span->state[i];
+			n++;
+		}
+		span->free_map[w] = bits;
 	}
+	span->nr_free -= n;
 	node->nr_out += n;
 	relist(node, span);
 	return n;
@@ -147,7 +152,8 @@ static void give(struct kspan_node *node, struct kspan_span *span, const struct 
 	__set_bit(slot->state - span->state, span->free_map);
 	span->nr_free++;
 	node->nr_out--;
-	relist(node, span);
+	if (span->nr_free == 1 || span->nr_free == span->nr_objs)
+		relist(node, span);
 	/* The limit falls as spans go: what was kept a moment ago may be too much now. */
 	while (span->where == KSPAN_LIST_EMPTY && node->nr_empty > empty_limit(span->cache, node))
 		remove(node, list_last_entry(&node->empty, struct kspan_span, list), superfluous);

@@ -3,9 +3,12 @@
  * The arrays of CPUs, apart from the fast path (pcpu.h): their size, refilling and flushing in
  * batches, and draining when a CPU goes away, a cache is destroyed or shrunk.
  *
- * A batch is copied to the stack with the array busy and preemption off, and goes to the node
- * after both: on PREEMPT_RT the node's lock may sleep. Takes the cache list's mutex on CPU
+ * A batch is copied into a magazine with the array busy and preemption off, and goes to the
+ * node after both: on PREEMPT_RT the node's lock may sleep. Takes the cache list's mutex on CPU
  * hotplug; otherwise no lock of its own.
+ *
+ * Memory for each CPU and cache: about 16 KiB of objects, at least four and at most 64, in the
+ * array, as much again in the magazines of the CPU's node, and 16 bytes for each of them.
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
@@ -16,6 +19,7 @@
 
 #include "cache.h"
 #include "compat.h"
+#include "hooks.h"
 #include "pcpu.h"
 #include "sample.h"
 #include "stats.h"
@@ -37,18 +41,28 @@ static unsigned int capacity(const struct kspan_cache *cache)
 	return clamp_t(unsigned int, SZ_16K / cache->slot_size, 4, SLOTS_MAX);
 }
 
-/* How many objects move at once; at least one. */
-unsigned int kspan_pcpu_batch(const struct kspan_cache *cache)
-{
-	return clamp_t(unsigned int, capacity(cache) / 2, 1, KSPAN_BATCH_MAX);
-}
-
 struct kspan_pcpu __percpu *kspan_pcpu_create(struct kspan_cache *cache)
 {
 	unsigned int cap = capacity(cache);
 
 	cache->pcpu_limit = cap * KSPAN_SLOT;
+	cache->batch = max(cap / 2, 1U);
+	/* As much as the arrays of the node's CPUs hold, two batches each. */
+	if (cap)
+		cache->depot_max = 2 * DIV_ROUND_UP(num_possible_cpus(), num_online_nodes());
 	return __alloc_percpu(struct_size((struct kspan_pcpu *)0, slot, cap), cache_line_size());
+}
+
+/* The arrays are empty, or what is in them is left to its fate. */
+void kspan_pcpu_destroy(struct kspan_cache *cache)
+{
+	int cpu;
+
+	if (!cache->pcpu)
+		return;
+	for_each_possible_cpu(cpu)
+		kfree(per_cpu_ptr(cache->pcpu, cpu)->spare);
+	free_percpu(cache->pcpu);
 }
 
 /* Was the array empty of others when it was entered? */
@@ -58,24 +72,24 @@ static bool alone(u64 word)
 }
 
 /*
- * Puts as many of @n slots as fit into this CPU's array, from the end; how many are left. The
- * caller has taken them from this CPU's node, or finds them given to it after a migration,
- * which costs locality and nothing else.
+ * Puts as many of @n slots of node @nid as fit into this CPU's array, from the end; how many are
+ * left. All are when the caller has migrated to another node.
  */
-unsigned int kspan_pcpu_put(struct kspan_cache *cache, struct kspan_slot *slots, unsigned int n)
+unsigned int kspan_pcpu_put(struct kspan_cache *cache, int nid, struct kspan_slot *slots,
+			    unsigned int n)
 {
 	struct kspan_pcpu *pcpu;
+	unsigned int fit;
 	u64 word;
 
 	preempt_disable();
 	pcpu = this_cpu_ptr(cache->pcpu);
 	word = kspan_pcpu_enter(cache->pcpu);
-	if (alone(word)) {
-		while (n && (u32)word < cache->pcpu_limit) {
-			*(struct kspan_slot *)((void *)pcpu->slot + (u32)word) = slots[--n];
-			word += KSPAN_SLOT;
-		}
-		kspan_pcpu_store(cache->pcpu, word);
+	if (alone(word) && nid == numa_mem_id()) {
+		fit = min_t(unsigned int, n, (cache->pcpu_limit - (u32)word) / KSPAN_SLOT);
+		n -= fit;
+		memcpy((void *)pcpu->slot + (u32)word, slots + n, fit * KSPAN_SLOT);
+		kspan_pcpu_store(cache->pcpu, word + fit * KSPAN_SLOT);
 	} else {
 		kspan_pcpu_leave(cache->pcpu);
 	}
@@ -186,31 +200,153 @@ static unsigned int take_oldest(struct kspan_pcpu *pcpu, u64 *word, struct kspan
 	return n;
 }
 
-/*
- * Frees an object that the fast path did not take: its array is full, busy or has no room at
- * all, or its span is on another node. The recently freed ones are kept, they are in the CPU's
- * hardware cache.
- */
-void kspan_pcpu_free_slow(struct kspan_cache *cache, void *obj, u8 *state)
+/* ---- Magazines ----------------------------------------------------------------------- */
+
+/* Takes this CPU's spare magazine, if it has one and the array is not busy. */
+static struct kspan_magazine *take_spare(struct kspan_cache *cache)
 {
-	struct kspan_slot slots[KSPAN_BATCH_MAX + 1];
-	struct kspan_slot self = { .obj = obj, .state = state };
-	unsigned int n = 0;
-	u64 word;
+	struct kspan_magazine *spare = NULL;
+	struct kspan_pcpu *pcpu;
 
 	preempt_disable();
+	pcpu = this_cpu_ptr(cache->pcpu);
+	if (alone(kspan_pcpu_enter(cache->pcpu)))
+		swap(spare, pcpu->spare);
+	kspan_pcpu_leave(cache->pcpu);
+	preempt_enable();
+	return spare;
+}
+
+/* Leaves an empty magazine, or NULL, with this CPU for the next time. */
+static void keep_spare(struct kspan_cache *cache, struct kspan_magazine *spare)
+{
+	struct kspan_pcpu *pcpu;
+
+	preempt_disable();
+	pcpu = this_cpu_ptr(cache->pcpu);
+	if (alone(kspan_pcpu_enter(cache->pcpu)) && !pcpu->spare)
+		swap(spare, pcpu->spare);
+	kspan_pcpu_leave(cache->pcpu);
+	preempt_enable();
+	kfree(spare);
+}
+
+/* An object out of a magazine of node @nid, whose others go to this CPU's array; or NULL. */
+void *kspan_pcpu_refill(struct kspan_cache *cache, int nid)
+{
+	struct kspan_magazine *spare, *full;
+	unsigned int n = cache->batch - 1;
+	void *obj;
+
+	if (!READ_ONCE(cache->node[nid]->nr_magazines))
+		return NULL;
+	spare = take_spare(cache);
+	full = kspan_depot_get(cache, nid, spare);
+	if (!full) {
+		keep_spare(cache, spare);
+		return NULL;
+	}
+	obj = full->slot[n].obj;
+	WRITE_ONCE(*full->slot[n].state, KSPAN_STATE_ALLOCATED);
+	n = kspan_pcpu_put(cache, nid, full->slot, n);
+	if (n)
+		kspan_node_give(full->slot, n);
+	keep_spare(cache, full);
+	return obj;
+}
+
+static struct kspan_magazine *magazine_new(const struct kspan_cache *cache)
+{
+	struct kspan_magazine *mag;
+
+	if (kspan_test_point(KSPAN_FAIL_MAGAZINE))
+		return NULL;
+	return kmalloc(struct_size(mag, slot, cache->batch), GFP_NOWAIT | __GFP_NOWARN);
+}
+
+/*
+ * Moves the older half of this CPU's array, if it is full, to a magazine and that to the depot:
+ * the recently freed ones are in the CPU's hardware cache. Without memory for a magazine
+ * nothing happens.
+ */
+static void flush(struct kspan_cache *cache)
+{
+	struct kspan_magazine *mag = take_spare(cache);
+	struct kspan_pcpu *pcpu;
+	bool moved = false;
+	u64 word;
+	int nid;
+
+	if (!mag)
+		mag = magazine_new(cache);
+	if (!mag)
+		return;
+	preempt_disable();
+	nid = numa_mem_id();
+	pcpu = this_cpu_ptr(cache->pcpu);
 	word = kspan_pcpu_enter(cache->pcpu);
 	if (cache->pcpu_limit && (u32)word == cache->pcpu_limit) {
-		n = take_oldest(this_cpu_ptr(cache->pcpu), &word, slots, kspan_pcpu_batch(cache));
-		kspan_count(KSPAN_FLUSHES);
+		take_oldest(pcpu, &word, mag->slot, cache->batch);
 		kspan_pcpu_store(cache->pcpu, word);
+		kspan_count(KSPAN_FLUSHES);
+		moved = true;
 	} else {
 		kspan_pcpu_leave(cache->pcpu);
 	}
 	preempt_enable();
-	slots[n++] = self;
-	kspan_node_give(slots, n);
+	keep_spare(cache, moved ? kspan_depot_put(cache, nid, mag) : mag);
 }
+
+/*
+ * Frees an object that the fast path did not take: its array is full, busy or has no room at
+ * all, or its span is on another node.
+ */
+void kspan_pcpu_free_slow(struct kspan_cache *cache, const struct kspan_span *span, void *obj,
+			  u8 *state)
+{
+	struct kspan_slot self = { .obj = obj, .state = state };
+
+	/* A look from afar: by the time it matters, the array is looked at again. */
+	if ((u32)raw_cpu_read(cache->pcpu->word) == READ_ONCE(cache->pcpu_limit) &&
+	    READ_ONCE(cache->pcpu_limit))
+		flush(cache);
+	if (!kspan_pcpu_push(cache, span, obj, state))
+		kspan_node_give(&self, 1);
+}
+
+/*
+ * Takes up to @n objects, now ALLOCATED, from this CPU's array, as many as its budget covers;
+ * how many, which is 0 where kspan_pcpu_pop() would fail.
+ */
+size_t kspan_pcpu_pop_bulk(struct kspan_cache *cache, size_t n, void **objs)
+{
+	struct kspan_pcpu *pcpu;
+	struct kspan_slot *slot;
+	size_t i;
+	u64 word;
+
+	preempt_disable();
+	pcpu = this_cpu_ptr(cache->pcpu);
+	word = kspan_pcpu_enter(cache->pcpu);
+	if (!alone(word)) {
+		kspan_pcpu_leave(cache->pcpu);
+		n = 0;
+		goto out;
+	}
+	n = min3(n, (size_t)(u32)word / KSPAN_SLOT, (size_t)(word >> 32));
+	slot = (void *)pcpu->slot + (u32)word;
+	for (i = 0; i < n; i++) {
+		slot--;
+		objs[i] = slot->obj;
+		WRITE_ONCE(*slot->state, KSPAN_STATE_ALLOCATED);
+	}
+	kspan_pcpu_store(cache->pcpu, word - n * (KSPAN_WORD_BUDGET + KSPAN_SLOT));
+out:
+	preempt_enable();
+	return n;
+}
+
+/* ---- Draining ------------------------------------------------------------------------ */
 
 /* Ends a budget: what is left of it has not been allocated, and the next one begins anew. */
 static void end_budget(struct kspan_pcpu *pcpu, u64 *word)
@@ -227,6 +363,7 @@ static void drain(struct kspan_cache *cache)
 	unsigned int n;
 	u64 word;
 
+	kfree(take_spare(cache));
 	do {
 		preempt_disable();
 		word = kspan_pcpu_enter(cache->pcpu);
@@ -246,6 +383,8 @@ static void drain_dead(struct kspan_cache *cache, int cpu)
 	unsigned int n;
 
 	end_budget(pcpu, &pcpu->word);
+	kfree(pcpu->spare);
+	pcpu->spare = NULL;
 	do {
 		n = take_oldest(pcpu, &pcpu->word, slots, KSPAN_BATCH_MAX);
 		kspan_node_give(slots, n);

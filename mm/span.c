@@ -41,7 +41,8 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_span_reciprocal);
 
 /*
  * Pages for spans of a named cache: the fewest, up to eight, with eight objects or more and a
- * tail of at most a sixteenth; else those with the smallest tail, in proportion.
+ * tail of at most a sixteenth; else, with such a tail, as many as eight pages hold; else those
+ * with the smallest tail, in proportion.
  */
 unsigned int kspan_span_pick_pages(u32 slot_size)
 {
@@ -53,7 +54,7 @@ unsigned int kspan_span_pick_pages(u32 slot_size)
 
 		if (bytes / slot_size >= 8 && tail <= bytes / 16)
 			return pages;
-		if ((u64)tail * best < (u64)best_tail * pages) {
+		if (tail <= bytes / 16 || (u64)tail * best < (u64)best_tail * pages) {
 			best = pages;
 			best_tail = tail;
 		}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The depot of a node: magazines, which are batches of ready objects, between the arrays of the
+ * node's CPUs and its spans (Bonwick and Adams 2001). A CPU whose array is full exchanges a full
+ * magazine for an empty one, a CPU whose array is empty does the reverse: the lock is held for
+ * two pointers, and objects that one CPU allocates and another frees go round without a look at
+ * their spans. An array is not itself a magazine, since reaching it through a pointer would cost
+ * each allocation and each free an instruction; filling and emptying it copies half of it.
+ *
+ * A magazine is either full, with cache->batch objects that count as handed out, or empty. Each
+ * CPU keeps an empty one at hand. What all magazines of a node hold is bounded by
+ * cache->depot_max; beyond that, objects go to their spans.
+ *
+ * Locks: the node's list lock, a leaf. Nothing is allocated or freed under it.
+ */
+#include <linux/slab.h>
+
+#include "cache.h"
+
+/*
+ * Exchanges @full, which may not be kept by the caller, for an empty magazine or NULL. When the
+ * node has enough full ones the objects go to their spans, and the magazine itself comes back
+ * empty. Any context but NMI, no lock held.
+ */
+struct kspan_magazine *kspan_depot_put(struct kspan_cache *cache, int nid,
+				       struct kspan_magazine *full)
+{
+	struct kspan_node *node = cache->node[nid];
+	struct kspan_magazine *empty = NULL;
+	unsigned long flags;
+	bool room;
+
+	spin_lock_irqsave(&node->lock, flags);
+	room = node->nr_magazines < cache->depot_max;
+	if (room) {
+		full->next = node->magazines;
+		node->magazines = full;
+		WRITE_ONCE(node->nr_magazines, node->nr_magazines + 1);
+		empty = node->spares;
+		if (empty) {
+			node->spares = empty->next;
+			node->nr_spares--;
+		}
+	}
+	spin_unlock_irqrestore(&node->lock, flags);
+	if (room)
+		return empty;
+	kspan_node_give(full->slot, cache->batch);
+	return full;
+}
+
+/*
+ * Exchanges @empty, which may be NULL, for a full magazine; NULL when there is none, and then
+ * @empty stays the caller's. Any context but NMI, no lock held.
+ */
+struct kspan_magazine *kspan_depot_get(struct kspan_cache *cache, int nid,
+				       struct kspan_magazine *empty)
+{
+	struct kspan_node *node = cache->node[nid];
+	struct kspan_magazine *full;
+	unsigned long flags;
+
+	spin_lock_irqsave(&node->lock, flags);
+	full = node->magazines;
+	if (full) {
+		node->magazines = full->next;
+		WRITE_ONCE(node->nr_magazines, node->nr_magazines - 1);
+		if (empty && node->nr_spares < cache->depot_max) {
+			empty->next = node->spares;
+			node->spares = empty;
+			node->nr_spares++;
+			empty = NULL;
+		}
+	}
+	spin_unlock_irqrestore(&node->lock, flags);
+	if (full)
+		kfree(empty);
+	return full;
+}
+
+/* Gives the objects of all magazines back to their spans. Any context but NMI, no lock held. */
+void kspan_depot_drain(struct kspan_cache *cache, struct kspan_node *node)
+{
+	struct kspan_magazine *full, *spares, *mag;
+	unsigned long flags;
+
+	spin_lock_irqsave(&node->lock, flags);
+	full = node->magazines;
+	node->magazines = NULL;
+	WRITE_ONCE(node->nr_magazines, 0);
+	spares = node->spares;
+	node->spares = NULL;
+	node->nr_spares = 0;
+	spin_unlock_irqrestore(&node->lock, flags);
+
+	while ((mag = full)) {
+		full = mag->next;
+		kspan_node_give(mag->slot, cache->batch);
+		kfree(mag);
+	}
+	while ((mag = spares)) {
+		spares = mag->next;
+		kfree(mag);
+	}
+}
+
+/* Objects in the magazines of @node. */
+unsigned long kspan_depot_count(const struct kspan_cache *cache, const struct kspan_node *node)
+{
+	return (unsigned long)READ_ONCE(node->nr_magazines) * cache->batch;
+}
