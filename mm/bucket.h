@@ -15,28 +15,19 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
+#include "stack.h"
+
 struct kspan_label;
 struct kspan_symbol;
 struct module;
-
-/* The deepest stack that is kept, in frames. */
-#define KSPAN_MAX_FRAMES	64
 
 /* Weights are fixed point with this many fractional bits. */
 #define KSPAN_WEIGHT_SHIFT	20
 #define KSPAN_WEIGHT_ONE	BIT_ULL(KSPAN_WEIGHT_SHIFT)
 
-/* Frames of kspan's own at the top of a stack, before its caller, are fewer than this. */
-#define KSPAN_OWN_FRAMES	8
-
-/* A stack as it was captured: return addresses less one, the innermost frame first. */
-struct kspan_stack {
-	unsigned int nr_frames;		/* at most KSPAN_MAX_FRAMES; the rest is scratch */
-	unsigned long frames[KSPAN_MAX_FRAMES + KSPAN_OWN_FRAMES];
-};
-
 struct kspan_bucket {
 	struct hlist_node hash;		/* in a chain; under the table's lock, read under RCU */
+	struct hlist_node known;	/* the same, in a chain of recognisable stacks */
 	struct list_head all;		/* in kspan_buckets; under the table's lock */
 	struct rcu_head rcu;
 	refcount_t refs;		/* the table's, and one of each snapshot */
@@ -46,6 +37,10 @@ struct kspan_bucket {
 	u32 slot_size;			/* bytes */
 	struct kspan_label *label;	/* holds a reference */
 	u32 nr_frames;
+
+	/* Where the stack was captured that was the first here; not part of the key. */
+	struct kspan_place place;
+	u16 *where;			/* of each frame's return address; behind frames[] */
 
 	bool unhashed;			/* never matches again; under the table's lock */
 
@@ -70,6 +65,8 @@ extern size_t kspan_bucket_bytes_max;	/* of all buckets; tests lower it */
 
 struct kspan_bucket *kspan_bucket_alloc(const struct kspan_stack *stack, u32 slot_size,
 					struct kspan_label *label, u64 weight, gfp_t gfp);
+struct kspan_bucket *kspan_bucket_alloc_known(struct kspan_place place, u32 slot_size,
+					      struct kspan_label *label, u64 weight);
 void kspan_bucket_free(struct kspan_bucket *bucket, u64 weight);
 
 /* The caller has a reference, or the bucket has live objects. Process context. */

@@ -3,7 +3,7 @@
  * Logarithm and exponential in fixed point, since the kernel has no floating point. Pure
  * functions; a weight must be within 0.1 % and is off by at most 25 parts in a million.
  */
-#include <linux/bitops.h>
+#include <linux/kernel.h>
 #include <linux/log2.h>
 #include <linux/math64.h>
 
@@ -13,32 +13,30 @@
 
 #define ONE_32		BIT_ULL(32)
 #define LN2_32		2977044472ULL	/* ln(2) * 2^32 */
+#define SQRT2_31	3037000500LL	/* sqrt(2) * 2^31 */
 #define INV_E_32	1580030169ULL	/* exp(-1) * 2^32 */
 
-/* log2(x) for x at least 1, with 32 fractional bits: one bit for each squaring. */
-static u64 log2_32(u64 x)
-{
-	unsigned int whole = ilog2(x);
-	u64 y = whole <= 31 ? x << (31 - whole) : x >> (whole - 31);	/* 1 <= y < 2, 31 bits */
-	u64 bits = 0;
-	int i;
-
-	for (i = 0; i < 32; i++) {
-		y = (y * y) >> 31;
-		bits <<= 1;
-		if (y >= 1ULL << 32) {
-			y >>= 1;
-			bits |= 1;
-		}
-	}
-	return ((u64)whole << 32) + bits;
-}
-
+/*
+ * -ln((r + 1) / 2^32). With r + 1 = m * 2^k and m about 1, ln(m) = 2 * atanh(s) for
+ * s = (m - 1) / (m + 1), whose series converges fast: |s| is below 0.172, and what is left out
+ * below 1e-9.
+ */
 u64 kspan_neg_log(u32 r)
 {
-	u64 log2 = log2_32((u64)r + 1);		/* 0 to 32 */
+	static const s64 term[] = { ONE_32 / 9, ONE_32 / 7, ONE_32 / 5, ONE_32 / 3, ONE_32 };
+	u64 x = (u64)r + 1;
+	unsigned int k = ilog2(x), i;
+	s64 m = k <= 31 ? x << (31 - k) : x >> 1;	/* m / one is from 1 to 2 */
+	s64 one = 1LL << 31, s, sum = 0;
 
-	return mul_u64_u64_shr((32ULL << 32) - log2, LN2_32, 32);
+	if (m > SQRT2_31) {
+		one <<= 1;
+		k++;
+	}
+	s = div64_s64((m - one) << 32, m + one);
+	for (i = 0; i < ARRAY_SIZE(term); i++)
+		sum = term[i] + ((sum * ((s * s) >> 32)) >> 32);
+	return (32 - k) * LN2_32 - ((2 * s * sum) >> 32);
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_neg_log);
 

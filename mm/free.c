@@ -91,12 +91,15 @@ static void put_slot(struct kspan_span *span, void *obj, u8 *state)
 		kspan_pcpu_free_slow(cache, span, obj, state);
 }
 
-/* State FREEING: releases the profile and the cleanups, and gives the slot back in between. */
-static void free_last(struct kspan_span *span, void *obj, u8 *state)
+/*
+ * State FREEING: releases the profile and the cleanups, which are on the private @list, and gives
+ * the slot back in between.
+ */
+static void free_unlinked(struct kspan_span *span, void *obj, u8 *state,
+			  struct kspan_special *list)
 {
-	struct kspan_special *list, *special, *cleanups = NULL, **tail = &cleanups;
+	struct kspan_special *special, *cleanups = NULL, **tail = &cleanups;
 
-	list = kspan_special_unlink(span, obj - span->base, KSPAN_KINDS_ALL);
 	while ((special = list)) {
 		list = special->next;
 		switch (special->kind) {
@@ -122,6 +125,12 @@ static void free_last(struct kspan_span *span, void *obj, u8 *state)
 		cleanups = special->next;
 		kspan_finalizer_queue(special);
 	}
+}
+
+static void free_last(struct kspan_span *span, void *obj, u8 *state)
+{
+	free_unlinked(span, obj, state,
+		      kspan_special_unlink(span, obj - span->base, KSPAN_KINDS_ALL));
 }
 
 /* Takes the weak handle off; true if there was one. */
@@ -151,23 +160,31 @@ static void free_after_grace_period(struct kspan_span *span, u8 *state)
 /* State FREEING: finalizer first, then readers of the weak handle, then the end. */
 static void free_claimed(struct kspan_span *span, void *obj, u8 *state)
 {
-	struct kspan_special *finalizer;
-	bool had_weak;
+	struct kspan_special *list, *special, *finalizer = NULL;
+	bool had_weak = false;
 
 	/* From here on nobody finds the object through its handle. */
-	had_weak = clear_weak(span, obj);
-	finalizer = kspan_special_unlink(span, obj - span->base,
-					 KSPAN_KIND(KSPAN_SPECIAL_FINALIZER));
+	list = kspan_special_unlink_first(span, obj - span->base,
+					  KSPAN_KIND(KSPAN_SPECIAL_FINALIZER) |
+					  KSPAN_KIND(KSPAN_SPECIAL_WEAK));
+	special = list;
+	if (special && special->kind == KSPAN_SPECIAL_FINALIZER) {
+		finalizer = special;
+		special = special->next;
+	}
+	if (special && special->kind == KSPAN_SPECIAL_WEAK) {
+		had_weak = true;
+		kspan_weak_release(special);
+	}
 	if (finalizer) {
 		finalizer->finalizer.had_weak = had_weak;
 		WRITE_ONCE(*state, KSPAN_STATE_FINALIZING);
 		kspan_finalizer_queue(finalizer);
-		return;
-	}
-	if (had_weak)
+	} else if (had_weak) {
 		free_after_grace_period(span, state);
-	else
-		free_last(span, obj, state);
+	} else {
+		free_unlinked(span, obj, state, list);
+	}
 }
 
 /* Makes the caller the only one who frees this object: two at once are a double free too. */

@@ -49,6 +49,7 @@ static int __init check_parameters(void)
 
 static int start_profile(void)
 {
+	kspan_sample_init();
 	return kspan_set_sample_bytes(sample_bytes);
 }
 

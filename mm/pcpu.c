@@ -7,7 +7,7 @@
  * node after both: on PREEMPT_RT the node's lock may sleep. Takes the cache list's mutex on CPU
  * hotplug; otherwise no lock of its own.
  *
- * Memory for each CPU and cache: about 16 KiB of objects, at least four and at most 64, in the
+ * Memory for each CPU and cache: about 32 KiB of objects, at least four and at most 64, in the
  * array, as much again in the magazines of the CPU's node, and 16 bytes for each of them.
  */
 #include <linux/cpu.h>
@@ -32,25 +32,35 @@ static int hotplug_state;
 #define SLOTS_MAX	64
 static_assert(SLOTS_MAX * KSPAN_SLOT < KSPAN_OFFSET_LIMIT);
 
-/* Slots for each CPU: about 16 KiB of objects, four to sixty-four of them. */
+/* Slots for each CPU: about 32 KiB of objects, four to sixty-four of them. */
 static unsigned int capacity(const struct kspan_cache *cache)
 {
 	if (!cache->slot_size || cache->slot_size > KSPAN_MAX_CLASS_SIZE ||
 	    (cache->flags & KSPAN_GUARD_FLAGS))
 		return 0;
-	return clamp_t(unsigned int, SZ_16K / cache->slot_size, 4, SLOTS_MAX);
+	return clamp_t(unsigned int, SZ_32K / cache->slot_size, 4, SLOTS_MAX);
 }
 
 struct kspan_pcpu __percpu *kspan_pcpu_create(struct kspan_cache *cache)
 {
 	unsigned int cap = capacity(cache);
+	struct kspan_pcpu __percpu *pcpu;
+	struct kspan_pcpu *this;
+	int cpu;
 
 	cache->pcpu_limit = cap * KSPAN_SLOT;
 	cache->batch = max(cap / 2, 1U);
 	/* As much as the arrays of the node's CPUs hold, two batches each. */
 	if (cap)
 		cache->depot_max = 2 * DIV_ROUND_UP(num_possible_cpus(), num_online_nodes());
-	return __alloc_percpu(struct_size((struct kspan_pcpu *)0, slot, cap), cache_line_size());
+	pcpu = __alloc_percpu(struct_size(this, slot, cap), cache_line_size());
+	if (!pcpu)
+		return NULL;
+	for_each_possible_cpu(cpu) {
+		this = per_cpu_ptr(pcpu, cpu);
+		kspan_stride_init(&this->stride);
+	}
+	return pcpu;
 }
 
 /* The arrays are empty, or what is in them is left to its fate. */
@@ -121,35 +131,6 @@ void *kspan_pcpu_pop_any(struct kspan_cache *cache)
 	return obj;
 }
 
-/* Enters the array and takes one allocation off its budget; 0 or -EAGAIN to come with @draws. */
-static int charge(struct kspan_cache *cache, const struct kspan_draws *draws, bool *hit,
-		  u64 *weight)
-{
-	struct kspan_pcpu *pcpu = this_cpu_ptr(cache->pcpu);
-	u64 word = kspan_pcpu_enter(cache->pcpu);
-	u32 budget;
-
-	if (!alone(word)) {
-		kspan_pcpu_leave(cache->pcpu);
-		return -EBUSY;
-	}
-	if (word >> 32) {
-		kspan_pcpu_store(cache->pcpu, word - KSPAN_WORD_BUDGET);
-		return 0;
-	}
-	if (!draws) {
-		kspan_pcpu_leave(cache->pcpu);
-		return -EAGAIN;
-	}
-	*hit = kspan_stride_next(&pcpu->stride, cache->slot_size, cache->flags & KSPAN_NO_PROFILE,
-				 draws, &budget);
-	if (*hit)
-		*weight = pcpu->stride.mean;
-	pcpu->allocs += budget + 1;
-	kspan_pcpu_store(cache->pcpu, (u64)budget << 32 | (u32)word);
-	return 0;
-}
-
 /*
  * Counts an allocation of @slot_size bytes that no CPU's array counts: is it a sample, of
  * *@weight? Any context but NMI.
@@ -167,24 +148,32 @@ bool kspan_pcpu_charge_alone(const struct kspan_cache *cache, size_t slot_size, 
  */
 bool kspan_pcpu_charge(struct kspan_cache *cache, u64 *weight)
 {
-	struct kspan_draws draws;
-	bool hit = false;
-	int err;
+	bool counted = true, hit = false;
+	struct kspan_pcpu *pcpu;
+	u64 word, mean = 0;
+	u32 budget;
 
 	preempt_disable();
-	err = charge(cache, NULL, &hit, weight);
-	preempt_enable();
-	if (err == -EAGAIN) {
-		kspan_stride_draw(&draws);
-		preempt_disable();
-		err = charge(cache, &draws, &hit, weight);
-		preempt_enable();
+	pcpu = this_cpu_ptr(cache->pcpu);
+	word = kspan_pcpu_enter(cache->pcpu);
+	if (!alone(word)) {
+		kspan_pcpu_leave(cache->pcpu);
+		counted = false;
+	} else if (word >> 32) {
+		kspan_pcpu_store(cache->pcpu, word - KSPAN_WORD_BUDGET);
+	} else {
+		hit = kspan_stride_next(&pcpu->stride, cache->slot_size,
+					cache->flags & KSPAN_NO_PROFILE, &budget);
+		mean = pcpu->stride.mean;
+		pcpu->allocs += budget + 1;
+		kspan_pcpu_store(cache->pcpu, (u64)budget << 32 | (u32)word);
 	}
+	preempt_enable();
 	/* An interrupt in the middle of the array is not counted there. */
-	if (err)
+	if (!counted)
 		return kspan_pcpu_charge_alone(cache, cache->slot_size, weight);
 	if (hit)
-		*weight = kspan_sample_weight(cache->slot_size, *weight);
+		*weight = kspan_sample_weight(cache->slot_size, mean);
 	return hit;
 }
 

@@ -26,9 +26,9 @@
  * counted, and there is nothing to undo.
  */
 #include <linux/lockdep.h>
-#include <linux/module.h>
 #include <linux/printk.h>
 #include <linux/stacktrace.h>
+#include <linux/string.h>
 
 #include "bucket.h"
 #include "cache.h"
@@ -38,48 +38,53 @@
 #include "pagemap.h"
 #include "profile.h"
 #include "special.h"
+#include "stack.h"
 #include "stats.h"
 #include "trace.h"
 
-/*
- * The stack of kspan's caller: its own frames, however many the entry point and the compiler
- * made of them, are cut off by address. Addresses are return addresses less one, so that they
- * lie in the call and not behind it.
- */
-static void capture(struct kspan_stack *stack)
-{
-	unsigned long *frames = stack->frames;
-	unsigned int n = stack_trace_save(frames, ARRAY_SIZE(stack->frames), 0), skip = 0, i;
-
-	while (skip < n && within_module_core(frames[skip] - 1, THIS_MODULE))
-		skip++;
-	stack->nr_frames = min_t(unsigned int, n - skip, KSPAN_MAX_FRAMES);
-	for (i = 0; i < stack->nr_frames; i++)
-		frames[i] = frames[skip + i] - 1;
-}
-
-static noinline struct kspan_bucket *count_alloc(struct kspan_cache *cache, size_t slot_size,
-						 u64 weight, gfp_t gfp)
+/* Test kernels walk a stack that was recognised all the same: the two must agree. */
+static noinline void check_known(const struct kspan_bucket *bucket, struct kspan_place place)
 {
 	struct kspan_stack stack;
 
-	capture(&stack);
+	kspan_stack_capture(&stack, place);
+	WARN_ONCE(stack.nr_frames != bucket->nr_frames ||
+		  memcmp(stack.frames, bucket->frames,
+			 stack.nr_frames * sizeof(stack.frames[0])),
+		  "kspan: a stack was taken for another one");
+}
+
+/* Walks the stack; apart from kspan_profile_alloc(), since a stack is large. */
+static noinline struct kspan_bucket *count_walked(struct kspan_cache *cache,
+						  struct kspan_place place, size_t slot_size,
+						  u64 weight, gfp_t gfp)
+{
+	struct kspan_stack stack;
+
+	kspan_stack_capture(&stack, place);
 	return kspan_bucket_alloc(&stack, slot_size, cache->label, weight, gfp);
 }
 
 void kspan_profile_alloc(struct kspan_cache *cache, void *obj, size_t slot_size, u64 weight,
-			 gfp_t gfp)
+			 gfp_t gfp, unsigned long ip)
 {
+	struct kspan_place place = kspan_stack_place(ip);
 	struct kspan_special *special;
+	struct kspan_bucket *bucket;
 	struct kspan_span *span;
 
 	special = kspan_special_new(KSPAN_SPECIAL_PROFILE, gfp);
 	if (!special)
 		goto dropped;
-	special->profile.weight = weight;
-	special->profile.bucket = count_alloc(cache, slot_size, weight, gfp);
-	if (!special->profile.bucket)
+	bucket = kspan_bucket_alloc_known(place, slot_size, cache->label, weight);
+	if (!bucket)
+		bucket = count_walked(cache, place, slot_size, weight, gfp);
+	else if (IS_ENABLED(CONFIG_PROVE_LOCKING))
+		check_known(bucket, place);
+	if (!bucket)
 		goto no_bucket;
+	special->profile.weight = weight;
+	special->profile.bucket = bucket;
 
 	/* The bucket lock has been dropped: from here on only the span's. */
 	span = kspan_pagemap_find(obj);

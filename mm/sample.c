@@ -19,6 +19,7 @@
 #include <linux/cpu.h>
 #include <linux/math64.h>
 #include <linux/mutex.h>
+#include <linux/prandom.h>
 #include <linux/random.h>
 #include <linux/smp.h>
 
@@ -37,12 +38,15 @@ static DEFINE_MUTEX(rate_mutex);
 static u64 rate_mean;
 static u32 rate_epoch;
 
-/* Bytes to the next point. */
-static long draw(u64 mean)
+/*
+ * Bytes to the next point. The generator need not be safe against guessing, and must not take a
+ * lock, which on PREEMPT_RT may sleep.
+ */
+static u64 draw(struct rnd_state *rnd, u64 mean)
 {
 	if (mean == 1)
 		return 0;
-	return min_t(u64, mul_u64_u64_shr(kspan_neg_log(get_random_u32()), mean, 32), LONG_MAX / 2);
+	return mul_u64_u64_shr(kspan_neg_log(prandom_u32_state(rnd)), mean, 32);
 }
 
 /* What a sample of @size bytes, taken at @mean, stands for. */
@@ -59,13 +63,10 @@ bool kspan_sample_take(size_t size, u64 *weight)
 	struct kspan_sampler *sampler;
 	unsigned long flags;
 	bool hit = true;
-	long gap, next;
+	long gap;
 
 	if (!mean)
 		return false;
-	/* Drawn before interrupts are off: on PREEMPT_RT the random pool's lock may sleep. */
-	gap = draw(mean);
-	next = draw(mean);
 
 	local_irq_save(flags);
 	sampler = this_cpu_ptr(&kspan_sampler);
@@ -76,15 +77,16 @@ bool kspan_sample_take(size_t size, u64 *weight)
 		 */
 		sampler->epoch = epoch;
 		sampler->mean = mean;
-		hit = gap < size;
+		gap = draw(&sampler->rnd, mean);
+		hit = gap < (long)size;
 		if (!hit)
-			next = gap - (long)size;
+			sampler->left = gap - (long)size;
 	} else if (sampler->left >= 0) {
 		/* An interrupt or another task was here first, and took this point. */
 		hit = mean == 1;
-		next = sampler->left;
 	}
-	sampler->left = next;
+	if (hit)
+		sampler->left = draw(&sampler->rnd, sampler->mean);
 	old_mean = sampler->mean;
 	local_irq_restore(flags);
 
@@ -93,18 +95,15 @@ bool kspan_sample_take(size_t size, u64 *weight)
 	return hit;
 }
 
-void kspan_stride_draw(struct kspan_draws *draws)
+/* How many allocations of @size bytes come before the one in which the next point lies. */
+static u64 draw_allocs(struct kspan_stride *stride, size_t size)
 {
-	draws->gap[0] = kspan_neg_log(get_random_u32());
-	draws->gap[1] = kspan_neg_log(get_random_u32());
+	return stride->mean ? div64_u64(draw(&stride->rnd, stride->mean), size) : U64_MAX;
 }
 
-/* How many allocations of @size bytes come before the one in which the gap ends. */
-static u64 allocs_in_gap(u64 gap, u64 mean, size_t size)
+void kspan_stride_init(struct kspan_stride *stride)
 {
-	if (!mean)
-		return U64_MAX;
-	return mean == 1 ? 0 : div64_u64(mul_u64_u64_shr(gap, mean, 32), size);
+	prandom_seed_state(&stride->rnd, get_random_u64());
 }
 
 /*
@@ -112,8 +111,7 @@ static u64 allocs_in_gap(u64 gap, u64 mean, size_t size)
  * is it a sample? @off: never. *@budget allocations may follow before this is asked again. The
  * caller has the array to itself and preemption off.
  */
-bool kspan_stride_next(struct kspan_stride *stride, size_t size, bool off,
-		       const struct kspan_draws *draws, u32 *budget)
+bool kspan_stride_next(struct kspan_stride *stride, size_t size, bool off, u32 *budget)
 {
 	/* Pairs with the release in kspan_set_sample_bytes(): the mean is not older than this. */
 	u32 epoch = smp_load_acquire(&rate_epoch);
@@ -123,13 +121,13 @@ bool kspan_stride_next(struct kspan_stride *stride, size_t size, bool off,
 		/* As in kspan_sample_take(): begin anew, with this allocation. */
 		stride->epoch = epoch;
 		stride->mean = off ? 0 : READ_ONCE(rate_mean);
-		stride->left = allocs_in_gap(draws->gap[0], stride->mean, size);
+		stride->left = draw_allocs(stride, size);
 	}
 	if (stride->left) {
 		stride->left--;
 	} else {
 		hit = true;
-		stride->left = allocs_in_gap(draws->gap[1], stride->mean, size);
+		stride->left = draw_allocs(stride, size);
 	}
 	*budget = min_t(u64, stride->left, S32_MAX);
 	stride->left -= *budget;
@@ -157,6 +155,15 @@ void kspan_sample_cpu_starts(unsigned int cpu)
 
 	sampler->epoch = READ_ONCE(rate_epoch) - 1;
 	sampler->left = -1;
+}
+
+/* Before the first allocation. */
+void kspan_sample_init(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		prandom_seed_state(&per_cpu(kspan_sampler, cpu).rnd, get_random_u64());
 }
 
 /*

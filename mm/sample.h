@@ -6,6 +6,7 @@
 #include <linux/bits.h>
 #include <linux/jump_label.h>
 #include <linux/percpu.h>
+#include <linux/prandom.h>
 #include <linux/types.h>
 
 #define KSPAN_SAMPLE_BYTES_DEFAULT	(512ULL << 10)
@@ -15,6 +16,7 @@ struct kspan_sampler {
 	long left;		/* bytes until the next sample; negative: one is due */
 	u32 epoch;		/* of the rate that left was drawn at */
 	u64 mean;		/* that rate: mean bytes between samples */
+	struct rnd_state rnd;
 };
 
 /* When the next sample of one CPU's array is due, counted in allocations of one size. */
@@ -22,6 +24,7 @@ struct kspan_stride {
 	u64 left;		/* allocations before it, beyond the budget that was handed out */
 	u64 mean;		/* bytes between samples, as they were drawn */
 	u32 epoch;		/* of that rate; 0: of none */
+	struct rnd_state rnd;
 };
 
 DECLARE_PER_CPU(struct kspan_sampler, kspan_sampler);
@@ -41,18 +44,13 @@ static __always_inline bool kspan_sample_due(size_t size)
  */
 bool kspan_sample_take(size_t size, u64 *weight);
 
-/* Random numbers for kspan_stride_next(), drawn where the random pool's lock may sleep. */
-struct kspan_draws {
-	u64 gap[2];		/* exponential of mean 1, 32 fractional bits */
-};
-
-void kspan_stride_draw(struct kspan_draws *draws);
-bool kspan_stride_next(struct kspan_stride *stride, size_t size, bool off,
-		       const struct kspan_draws *draws, u32 *budget);
+void kspan_stride_init(struct kspan_stride *stride);
+bool kspan_stride_next(struct kspan_stride *stride, size_t size, bool off, u32 *budget);
 u64 kspan_sample_weight(size_t size, u64 mean);
 
 u64 kspan_sample_bytes(void);
 int kspan_set_sample_bytes(u64 bytes);
 void kspan_sample_cpu_starts(unsigned int cpu);
+void kspan_sample_init(void);
 
 #endif /* _KSPAN_SAMPLE_H */

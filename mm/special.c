@@ -139,18 +139,13 @@ int kspan_special_add(struct kspan_span *span, void *obj, struct kspan_special *
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_special_add);
 
-/*
- * Takes the records of @kinds (KSPAN_KIND() bits) off the object at @offset and returns them as
- * a list linked by next, in the order of the tree. Nothing is released here.
- */
-struct kspan_special *kspan_special_unlink(struct kspan_span *span, u32 offset,
-					   unsigned int kinds)
+/* Those of @kinds, in the order of the tree; NULL when the object at @offset has none. */
+static struct kspan_special *unlink(struct kspan_span *span, u32 offset, unsigned int kinds)
 {
 	struct kspan_special *list, **tail = &list, *special;
 	struct rb_node *node, *next;
-	unsigned long flags;
 
-	spin_lock_irqsave(&span->special_lock, flags);
+	lockdep_assert_held(&span->special_lock);
 	special = first_from(span, offset, 0);
 	for (node = special ? &special->node : NULL; node; node = next) {
 		special = rb_entry(node, struct kspan_special, node);
@@ -164,10 +159,40 @@ struct kspan_special *kspan_special_unlink(struct kspan_span *span, u32 offset,
 		tail = &special->next;
 	}
 	*tail = NULL;
+	return list;
+}
+
+/*
+ * Takes the records of @kinds (KSPAN_KIND() bits) off the object at @offset and returns them as
+ * a list linked by next, in the order of the tree. Nothing is released here.
+ */
+struct kspan_special *kspan_special_unlink(struct kspan_span *span, u32 offset,
+					   unsigned int kinds)
+{
+	struct kspan_special *list;
+	unsigned long flags;
+
+	spin_lock_irqsave(&span->special_lock, flags);
+	list = unlink(span, offset, kinds);
 	spin_unlock_irqrestore(&span->special_lock, flags);
 	return list;
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_special_unlink);
+
+/* As kspan_special_unlink(), of the kinds @first if there are any, else of all. */
+struct kspan_special *kspan_special_unlink_first(struct kspan_span *span, u32 offset,
+						 unsigned int first)
+{
+	struct kspan_special *list;
+	unsigned long flags;
+
+	spin_lock_irqsave(&span->special_lock, flags);
+	list = unlink(span, offset, first);
+	if (!list)
+		list = unlink(span, offset, KSPAN_KINDS_ALL);
+	spin_unlock_irqrestore(&span->special_lock, flags);
+	return list;
+}
 
 /* Takes the one record of @kind off an allocated object; NULL if it has none. */
 struct kspan_special *kspan_special_remove(struct kspan_span *span, void *obj,

@@ -64,6 +64,8 @@ void kspan_special_delete(struct kspan_special *special);
 int kspan_special_add(struct kspan_span *span, void *obj, struct kspan_special *special);
 struct kspan_special *kspan_special_unlink(struct kspan_span *span, u32 offset,
 					   unsigned int kinds);
+struct kspan_special *kspan_special_unlink_first(struct kspan_span *span, u32 offset,
+						 unsigned int first);
 struct kspan_special *kspan_special_remove(struct kspan_span *span, void *obj,
 					   enum kspan_special_kind kind);
 
