@@ -36,20 +36,27 @@ static unsigned long recognised(void)
  * same depth, and the same functions at the same places but for one. The text keeps the compiler
  * from making one of them.
  */
-#define STEP(name)									\
-static noinline __noclone void *name(unsigned int path, unsigned int levels)		\
-{											\
-	asm volatile("# " #name);							\
-	if (!levels)									\
-		return test_keep(kspan_cache_alloc(cache, GFP_KERNEL));			\
-	levels--;									\
-	return test_keep(path & 1 ? right(path >> 1, levels) : left(path >> 1, levels));	\
-}
-
 static void *left(unsigned int path, unsigned int levels);
 static void *right(unsigned int path, unsigned int levels);
-STEP(left)
-STEP(right)
+
+static __always_inline void *step(unsigned int path, unsigned int levels)
+{
+	if (!levels)
+		return kspan_cache_alloc(cache, GFP_KERNEL);
+	return path & 1 ? right(path >> 1, levels - 1) : left(path >> 1, levels - 1);
+}
+
+static noinline __noclone void *left(unsigned int path, unsigned int levels)
+{
+	asm volatile("# left");
+	return test_keep(step(path, levels));
+}
+
+static noinline __noclone void *right(unsigned int path, unsigned int levels)
+{
+	asm volatile("# right");
+	return test_keep(step(path, levels));
+}
 
 /* How often the row with the functions of @path was allocated from; 0 if there is none. */
 static u64 allocs_of(const struct kspan_snapshot *snap, unsigned int path)
