@@ -128,7 +128,7 @@ static noinline void *alloc_slow(struct kspan_cache *cache, size_t size, gfp_t g
 	sampled = here ? kspan_pcpu_charge(cache, &weight)
 		       : kspan_pcpu_charge_alone(cache, slot_size, &weight);
 	if (sampled)
-		kspan_profile_alloc(cache, obj, slot_size, weight, gfp, ip);
+		kspan_profile_alloc(cache, obj, slot_size, weight, gfp);
 	return obj;
 }
 
@@ -152,8 +152,7 @@ static noinline void *alloc_large(size_t size, gfp_t gfp, int node, unsigned lon
 	WRITE_ONCE(*slot.state, KSPAN_STATE_ALLOCATED);
 	finish(kspan_large_cache, slot.obj, size, slot_size, gfp, ip);
 	if (kspan_pcpu_charge_alone(kspan_large_cache, slot_size, &weight))
-		kspan_profile_alloc(kspan_large_cache, slot.obj, slot_size, weight, gfp,
-				    ip);
+		kspan_profile_alloc(kspan_large_cache, slot.obj, slot_size, weight, gfp);
 	return slot.obj;
 }
 

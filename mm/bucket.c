@@ -6,9 +6,6 @@
  * lib/stackdepot.c). The counts of all buckets change under the same lock, so that a reader who
  * holds it sees allocations and frees that belong together.
  *
- * Stacks that can be recognised without walking them are in chains of a second kind, by their
- * place. Such a chain is not searched far: what is not found is walked.
- *
  * A bucket stays until a reset finds it with nothing in use. When a module leaves, or its init
  * functions do, the buckets whose stacks touch it get their names while those can still be
  * read, and are taken out of their chains: other code may come to lie at the same addresses.
@@ -19,7 +16,8 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/jhash.h>
+#include <linux/bitops.h>
+#include <linux/hash.h>
 #include <linux/ktime.h>
 #include <linux/log2.h>
 #include <linux/module.h>
@@ -34,7 +32,6 @@
 #include "label.h"
 #include "snapshot.h"
 #include "span.h"
-#include "stats.h"
 #include "symbol.h"
 
 /* Walks over the whole table; the lock guards chains and counts. */
@@ -43,20 +40,23 @@ DEFINE_SPINLOCK(kspan_bucket_lock);
 EXPORT_SYMBOL_FOR_TESTS(kspan_bucket_lock);
 LIST_HEAD(kspan_buckets);
 
-static struct hlist_head *chains, *known_chains;
-static unsigned int chains_mask;	/* of both */
+static struct hlist_head *chains;
+static unsigned int chains_mask;
 static unsigned long nr_buckets;	/* these three under kspan_bucket_lock */
 static size_t bucket_bytes;
 size_t kspan_bucket_bytes_max;
 EXPORT_SYMBOL_FOR_TESTS(kspan_bucket_bytes_max);
 static u64 start_ns;			/* of the cumulative counts; under kspan_bucket_mutex */
 
+/* A few instructions a frame, as every sample pays for them. */
 static u32 hash_of(const struct kspan_stack *stack, u32 slot_size, const struct kspan_label *label)
 {
-	u32 seed = jhash_2words(slot_size, (u32)(unsigned long)label, stack->nr_frames);
+	u64 hash = (unsigned long)label + slot_size;
+	unsigned int i;
 
-	return jhash2((const u32 *)stack->frames,
-		      stack->nr_frames * sizeof(stack->frames[0]) / sizeof(u32), seed);
+	for (i = 0; i < stack->nr_frames; i++)
+		hash = (rol64(hash, 5) ^ stack->frames[i]) * GOLDEN_RATIO_64;
+	return hash >> 32;
 }
 
 /* Under rcu_read_lock() or the lock. */
@@ -76,15 +76,9 @@ static struct kspan_bucket *find(const struct kspan_stack *stack, u32 hash, u32 
 	return NULL;
 }
 
-static struct hlist_head *known_chain(struct kspan_place place, u32 slot_size)
-{
-	return &known_chains[jhash_3words((u32)place.caller, place.depth, slot_size, 0) &
-			     chains_mask];
-}
-
 static size_t size_of(unsigned int nr_frames)
 {
-	return struct_size((struct kspan_bucket *)0, frames, nr_frames) + nr_frames * sizeof(u16);
+	return struct_size((struct kspan_bucket *)0, frames, nr_frames);
 }
 
 static struct kspan_bucket *bucket_new(const struct kspan_stack *stack, u32 hash, u32 slot_size,
@@ -98,7 +92,6 @@ static struct kspan_bucket *bucket_new(const struct kspan_stack *stack, u32 hash
 	if (!bucket)
 		return NULL;
 	INIT_HLIST_NODE(&bucket->hash);
-	INIT_HLIST_NODE(&bucket->known);
 	refcount_set(&bucket->refs, 1);
 	bucket->hash_value = hash;
 	bucket->slot_size = slot_size;
@@ -109,9 +102,6 @@ static struct kspan_bucket *bucket_new(const struct kspan_stack *stack, u32 hash
 	bucket->live = 0;
 	bucket->symbols = NULL;
 	memcpy(bucket->frames, stack->frames, stack->nr_frames * sizeof(stack->frames[0]));
-	bucket->place = stack->place;
-	bucket->where = (u16 *)&bucket->frames[stack->nr_frames];
-	memcpy(bucket->where, stack->where, stack->nr_frames * sizeof(stack->where[0]));
 	return bucket;
 }
 
@@ -128,21 +118,7 @@ static bool insert(struct kspan_bucket *bucket)
 	refcount_inc(&bucket->label->refs);
 	list_add_tail(&bucket->all, &kspan_buckets);
 	hlist_add_head_rcu(&bucket->hash, &chains[bucket->hash_value & chains_mask]);
-	if (bucket->place.depth)
-		hlist_add_head_rcu(&bucket->known, known_chain(bucket->place, bucket->slot_size));
 	return true;
-}
-
-/* Takes @bucket out of its chains: it never matches again. */
-static void unhash(struct kspan_bucket *bucket)
-{
-	lockdep_assert_held(&kspan_bucket_lock);
-	if (bucket->unhashed)
-		return;
-	hlist_del_rcu(&bucket->hash);
-	if (bucket->place.depth)
-		hlist_del_rcu(&bucket->known);
-	bucket->unhashed = true;
 }
 
 static void count_alloc(struct kspan_bucket *bucket, u64 weight)
@@ -150,53 +126,6 @@ static void count_alloc(struct kspan_bucket *bucket, u64 weight)
 	lockdep_assert_held(&kspan_bucket_lock);
 	bucket->allocs += weight;
 	bucket->live += weight;
-}
-
-/* Counts for a bucket that was found under rcu_read_lock(); false if it has been unhashed since. */
-static bool count_found(struct kspan_bucket *bucket, u64 weight)
-{
-	unsigned long flags;
-	bool counted;
-
-	spin_lock_irqsave(&kspan_bucket_lock, flags);
-	counted = !bucket->unhashed;
-	if (counted)
-		count_alloc(bucket, weight);
-	spin_unlock_irqrestore(&kspan_bucket_lock, flags);
-	return counted;
-}
-
-/* The longest search for a stack that may be recognised, in buckets. */
-#define KNOWN_TRIES	8
-
-/*
- * As kspan_bucket_alloc(), for the present stack, at @place, if it is recognised as one that
- * has a bucket; else NULL, and nothing counted. Any context but NMI, no lock held.
- */
-struct kspan_bucket *kspan_bucket_alloc_known(struct kspan_place place, u32 slot_size,
-					      struct kspan_label *label, u64 weight)
-{
-	struct kspan_bucket *bucket;
-	unsigned int tries = 0;
-
-	if (!place.depth)
-		return NULL;
-	rcu_read_lock();
-	hlist_for_each_entry_rcu(bucket, known_chain(place, slot_size), known) {
-		if (kspan_place_equal(bucket->place, place) && bucket->slot_size == slot_size &&
-		    bucket->label == label &&
-		    kspan_stack_is(bucket->frames, bucket->where, bucket->nr_frames) &&
-		    count_found(bucket, weight)) {
-			kspan_count(KSPAN_STACKS_KNOWN);
-			goto out;
-		}
-		if (++tries == KNOWN_TRIES)
-			break;
-	}
-	bucket = NULL;
-out:
-	rcu_read_unlock();
-	return bucket;
 }
 
 /*
@@ -214,8 +143,15 @@ struct kspan_bucket *kspan_bucket_alloc(const struct kspan_stack *stack, u32 slo
 
 	rcu_read_lock();
 	bucket = find(stack, hash, slot_size, label);
-	if (bucket && !count_found(bucket, weight))
-		bucket = NULL;
+	if (bucket) {
+		spin_lock_irqsave(&kspan_bucket_lock, flags);
+		/* Unhashed since it was found: no better than not found. */
+		if (bucket->unhashed)
+			bucket = NULL;
+		else
+			count_alloc(bucket, weight);
+		spin_unlock_irqrestore(&kspan_bucket_lock, flags);
+	}
 	rcu_read_unlock();
 	if (bucket)
 		return bucket;
@@ -307,7 +243,9 @@ void kspan_profile_reset(void)
 		bucket->allocs = 0;
 		if (bucket->live)
 			continue;
-		unhash(bucket);
+		if (!bucket->unhashed)
+			hlist_del_rcu(&bucket->hash);
+		bucket->unhashed = true;
 		bucket_bytes -= size_of(bucket->nr_frames);
 		nr_buckets--;
 		list_move(&bucket->all, &unused);
@@ -336,7 +274,7 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_bucket_count);
 /* Bytes of the table: chains and buckets, without their names. */
 size_t kspan_bucket_bytes(void)
 {
-	return READ_ONCE(bucket_bytes) + 2 * (chains_mask + 1) * sizeof(*chains);
+	return READ_ONCE(bucket_bytes) + (chains_mask + 1) * sizeof(*chains);
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_bucket_bytes);
 
@@ -384,8 +322,10 @@ static void text_leaves(const struct module *mod,
 			pr_warn("no memory for the names of %s: its stacks will show addresses\n",
 				mod->name);
 		spin_lock_irqsave(&kspan_bucket_lock, flags);
-		if (touches)
-			unhash(bucket);
+		if (touches) {
+			hlist_del_rcu(&bucket->hash);
+			bucket->unhashed = true;
+		}
 		bucket = list_next_entry(bucket, all);
 		end = list_entry_is_head(bucket, &kspan_buckets, all);
 		spin_unlock_irqrestore(&kspan_bucket_lock, flags);
@@ -396,6 +336,8 @@ static void text_leaves(const struct module *mod,
 
 static int module_event(struct notifier_block *nb, unsigned long action, void *data)
 {
+	/* Text comes and goes: what is known of the one may not be true of the other. */
+	kspan_stack_forget();
 	/* The init functions of a module go as soon as it is live. */
 	if (action == MODULE_STATE_LIVE)
 		text_leaves(data, in_module_init);
@@ -411,10 +353,9 @@ int kspan_bucket_init(unsigned long max_bytes)
 	unsigned long nr = roundup_pow_of_two(clamp(max_bytes / 1024, 256UL, 65536UL));
 	int err;
 
-	chains = kvcalloc(2 * nr, sizeof(*chains), GFP_KERNEL);
+	chains = kvcalloc(nr, sizeof(*chains), GFP_KERNEL);
 	if (!chains)
 		return -ENOMEM;
-	known_chains = chains + nr;
 	chains_mask = nr - 1;
 	kspan_bucket_bytes_max = max_bytes;
 	start_ns = ktime_get_ns();

@@ -27,7 +27,6 @@ struct module;
 
 struct kspan_bucket {
 	struct hlist_node hash;		/* in a chain; under the table's lock, read under RCU */
-	struct hlist_node known;	/* the same, in a chain of recognisable stacks */
 	struct list_head all;		/* in kspan_buckets; under the table's lock */
 	struct rcu_head rcu;
 	refcount_t refs;		/* the table's, and one of each snapshot */
@@ -37,10 +36,6 @@ struct kspan_bucket {
 	u32 slot_size;			/* bytes */
 	struct kspan_label *label;	/* holds a reference */
 	u32 nr_frames;
-
-	/* Where the stack was captured that was the first here; not part of the key. */
-	struct kspan_place place;
-	u16 *where;			/* of each frame's return address; behind frames[] */
 
 	bool unhashed;			/* never matches again; under the table's lock */
 
@@ -65,8 +60,6 @@ extern size_t kspan_bucket_bytes_max;	/* of all buckets; tests lower it */
 
 struct kspan_bucket *kspan_bucket_alloc(const struct kspan_stack *stack, u32 slot_size,
 					struct kspan_label *label, u64 weight, gfp_t gfp);
-struct kspan_bucket *kspan_bucket_alloc_known(struct kspan_place place, u32 slot_size,
-					      struct kspan_label *label, u64 weight);
 void kspan_bucket_free(struct kspan_bucket *bucket, u64 weight);
 
 /* The caller has a reference, or the bucket has live objects. Process context. */

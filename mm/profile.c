@@ -28,7 +28,6 @@
 #include <linux/lockdep.h>
 #include <linux/printk.h>
 #include <linux/stacktrace.h>
-#include <linux/string.h>
 
 #include "bucket.h"
 #include "cache.h"
@@ -42,49 +41,28 @@
 #include "stats.h"
 #include "trace.h"
 
-/* Test kernels walk a stack that was recognised all the same: the two must agree. */
-static noinline void check_known(const struct kspan_bucket *bucket, struct kspan_place place)
+static noinline struct kspan_bucket *count_alloc(struct kspan_cache *cache, size_t slot_size,
+						 u64 weight, gfp_t gfp)
 {
 	struct kspan_stack stack;
 
-	kspan_stack_capture(&stack, place);
-	WARN_ONCE(stack.nr_frames != bucket->nr_frames ||
-		  memcmp(stack.frames, bucket->frames,
-			 stack.nr_frames * sizeof(stack.frames[0])),
-		  "kspan: a stack was taken for another one");
-}
-
-/* Walks the stack; apart from kspan_profile_alloc(), since a stack is large. */
-static noinline struct kspan_bucket *count_walked(struct kspan_cache *cache,
-						  struct kspan_place place, size_t slot_size,
-						  u64 weight, gfp_t gfp)
-{
-	struct kspan_stack stack;
-
-	kspan_stack_capture(&stack, place);
+	kspan_stack_capture(&stack);
 	return kspan_bucket_alloc(&stack, slot_size, cache->label, weight, gfp);
 }
 
 void kspan_profile_alloc(struct kspan_cache *cache, void *obj, size_t slot_size, u64 weight,
-			 gfp_t gfp, unsigned long ip)
+			 gfp_t gfp)
 {
-	struct kspan_place place = kspan_stack_place(ip);
 	struct kspan_special *special;
-	struct kspan_bucket *bucket;
 	struct kspan_span *span;
 
 	special = kspan_special_new(KSPAN_SPECIAL_PROFILE, gfp);
 	if (!special)
 		goto dropped;
-	bucket = kspan_bucket_alloc_known(place, slot_size, cache->label, weight);
-	if (!bucket)
-		bucket = count_walked(cache, place, slot_size, weight, gfp);
-	else if (IS_ENABLED(CONFIG_PROVE_LOCKING))
-		check_known(bucket, place);
-	if (!bucket)
-		goto no_bucket;
 	special->profile.weight = weight;
-	special->profile.bucket = bucket;
+	special->profile.bucket = count_alloc(cache, slot_size, weight, gfp);
+	if (!special->profile.bucket)
+		goto no_bucket;
 
 	/* The bucket lock has been dropped: from here on only the span's. */
 	span = kspan_pagemap_find(obj);

@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Call stacks. Walking one with the kernel's unwinder takes some 600 instructions a frame, most
- * of what a sample costs. But most samples are taken at stacks that have been seen before, and
- * to recognise one is much cheaper: where ORC says how far it is from a function's frame to that
- * of its caller, the distance belongs to the instruction, not to the call. So when each return
- * address of a stack that was walked stands again in its place, as many words from the end of
- * the task's stack as then, walking would find the same addresses in the same places.
+ * Call stacks. Walking one with the kernel's unwinder takes some 600 instructions a frame, which
+ * would be most of what a sample costs. With ORC, how far it is from a function's return address
+ * to that of its caller is said for the instruction that the function is at, so a walk teaches
+ * steps: from this return address it is so many words to the next. A stack all of whose steps
+ * are known is walked with them, in some 15 instructions a frame; else the unwinder walks it,
+ * and its steps are learned.
  *
- * That is true of plain frames on a task's own stack, and only such stacks are recognised: those
- * of interrupts, those with an exception frame on the way, and those on which a return address
- * is replaced (kretprobes, the function graph tracer) are walked each time. So are all where the
- * unwinder is another one.
+ * Learned are steps between plain frames on a task's own stack, which stand where the unwinder
+ * says, and the step out of the kernel. Not learned are steps across an exception, whose length
+ * the interrupted code decides, and what has been put in place of a return address (kretprobes,
+ * the function graph tracer). In interrupts, and with another unwinder, all stacks are walked.
  *
- * Takes no lock.
+ * Steps are single words that are read and written whole: no lock.
  */
+#include <linux/hash.h>
 #include <linux/module.h>
 #include <linux/preempt.h>
 #include <linux/sched/task_stack.h>
 #include <linux/stacktrace.h>
+#include <linux/string.h>
 
 #ifdef CONFIG_UNWINDER_ORC
 #include <asm/unwind.h>
@@ -25,109 +27,218 @@
 
 #include "compat.h"
 #include "stack.h"
-
-/* The end of the task's stack, behind its last word. */
-static const unsigned long *stack_end(void)
-{
-	return task_stack_page(current) + THREAD_SIZE;
-}
-
-static unsigned long word_at(long where)
-{
-	/* KASAN has its own idea of what on a stack may be read. */
-	return READ_ONCE_NOCHECK(stack_end()[-where]);
-}
+#include "stats.h"
 
 #ifdef CONFIG_UNWINDER_ORC
 
-/* Words from the end of the task's stack to @addr; 0 if it is not on that stack. */
-static u32 words_to(unsigned long addr)
-{
-	unsigned long bytes = (unsigned long)stack_end() - addr;
+#define STEP_BITS	12		/* of the table: 32 KiB */
+#define STEP_IP_BITS	48		/* of an address, which in the kernel begins with ones */
+#define STEP_OUT	BIT(15)		/* to the registers of user space, at the stack's end */
+#define STEP_END	0		/* there is no next frame */
+#define STEP_UNKNOWN	-1
 
-	static_assert(THREAD_SIZE / sizeof(long) <= U16_MAX);
+/* (return address << 16) | words to the next one, with STEP_OUT perhaps; 0: none. */
+static u64 steps[1 << STEP_BITS];
+
+/* Words from where the stack pointer is in kspan_stack_capture() to its return address. */
+static u32 first_step;
+
+/* Where the step from @ip is kept: here, or beside it. */
+static u64 *step_of(unsigned long ip)
+{
+	return &steps[hash_64(ip, STEP_BITS)];
+}
+
+static u64 step_tag(unsigned long ip)
+{
+	return (u64)ip << (64 - STEP_IP_BITS);
+}
+
+static int find_step(unsigned long ip)
+{
+	u64 *at = step_of(ip), step = READ_ONCE(*at);
+
+	if ((step & ~0xffffULL) == step_tag(ip))
+		return step & 0xffff;
+	step = READ_ONCE(steps[(at - steps) ^ 1]);
+	return (step & ~0xffffULL) == step_tag(ip) ? step & 0xffff : STEP_UNKNOWN;
+}
+
+static void learn_step(unsigned long ip, u32 words)
+{
+	u64 *at = step_of(ip);
+
+	/* Of three for the same two places, one is learned again and again. */
+	if (READ_ONCE(*at) && (ip & 1 || !READ_ONCE(steps[(at - steps) ^ 1])))
+		at = &steps[(at - steps) ^ 1];
+	WRITE_ONCE(*at, step_tag(ip) | words);
+}
+
+/* Words from @addr to the end of the task's stack; 0 if it is not on that stack. */
+static u32 words_from(unsigned long addr)
+{
+	unsigned long bytes = (unsigned long)task_stack_page(current) + THREAD_SIZE - addr;
+
+	static_assert(THREAD_SIZE / sizeof(long) < STEP_OUT);
 	return bytes <= THREAD_SIZE ? bytes / sizeof(long) : 0;
 }
 
-/* In interrupts the stack goes on where another one was left, or may. */
-static __always_inline u32 depth_here(void)
+static unsigned long word_at(u32 words)
 {
-	return in_task() ? words_to(current_stack_pointer) : 0;
+	unsigned long *end = task_stack_page(current) + THREAD_SIZE;
+
+	/* KASAN has its own idea of what on a stack may be read. */
+	return READ_ONCE_NOCHECK(end[-(long)words]);
 }
 
-/* Walks this stack; how many frames. Puts an end to @place where it cannot be recognised. */
-static unsigned int walk(struct kspan_stack *stack)
+/* Words from the address in the registers that user space was left with. */
+static u32 words_from_user(void)
 {
-	struct unwind_state state;
+	return words_from((unsigned long)&task_pt_regs(current)->ip);
+}
+
+/* From the return address @ip at @where, by known steps; how many frames, 0 if one is not known. */
+static unsigned int walk_known(unsigned long *frames, unsigned int room, unsigned long ip,
+			       u32 where)
+{
 	unsigned int n = 0;
+	int step;
 
-	for (unwind_start(&state, current, NULL, NULL);
-	     !unwind_done(&state) && n < ARRAY_SIZE(stack->frames); unwind_next_frame(&state)) {
-		unsigned long addr = unwind_get_return_address(&state);
-		u32 where = words_to(state.sp - sizeof(long));
-
-		if (!addr)
+	while (n < room) {
+		frames[n++] = ip;
+		step = find_step(ip);
+		if (step == STEP_UNKNOWN)
+			return 0;
+		if (step == STEP_END)
 			break;
-		/* The first is this function, whose address stands nowhere. */
-		if (n && (state.regs || !where || word_at(where) != addr))
-			stack->place.depth = 0;
-		stack->frames[n] = addr;
-		stack->where[n++] = where;
+		if (step & STEP_OUT)
+			return where - (step & ~STEP_OUT) == words_from_user() ? n : 0;
+		if (step >= where)
+			return 0;
+		where -= step;
+		ip = word_at(where);
 	}
 	return n;
 }
 
+/*
+ * With the unwinder, and learns the steps from the frame of @ret outwards, if @sp, the depth of
+ * kspan_stack_capture(), says that this is a task's own stack.
+ */
+static noinline unsigned int walk(unsigned long *frames, unsigned int room, unsigned long ret,
+				  u32 sp)
+{
+	struct unwind_state state;
+	unsigned int n = 0;
+	u32 from = 0, where;
+
+	for (unwind_start(&state, current, NULL, NULL); !unwind_done(&state) && n < room;
+	     unwind_next_frame(&state)) {
+		unsigned long addr = unwind_get_return_address(&state);
+
+		where = sp ? words_from(state.sp - sizeof(long)) : 0;
+		if (!addr) {
+			if (from && state.regs && user_mode(state.regs) &&
+			    state.regs == task_pt_regs(current))
+				learn_step(frames[n - 1], (from - words_from_user()) | STEP_OUT);
+			break;
+		}
+		frames[n++] = addr;
+		/* Not a plain frame, or not on this stack: no step begins or ends here. */
+		if (state.regs || state.error || !where || word_at(where) != addr) {
+			from = 0;
+			continue;
+		}
+		if (from > where)
+			learn_step(frames[n - 2], from - where);
+		else if (!from && addr == ret && where < sp)
+			WRITE_ONCE(first_step, sp - where);
+		else
+			where = 0;
+		from = where;
+	}
+	if (from && n < room && unwind_done(&state) && !state.error)
+		learn_step(frames[n - 1], STEP_END);
+	return n;
+}
+
+/* In interrupts the stack goes on where another one was left, or may. */
+#define depth_here()	(in_task() ? words_from(current_stack_pointer) : 0)
+
+void kspan_stack_forget(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(steps); i++)
+		WRITE_ONCE(steps[i], 0);
+}
+
 #else
 
-static u32 depth_here(void)
+static unsigned int walk_known(unsigned long *frames, unsigned int room, unsigned long ip,
+			       u32 where)
 {
 	return 0;
 }
 
-static unsigned int walk(struct kspan_stack *stack)
+static noinline unsigned int walk(unsigned long *frames, unsigned int room, unsigned long ret,
+				  u32 sp)
 {
-	return stack_trace_save(stack->frames, ARRAY_SIZE(stack->frames), 0);
+	return stack_trace_save(frames, room, 0);
+}
+
+#define first_step	0
+#define depth_here()	0
+
+void kspan_stack_forget(void)
+{
 }
 
 #endif
-
-/* The place of a call of kspan from @caller, as seen in the caller's caller's frame. */
-noinline struct kspan_place kspan_stack_place(unsigned long caller)
-{
-	return (struct kspan_place) { .caller = caller, .depth = depth_here() };
-}
+EXPORT_SYMBOL_FOR_TESTS(kspan_stack_forget);
 
 /*
- * Captures the stack of kspan's caller, at @place: kspan's own frames, however many the entry
- * point and the compiler made of them, are cut off by address. Addresses are return addresses
- * less one, so that they lie in the call and not behind it.
+ * Cuts off kspan's own frames by address, however many the entry point and the compiler made of
+ * them. Addresses are made return addresses less one, so that they lie in the call and not
+ * behind it.
  */
-void kspan_stack_capture(struct kspan_stack *stack, struct kspan_place place)
+static void trim(struct kspan_stack *stack, unsigned int n)
 {
 	unsigned long *frames = stack->frames;
-	unsigned int n, skip = 0, i;
+	unsigned int skip = 0, i;
 
-	stack->place = place;
-	n = walk(stack);
 	while (skip < n && within_module_core(frames[skip] - 1, THIS_MODULE))
 		skip++;
 	stack->nr_frames = min_t(unsigned int, n - skip, KSPAN_MAX_FRAMES);
-	for (i = 0; i < stack->nr_frames; i++) {
+	for (i = 0; i < stack->nr_frames; i++)
 		frames[i] = frames[skip + i] - 1;
-		stack->where[i] = stack->where[skip + i];
-	}
 }
 
-/*
- * Is this stack the one of @nr @frames that was captured with its return addresses at @where?
- * The caller has seen that both have the same place, which is not of depth 0.
- */
-bool kspan_stack_is(const unsigned long *frames, const u16 *where, unsigned int nr)
+/* Test kernels walk each stack both ways: the two must agree. */
+static noinline void check(const struct kspan_stack *known, unsigned long ret, u32 sp)
 {
-	unsigned int i;
+	struct kspan_stack stack;
 
-	for (i = 0; i < nr; i++)
-		if (word_at(where[i]) != frames[i] + 1)
-			return false;
-	return true;
+	trim(&stack, walk(stack.frames, ARRAY_SIZE(stack.frames), ret, sp));
+	WARN_ONCE(stack.nr_frames != known->nr_frames ||
+		  memcmp(stack.frames, known->frames, stack.nr_frames * sizeof(stack.frames[0])),
+		  "kspan: a stack was taken for another one");
+}
+
+noinline void kspan_stack_capture(struct kspan_stack *stack)
+{
+	unsigned long ret = (unsigned long)__builtin_return_address(0);
+	u32 sp = depth_here(), first = READ_ONCE(first_step);
+	unsigned int n = 0;
+
+	if (sp && first && first < sp)
+		n = walk_known(stack->frames, ARRAY_SIZE(stack->frames), ret, sp - first);
+	if (n) {
+		trim(stack, n);
+		if (IS_ENABLED(CONFIG_PROVE_LOCKING))
+			check(stack, ret, sp);
+		return;
+	}
+	kspan_count(KSPAN_STACKS_WALKED);
+	trim(stack, walk(stack->frames, ARRAY_SIZE(stack->frames), ret, sp));
 }
