@@ -24,6 +24,20 @@
 #define EXPORT_SYMBOL_FOR_TESTS(sym)	static_assert(true)
 #endif
 
+/* Is @addr in the text of this module? Its memory is in parts of its own since 6.4. */
+static inline bool kspan_is_own_text(unsigned long addr)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+	const struct module_memory *text = &THIS_MODULE->mem[MOD_TEXT];
+
+	return addr - (unsigned long)text->base < text->size;
+#else
+	const struct module_layout *core = &THIS_MODULE->core_layout;
+
+	return addr - (unsigned long)core->base < core->text_size;
+#endif
+}
+
 /* MAX_ORDER counted the orders until 6.4, and is the largest one (MAX_PAGE_ORDER) since 6.8. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
 #define KSPAN_MAX_ORDER		MAX_PAGE_ORDER

@@ -41,7 +41,7 @@
 #include "stats.h"
 #include "trace.h"
 
-static noinline struct kspan_bucket *count_alloc(struct kspan_cache *cache, size_t slot_size,
+static struct kspan_bucket *count_alloc(struct kspan_cache *cache, size_t slot_size,
 						 u64 weight, gfp_t gfp)
 {
 	struct kspan_stack stack;

@@ -139,27 +139,40 @@ int kspan_special_add(struct kspan_span *span, void *obj, struct kspan_special *
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_special_add);
 
-/* Those of @kinds, in the order of the tree; NULL when the object at @offset has none. */
-static struct kspan_special *unlink(struct kspan_span *span, u32 offset, unsigned int kinds)
+/* The next record of the same object, or NULL. */
+static struct kspan_special *next_of_object(struct kspan_special *special)
 {
-	struct kspan_special *list, **tail = &list, *special;
-	struct rb_node *node, *next;
+	struct rb_node *node = rb_next(&special->node);
+	struct kspan_special *next = rb_entry_safe(node, struct kspan_special, node);
+
+	return next && next->offset == special->offset ? next : NULL;
+}
+
+/* Takes those of @kinds off the object whose first record is @special, in order. */
+static struct kspan_special *unlink(struct kspan_span *span, struct kspan_special *special,
+				    unsigned int kinds)
+{
+	struct kspan_special *list, **tail = &list, *next;
 
 	lockdep_assert_held(&span->special_lock);
-	special = first_from(span, offset, 0);
-	for (node = special ? &special->node : NULL; node; node = next) {
-		special = rb_entry(node, struct kspan_special, node);
-		if (special->offset != offset)
-			break;
-		next = rb_next(node);
+	for (; special; special = next) {
+		next = next_of_object(special);
 		if (!(kinds & KSPAN_KIND(special->kind)))
 			continue;
-		rb_erase(node, &span->specials);
+		rb_erase(&special->node, &span->specials);
 		*tail = special;
 		tail = &special->next;
 	}
 	*tail = NULL;
 	return list;
+}
+
+/* The first record of the object at @offset, or NULL. */
+static struct kspan_special *first_of_object(struct kspan_span *span, u32 offset)
+{
+	struct kspan_special *special = first_from(span, offset, 0);
+
+	return special && special->offset == offset ? special : NULL;
 }
 
 /*
@@ -173,7 +186,7 @@ struct kspan_special *kspan_special_unlink(struct kspan_span *span, u32 offset,
 	unsigned long flags;
 
 	spin_lock_irqsave(&span->special_lock, flags);
-	list = unlink(span, offset, kinds);
+	list = unlink(span, first_of_object(span, offset), kinds);
 	spin_unlock_irqrestore(&span->special_lock, flags);
 	return list;
 }
@@ -183,13 +196,15 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_special_unlink);
 struct kspan_special *kspan_special_unlink_first(struct kspan_span *span, u32 offset,
 						 unsigned int first)
 {
-	struct kspan_special *list;
+	struct kspan_special *list, *special;
+	unsigned int kinds = 0;
 	unsigned long flags;
 
 	spin_lock_irqsave(&span->special_lock, flags);
-	list = unlink(span, offset, first);
-	if (!list)
-		list = unlink(span, offset, KSPAN_KINDS_ALL);
+	list = first_of_object(span, offset);
+	for (special = list; special; special = next_of_object(special))
+		kinds |= KSPAN_KIND(special->kind);
+	list = unlink(span, list, kinds & first ? first : KSPAN_KINDS_ALL);
 	spin_unlock_irqrestore(&span->special_lock, flags);
 	return list;
 }

@@ -35,7 +35,7 @@
 #define STEP_IP_BITS	48		/* of an address, which in the kernel begins with ones */
 #define STEP_OUT	BIT(15)		/* to the registers of user space, at the stack's end */
 #define STEP_END	0		/* there is no next frame */
-#define STEP_UNKNOWN	-1
+#define STEP_MAX	0xffffULL
 
 /* (return address << 16) | words to the next one, with STEP_OUT perhaps; 0: none. */
 static u64 steps[1 << STEP_BITS];
@@ -49,76 +49,81 @@ static u64 *step_of(unsigned long ip)
 	return &steps[hash_64(ip, STEP_BITS)];
 }
 
-static u64 step_tag(unsigned long ip)
+static u64 *beside(u64 *step)
 {
-	return (u64)ip << (64 - STEP_IP_BITS);
+	return &steps[(step - steps) ^ 1];
 }
 
-static int find_step(unsigned long ip)
+/* The step from @ip, or a larger number if it is not known. */
+static __always_inline u64 find_step(unsigned long ip)
 {
-	u64 *at = step_of(ip), step = READ_ONCE(*at);
+	u64 tag = (u64)ip << (64 - STEP_IP_BITS), *at = step_of(ip), step = READ_ONCE(*at) ^ tag;
 
-	if ((step & ~0xffffULL) == step_tag(ip))
-		return step & 0xffff;
-	step = READ_ONCE(steps[(at - steps) ^ 1]);
-	return (step & ~0xffffULL) == step_tag(ip) ? step & 0xffff : STEP_UNKNOWN;
+	return likely(step <= STEP_MAX) ? step : READ_ONCE(*beside(at)) ^ tag;
 }
 
 static void learn_step(unsigned long ip, u32 words)
 {
 	u64 *at = step_of(ip);
 
+	if (find_step(ip) == words)
+		return;
 	/* Of three for the same two places, one is learned again and again. */
-	if (READ_ONCE(*at) && (ip & 1 || !READ_ONCE(steps[(at - steps) ^ 1])))
-		at = &steps[(at - steps) ^ 1];
-	WRITE_ONCE(*at, step_tag(ip) | words);
+	if (READ_ONCE(*at))
+		at = beside(at);
+	WRITE_ONCE(*at, (u64)ip << (64 - STEP_IP_BITS) | words);
+}
+
+static const unsigned long *stack_end(void)
+{
+	return task_stack_page(current) + THREAD_SIZE;
 }
 
 /* Words from @addr to the end of the task's stack; 0 if it is not on that stack. */
 static u32 words_from(unsigned long addr)
 {
-	unsigned long bytes = (unsigned long)task_stack_page(current) + THREAD_SIZE - addr;
+	unsigned long bytes = (unsigned long)stack_end() - addr;
 
 	static_assert(THREAD_SIZE / sizeof(long) < STEP_OUT);
 	return bytes <= THREAD_SIZE ? bytes / sizeof(long) : 0;
 }
 
-static unsigned long word_at(u32 words)
+/* In the registers that user space was left with. */
+static const unsigned long *user_ip(void)
 {
-	unsigned long *end = task_stack_page(current) + THREAD_SIZE;
-
-	/* KASAN has its own idea of what on a stack may be read. */
-	return READ_ONCE_NOCHECK(end[-(long)words]);
+	return &task_pt_regs(current)->ip;
 }
 
-/* Words from the address in the registers that user space was left with. */
-static u32 words_from_user(void)
+/*
+ * Captures the stack by known steps, from the return address @ip of kspan's, @where words from
+ * the stack's end; false if one is not known.
+ */
+static bool walk_known(struct kspan_stack *stack, unsigned long ip, u32 where)
 {
-	return words_from((unsigned long)&task_pt_regs(current)->ip);
-}
-
-/* From the return address @ip at @where, by known steps; how many frames, 0 if one is not known. */
-static unsigned int walk_known(unsigned long *frames, unsigned int room, unsigned long ip,
-			       u32 where)
-{
+	const unsigned long *end = stack_end(), *at = end - where;
 	unsigned int n = 0;
-	int step;
+	u64 step;
 
-	while (n < room) {
-		frames[n++] = ip;
+	for (; n < KSPAN_MAX_FRAMES; ip = READ_ONCE_NOCHECK(*at)) {
+		if (n || !kspan_is_own_text(ip))
+			stack->frames[n++] = ip - 1;
 		step = find_step(ip);
-		if (step == STEP_UNKNOWN)
-			return 0;
+		if (unlikely(step > STEP_MAX))
+			return false;
 		if (step == STEP_END)
 			break;
-		if (step & STEP_OUT)
-			return where - (step & ~STEP_OUT) == words_from_user() ? n : 0;
-		if (step >= where)
-			return 0;
-		where -= step;
-		ip = word_at(where);
+		at += step & ~STEP_OUT;
+		if (step & STEP_OUT) {
+			/* From an exception the step is the same if it came from elsewhere. */
+			if (at != user_ip())
+				return false;
+			break;
+		}
+		if (at >= end)
+			return false;
 	}
-	return n;
+	stack->nr_frames = n;
+	return true;
 }
 
 /*
@@ -140,12 +145,14 @@ static noinline unsigned int walk(unsigned long *frames, unsigned int room, unsi
 		if (!addr) {
 			if (from && state.regs && user_mode(state.regs) &&
 			    state.regs == task_pt_regs(current))
-				learn_step(frames[n - 1], (from - words_from_user()) | STEP_OUT);
+				learn_step(frames[n - 1],
+					   (from - (stack_end() - user_ip())) | STEP_OUT);
 			break;
 		}
 		frames[n++] = addr;
-		/* Not a plain frame, or not on this stack: no step begins or ends here. */
-		if (state.regs || state.error || !where || word_at(where) != addr) {
+		/* Not a plain frame, not on this stack or replaced: no step begins or ends here. */
+		if (state.regs || state.error || !where ||
+		    READ_ONCE_NOCHECK(((unsigned long *)state.sp)[-1]) != addr) {
 			from = 0;
 			continue;
 		}
@@ -175,10 +182,9 @@ void kspan_stack_forget(void)
 
 #else
 
-static unsigned int walk_known(unsigned long *frames, unsigned int room, unsigned long ip,
-			       u32 where)
+static bool walk_known(struct kspan_stack *stack, unsigned long ip, u32 where)
 {
-	return 0;
+	return false;
 }
 
 static noinline unsigned int walk(unsigned long *frames, unsigned int room, unsigned long ret,
@@ -207,7 +213,7 @@ static void trim(struct kspan_stack *stack, unsigned int n)
 	unsigned long *frames = stack->frames;
 	unsigned int skip = 0, i;
 
-	while (skip < n && within_module_core(frames[skip] - 1, THIS_MODULE))
+	while (skip < n && kspan_is_own_text(frames[skip]))
 		skip++;
 	stack->nr_frames = min_t(unsigned int, n - skip, KSPAN_MAX_FRAMES);
 	for (i = 0; i < stack->nr_frames; i++)
@@ -229,12 +235,8 @@ noinline void kspan_stack_capture(struct kspan_stack *stack)
 {
 	unsigned long ret = (unsigned long)__builtin_return_address(0);
 	u32 sp = depth_here(), first = READ_ONCE(first_step);
-	unsigned int n = 0;
 
-	if (sp && first && first < sp)
-		n = walk_known(stack->frames, ARRAY_SIZE(stack->frames), ret, sp - first);
-	if (n) {
-		trim(stack, n);
+	if (sp && first && first < sp && walk_known(stack, ret, sp - first)) {
 		if (IS_ENABLED(CONFIG_PROVE_LOCKING))
 			check(stack, ret, sp);
 		return;
