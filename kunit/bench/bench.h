@@ -71,6 +71,10 @@ static inline size_t bench_random_size(u32 *state, unsigned int least, unsigned 
 /* count.c: guest instructions. */
 u64 bench_count(void (*fn)(void), unsigned int runs, bool irqs_off);
 
+/* paths.c: different call stacks. */
+void *bench_alloc_from(unsigned int path, unsigned int levels, const struct bench_side *side,
+		       size_t size, gfp_t gfp);
+
 /* The groups; each returns 0 or an error. */
 int bench_pairs(void);
 int bench_sizes(void);

@@ -3,8 +3,7 @@
  * For the cost of taking a profile: fills the table of call stacks, and keeps a CPU allocating
  * while a program reads the profile (scripts/bench.d/snapshot.c).
  *
- * Different stacks come from two functions that call each other, left or right by the bits of a
- * number. At sample_bytes 1 each then makes one bucket.
+ * At sample_bytes 1 each different stack makes one bucket.
  */
 #include <linux/kernel.h>
 #include <linux/kthread.h>
@@ -19,46 +18,13 @@
 #define SIZE		192
 #define BATCH		32
 
-static struct kspan_cache *cache;
+static const struct bench_side *kspan = &bench_sides[BENCH_KSPAN];
+static struct kspan_cache *cache;	/* of the load */
 static void **objs;
 static struct task_struct *load;
 static unsigned long load_ops;		/* written by the load alone */
 
 /* ------------------------------------------------------------------ stacks */
-
-static void *left(unsigned int path, unsigned int levels);
-static void *right(unsigned int path, unsigned int levels);
-
-static __always_inline void *descend(unsigned int path, unsigned int levels)
-{
-	void *obj;
-
-	if (!levels)
-		obj = kspan_cache_alloc(cache, GFP_KERNEL);
-	else if (path & 1)
-		obj = right(path >> 1, levels - 1);
-	else
-		obj = left(path >> 1, levels - 1);
-	barrier();	/* a call, never a jump */
-	return obj;
-}
-
-static noinline __noclone void *left(unsigned int path, unsigned int levels)
-{
-	return descend(path, levels);
-}
-
-static noinline __noclone void *right(unsigned int path, unsigned int levels)
-{
-	return descend(path, levels);
-}
-
-static int make_cache(void)
-{
-	if (!cache)
-		cache = kspan_cache_create("bench_snapshot", SIZE, 0, 0, NULL);
-	return cache ? 0 : -ENOMEM;
-}
 
 /* One live object for each of bench_stacks stacks. */
 int bench_fill(void)
@@ -68,10 +34,10 @@ int bench_fill(void)
 	if (!bench_stacks || bench_stacks > 1U << LEVELS)
 		return -EINVAL;
 	objs = kvcalloc(bench_stacks, sizeof(*objs), GFP_KERNEL);
-	if (!objs || make_cache())
+	if (!objs)
 		return -ENOMEM;
 	for (i = 0; i < bench_stacks; i++) {
-		objs[i] = descend(i, LEVELS);
+		objs[i] = bench_alloc_from(i, LEVELS, kspan, SIZE, GFP_KERNEL);
 		if (!objs[i])
 			return -ENOMEM;
 	}
@@ -106,7 +72,8 @@ int bench_load(void)
 {
 	struct task_struct *task;
 
-	if (make_cache())
+	cache = kspan_cache_create("bench_load", SIZE, 0, 0, NULL);
+	if (!cache)
 		return -ENOMEM;
 	task = kthread_create(load_thread, NULL, "bench_load");
 	if (IS_ERR(task))
@@ -125,7 +92,7 @@ void bench_snapshot_end(void)
 		kthread_stop(load);
 	if (objs)
 		for (i = 0; i < bench_stacks; i++)
-			kspan_cache_free(cache, objs[i]);
+			kspan->free(objs[i]);
 	kvfree(objs);
 	kspan_cache_destroy(cache);
 }
