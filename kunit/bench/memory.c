@@ -23,7 +23,7 @@
 #define MIXED		20000
 #define BURST		100000
 #define BURST_SIZE	192
-#define IDLE		200
+#define IDLE		1000
 
 static void **objs;
 
@@ -57,11 +57,21 @@ static long free_pages_now(void)
 	return sum;
 }
 
-/* Slab pages, but for some that are on their way to the counter. */
+/* One of the node's counters, exactly. */
+static long node_pages_now(enum node_stat_item item)
+{
+	struct pglist_data *node = NODE_DATA(first_online_node);
+	long sum = atomic_long_read(&node->vm_stat[item]);
+	int cpu;
+
+	for_each_online_cpu(cpu)
+		sum += per_cpu_ptr(node->per_cpu_nodestats, cpu)->vm_node_stat_diff[item];
+	return sum;
+}
+
 static long slab_pages_now(void)
 {
-	return global_node_page_state_pages(NR_SLAB_UNRECLAIMABLE_B) +
-	       global_node_page_state_pages(NR_SLAB_RECLAIMABLE_B);
+	return node_pages_now(NR_SLAB_UNRECLAIMABLE_B) + node_pages_now(NR_SLAB_RECLAIMABLE_B);
 }
 
 struct pages {
