@@ -51,12 +51,12 @@ static void run_queue(struct work_struct *work)
 	}
 }
 
-static DECLARE_WORK(finalizer_work, run_queue);
+static DECLARE_WORK(kspan_finalizer_work, run_queue);
 
 void kspan_finalizer_queue(struct kspan_special *special)
 {
 	llist_add(&special->queue, &queue);
-	queue_work(kspan_wq, &finalizer_work);
+	queue_work(kspan_wq, &kspan_finalizer_work);
 }
 
 /**
@@ -71,12 +71,12 @@ void kspan_flush_finalizers(void)
 {
 	int i;
 
-	if (current_work() == &finalizer_work)
+	if (current_work() == &kspan_finalizer_work)
 		return;
 	/* Running a finalizer frees its object, which queues that object's cleanups: once more. */
 	for (i = 0; i < 2; i++) {
-		queue_work(kspan_wq, &finalizer_work);
-		flush_work(&finalizer_work);
+		queue_work(kspan_wq, &kspan_finalizer_work);
+		flush_work(&kspan_finalizer_work);
 	}
 }
 EXPORT_SYMBOL_GPL(kspan_flush_finalizers);

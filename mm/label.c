@@ -2,7 +2,7 @@
 /*
  * Labels. A bucket is keyed by the name of its cache, not by the cache: a cache that is made
  * again under its old name goes on counting where it left off, and the profile side never
- * holds a pointer to a cache. Locks: label_mutex, process context only.
+ * holds a pointer to a cache. Locks: kspan_label_mutex, process context only.
  */
 #include <linux/mutex.h>
 #include <linux/slab.h>
@@ -11,7 +11,7 @@
 #include "compat.h"
 #include "label.h"
 
-static DEFINE_MUTEX(label_mutex);
+static DEFINE_MUTEX(kspan_label_mutex);
 static LIST_HEAD(labels);
 
 struct kspan_label *kspan_label_get(const char *name)
@@ -19,7 +19,7 @@ struct kspan_label *kspan_label_get(const char *name)
 	size_t len = strlen(name) + 1;
 	struct kspan_label *label;
 
-	mutex_lock(&label_mutex);
+	mutex_lock(&kspan_label_mutex);
 	list_for_each_entry(label, &labels, list) {
 		if (!strcmp(label->name, name)) {
 			refcount_inc(&label->refs);
@@ -33,17 +33,17 @@ struct kspan_label *kspan_label_get(const char *name)
 		list_add(&label->list, &labels);
 	}
 out:
-	mutex_unlock(&label_mutex);
+	mutex_unlock(&kspan_label_mutex);
 	return label;
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_label_get);
 
 void kspan_label_put(struct kspan_label *label)
 {
-	if (!refcount_dec_and_mutex_lock(&label->refs, &label_mutex))
+	if (!refcount_dec_and_mutex_lock(&label->refs, &kspan_label_mutex))
 		return;
 	list_del(&label->list);
-	mutex_unlock(&label_mutex);
+	mutex_unlock(&kspan_label_mutex);
 	kfree(label);
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_label_put);

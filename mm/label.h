@@ -8,7 +8,7 @@
 
 struct kspan_label {
 	refcount_t refs;
-	struct list_head list;	/* under label_mutex */
+	struct list_head list;	/* under kspan_label_mutex */
 	char name[];
 };
 

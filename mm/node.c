@@ -10,11 +10,12 @@
 
 #include "cache.h"
 #include "compat.h"
+#include "lock.h"
 #include "pagemap.h"
 
 void kspan_node_init(struct kspan_node *node)
 {
-	spin_lock_init(&node->lock);
+	kspan_spin_lock_init(&node->lock, "kspan_node_lock");
 	INIT_LIST_HEAD(&node->partial);
 	INIT_LIST_HEAD(&node->full);
 	INIT_LIST_HEAD(&node->empty);

@@ -8,7 +8,7 @@
  * A leaf of one page covers 2 MiB (with 4 KiB pages), so the map costs 0.2 % of the memory
  * around spans. Leaves stay until the module leaves; the root grows when memory is hot-added.
  *
- * Locks: pagemap_lock, a leaf lock, guards the installation of leaves and of a longer root.
+ * Locks: kspan_pagemap_lock, a leaf lock, guards the installation of leaves and of a longer root.
  * Readers take nothing.
  */
 #include <linux/memory.h>
@@ -28,8 +28,9 @@ static struct kspan_leaf kspan_no_leaf = {
 };
 
 /* Installs leaves and a longer root. */
-static DEFINE_SPINLOCK(pagemap_lock);
-static DEFINE_MUTEX(grow_mutex);	/* one grower at a time; pagemap_lock is taken inside */
+static DEFINE_SPINLOCK(kspan_pagemap_lock);
+/* One grower at a time; kspan_pagemap_lock is taken inside. */
+static DEFINE_MUTEX(kspan_pagemap_mutex);
 static atomic_long_t pagemap_bytes;
 
 struct kspan_pagemap __rcu *kspan_pagemap;
@@ -61,8 +62,8 @@ static int install_leaf(unsigned long i, gfp_t gfp)
 		return -ENOMEM;
 	*spare = kspan_no_leaf;
 
-	spin_lock_irqsave(&pagemap_lock, flags);
-	map = rcu_dereference_protected(kspan_pagemap, lockdep_is_held(&pagemap_lock));
+	spin_lock_irqsave(&kspan_pagemap_lock, flags);
+	map = rcu_dereference_protected(kspan_pagemap, lockdep_is_held(&kspan_pagemap_lock));
 	if (i < map->nr_leaves) {
 		err = 0;
 		if (map->leaf[i] == &kspan_no_leaf) {
@@ -71,7 +72,7 @@ static int install_leaf(unsigned long i, gfp_t gfp)
 			spare = NULL;
 		}
 	}
-	spin_unlock_irqrestore(&pagemap_lock, flags);
+	spin_unlock_irqrestore(&kspan_pagemap_lock, flags);
 
 	if (spare)
 		free_page((unsigned long)spare);
@@ -125,28 +126,28 @@ int kspan_pagemap_grow(unsigned long nr_leaves)
 	struct kspan_pagemap *map, *old;
 	unsigned long flags, have, i;
 
-	mutex_lock(&grow_mutex);
-	old = rcu_dereference_protected(kspan_pagemap, lockdep_is_held(&grow_mutex));
+	mutex_lock(&kspan_pagemap_mutex);
+	old = rcu_dereference_protected(kspan_pagemap, lockdep_is_held(&kspan_pagemap_mutex));
 	have = old ? old->nr_leaves : 0;
 	if (nr_leaves <= have) {
-		mutex_unlock(&grow_mutex);
+		mutex_unlock(&kspan_pagemap_mutex);
 		return 0;
 	}
 	map = kvmalloc(struct_size(map, leaf, nr_leaves), GFP_KERNEL);
 	if (!map) {
-		mutex_unlock(&grow_mutex);
+		mutex_unlock(&kspan_pagemap_mutex);
 		return -ENOMEM;
 	}
 	map->nr_leaves = nr_leaves;
 	for (i = have; i < nr_leaves; i++)
 		map->leaf[i] = &kspan_no_leaf;
-	spin_lock_irqsave(&pagemap_lock, flags);
+	spin_lock_irqsave(&kspan_pagemap_lock, flags);
 	if (have)
 		memcpy(map->leaf, old->leaf, have * sizeof(map->leaf[0]));
 	rcu_assign_pointer(kspan_pagemap, map);
-	spin_unlock_irqrestore(&pagemap_lock, flags);
+	spin_unlock_irqrestore(&kspan_pagemap_lock, flags);
 	atomic_long_add((nr_leaves - have) * sizeof(map->leaf[0]), &pagemap_bytes);
-	mutex_unlock(&grow_mutex);
+	mutex_unlock(&kspan_pagemap_mutex);
 
 	if (old) {
 		synchronize_rcu();

@@ -23,7 +23,7 @@
 static LLIST_HEAD(pending);
 
 static void rcu_worker(struct work_struct *work);
-static DECLARE_WORK(rcu_work, rcu_worker);
+static DECLARE_WORK(kspan_rcu_work, rcu_worker);
 
 static void enqueue(struct kspan_span *span)
 {
@@ -31,7 +31,7 @@ static void enqueue(struct kspan_span *span)
 	if (test_and_set_bit(KSPAN_SPAN_RCU_QUEUED, &span->flags))
 		return;
 	llist_add(&span->rcu_node, &pending);
-	queue_work(kspan_wq, &rcu_work);
+	queue_work(kspan_wq, &kspan_rcu_work);
 }
 
 void kspan_rcu_defer(struct kspan_span *span)
@@ -102,7 +102,7 @@ void kspan_rcu_flush(void)
 	 * If the worker is busy with an older batch, this queues another turn, which starts after
 	 * spans with newer marks have been put back on the list.
 	 */
-	queue_work(kspan_wq, &rcu_work);
-	flush_work(&rcu_work);
+	queue_work(kspan_wq, &kspan_rcu_work);
+	flush_work(&kspan_rcu_work);
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_rcu_flush);

@@ -13,7 +13,7 @@
  *
  * A mean of 1 byte samples everything, each with weight exactly 1; 0 turns the static key off.
  *
- * Locks: rate_mutex serialises changes of the rate, process context. Sampling itself takes
+ * Locks: kspan_rate_mutex serialises changes of the rate, process context. Sampling itself takes
  * none; it masks interrupts of its CPU for a few stores.
  */
 #include <linux/cpu.h>
@@ -32,9 +32,9 @@
 DEFINE_STATIC_KEY_FALSE(kspan_sampling);
 DEFINE_PER_CPU(struct kspan_sampler, kspan_sampler);
 
-static DEFINE_MUTEX(rate_mutex);
+static DEFINE_MUTEX(kspan_rate_mutex);
 
-/* Written under rate_mutex: the mean first, then the epoch. */
+/* Written under kspan_rate_mutex: the mean first, then the epoch. */
 static u64 rate_mean;
 static u32 rate_epoch;
 
@@ -176,7 +176,7 @@ int kspan_set_sample_bytes(u64 bytes)
 	if (bytes > KSPAN_SAMPLE_BYTES_MAX)
 		return -EINVAL;
 
-	mutex_lock(&rate_mutex);
+	mutex_lock(&kspan_rate_mutex);
 	WRITE_ONCE(rate_mean, bytes);
 	/* Pairs with kspan_sample_take(). */
 	smp_store_release(&rate_epoch, rate_epoch + 1);
@@ -186,7 +186,7 @@ int kspan_set_sample_bytes(u64 bytes)
 		static_branch_disable(&kspan_sampling);
 	on_each_cpu(end_countdown, NULL, 1);
 	kspan_pcpu_end_budgets();
-	mutex_unlock(&rate_mutex);
+	mutex_unlock(&kspan_rate_mutex);
 	return 0;
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_set_sample_bytes);

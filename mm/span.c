@@ -13,6 +13,7 @@
 #include "compat.h"
 #include "guard.h"
 #include "hooks.h"
+#include "lock.h"
 #include "pagemap.h"
 #include "span.h"
 #include "stats.h"
@@ -175,7 +176,7 @@ struct kspan_span *kspan_span_new(struct kspan_cache *cache, size_t slot_size, g
 	span->nid = page_to_nid(page);
 	span->nr_free = nr_objs;
 	span->specials = RB_ROOT;
-	spin_lock_init(&span->special_lock);
+	kspan_spin_lock_init(&span->special_lock, "kspan_special_lock");
 	INIT_LIST_HEAD(&span->list);
 	span->free_map = PTR_ALIGN((unsigned long *)&span->state[nr_objs + 1], sizeof(long));
 	bitmap_set(span->free_map, 0, nr_objs);

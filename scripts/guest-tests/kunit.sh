@@ -20,8 +20,10 @@ for module in /kunit/*.ko; do
 	cat /tmp/error
 done
 
-# The lock classes and what was ever taken under them.
+# The lock classes and what was ever taken under them, for scripts/lock-graph.
 cat /proc/lockdep >/out/lockdep 2>/dev/null
+cat /proc/lockdep_stats >/out/lockdep_stats 2>/dev/null
+grep ']$' /proc/kallsyms >/out/kallsyms
 cat /sys/kernel/debug/kspan/stats >/out/stats 2>/dev/null
 
 for module in /kunit/*.ko; do

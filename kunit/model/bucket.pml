@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Buckets: mm/bucket.c and snapshot.c. All samples have the same stack, so that all meet in one
+ * chain; the weight of a sample is one. Counts are loaded and stored in two steps, as a CPU does.
+ */
+
+/* Of a bucket: not used yet; there; kfree_rcu() was called, or kfree() in the end. */
+#define BUCKET_NONE	0
+#define BUCKET_THERE	1
+#define BUCKET_FREED	2
+
+byte bucket_is[NBUCKETS];
+bool hashed[NBUCKETS];		/* in its chain */
+bool unhashed[NBUCKETS];	/* bucket->unhashed */
+bool listed[NBUCKETS];		/* in kspan_buckets */
+byte refs[NBUCKETS];
+byte allocs[NBUCKETS];
+byte live[NBUCKETS];
+
+/* What must hold, and is nowhere in the code. */
+byte counted[NBUCKETS];		/* allocations since the last reset */
+byte before[NBUCKETS];		/* in use at the last reset */
+byte samples;			/* allocations that were sampled */
+
+#define BUCKET_IS_THERE(b)	(bucket_is[b] == BUCKET_THERE || \
+				 (bucket_is[b] == BUCKET_FREED && bucket_waits[b] != 0))
+#define TOUCH_BUCKET(b)		assert(BUCKET_IS_THERE(b))
+
+inline find()
+{
+	d_step {
+		bucket = NONE;
+		for (tmp : 0 .. NBUCKETS - 1) {
+			if
+			:: hashed[tmp] -> bucket = tmp
+			:: else
+			fi
+		}
+		tmp = 0
+	}
+}
+
+/* In @spare, or NONE: no memory. */
+inline bucket_new()
+{
+	NOTHING_HELD;
+	d_step {
+		spare = NONE;
+		for (tmp : 0 .. NBUCKETS - 1) {
+			if
+			:: spare == NONE && bucket_is[tmp] == BUCKET_NONE -> spare = tmp
+			:: else
+			fi
+		}
+		if
+		:: spare != NONE ->
+			bucket_is[spare] = BUCKET_THERE;
+			refs[spare] = 1
+		:: else
+		fi;
+		tmp = 0
+	}
+}
+
+/* Of a spare that nobody has seen. */
+inline kfree_spare()
+{
+	NOTHING_HELD;
+	d_step {
+		if
+		:: spare != NONE ->
+			assert(!listed[spare]);
+			bucket_is[spare] = BUCKET_NONE;
+			refs[spare] = 0;
+			spare = NONE
+		:: else
+		fi
+	}
+}
+
+inline insert()
+{
+	d_step {
+		for (tmp : 0 .. NBUCKETS - 1) {
+			assert(!hashed[tmp])	/* or two buckets would have one stack */
+		}
+		listed[spare] = true;
+		hashed[spare] = true;
+		tmp = 0
+	}
+}
+
+inline count_alloc()
+{
+	atomic {
+		TOUCH_BUCKET(bucket);
+		assert(listed[bucket]);		/* or nobody will ever see it */
+		seen = allocs[bucket]
+	}
+	atomic {
+		allocs[bucket] = seen + 1;
+		counted[bucket]++;
+		seen = 0
+	}
+	seen = live[bucket];
+	atomic {
+		live[bucket] = seen + 1;
+		seen = 0
+	}
+}
+
+#ifdef NO_RCU_AROUND_FIND
+#define FIND_LOCK	skip
+#define FIND_UNLOCK	skip
+#else
+#define FIND_LOCK	rcu_read_lock()
+#define FIND_UNLOCK	rcu_read_unlock()
+#endif
+
+/* The bucket that has counted, in @bucket, or NONE. */
+inline kspan_bucket_alloc()
+{
+	STEP {
+		FIND_LOCK;
+		find()
+	}
+	if
+	:: bucket != NONE ->
+		spin_lock_irqsave(bucket_lock);
+		STEP {
+			TOUCH_BUCKET(bucket);
+#ifndef NO_UNHASHED_CHECK
+			if
+			:: unhashed[bucket] -> bucket = NONE
+			:: else
+			fi;
+#endif
+#ifdef COUNT_AFTER_UNLOCK
+			spin_unlock_irqrestore(bucket_lock);
+			if
+			:: bucket != NONE -> count_alloc()
+			:: else
+			fi
+#else
+			if
+			:: bucket != NONE -> count_alloc()
+			:: else
+			fi;
+			spin_unlock_irqrestore(bucket_lock)
+#endif
+		}
+	:: else
+	fi;
+	FIND_UNLOCK;
+	if
+	:: bucket == NONE ->
+		bucket_new();
+		if
+		:: spare != NONE ->
+			spin_lock_irqsave(bucket_lock);
+			STEP {
+#ifndef NO_RECHECK
+				find();
+#endif
+				if
+				:: bucket == NONE ->
+					insert();
+					bucket = spare;
+					spare = NONE
+				:: else
+				fi;
+				count_alloc();
+				spin_unlock_irqrestore(bucket_lock)
+			}
+			kfree_spare()
+		:: else
+		fi
+	:: else
+	fi
+}
+
+/* The special's bucket is in @bucket. */
+inline kspan_bucket_free()
+{
+#ifndef FREE_COUNTS_UNLOCKED
+	spin_lock_irqsave(bucket_lock);
+#endif
+	STEP {
+		atomic {
+			TOUCH_BUCKET(bucket);
+			assert(live[bucket] > 0);
+			seen = live[bucket]
+		}
+		atomic {
+			live[bucket] = seen - 1;
+			seen = 0
+		}
+#ifndef FREE_COUNTS_UNLOCKED
+		spin_unlock_irqrestore(bucket_lock)
+#endif
+	}
+}
+
+inline kspan_bucket_put(b)
+{
+	NOTHING_HELD;
+	d_step {
+		TOUCH_BUCKET(b);
+		assert(refs[b] > 0);
+		refs[b]--;
+		if
+		:: refs[b] == 0 ->
+			assert(!hashed[b] && !listed[b] && live[b] == 0);
+			bucket_is[b] = BUCKET_FREED;
+			bucket_waits[b] = readers
+		:: else
+		fi
+	}
+}
+
+/* ---- Whoever walks the whole table: one after the other, by the mutex ---- */
+
+#ifdef RESET
+inline kspan_profile_reset()
+{
+	mutex_lock(bucket_mutex);
+	spin_lock_irqsave(bucket_lock);
+	for (b : 0 .. NBUCKETS - 1) {
+		if
+		:: listed[b] ->
+			d_step {
+				allocs[b] = 0;
+				counted[b] = 0;
+				before[b] = live[b]
+			}
+			d_step {
+				if
+#ifdef RESET_DROPS_LIVE
+				:: true ->
+#else
+				:: live[b] == 0 ->
+#endif
+					hashed[b] = false;
+					unhashed[b] = true;
+					listed[b] = false;
+					unused = unused | (1 << b)
+				:: else
+				fi
+			}
+		:: else
+		fi
+	}
+	spin_unlock_irqrestore(bucket_lock);
+	mutex_unlock(bucket_mutex);
+	for (b : 0 .. NBUCKETS - 1) {
+		if
+		:: unused & (1 << b) -> kspan_bucket_put(b)
+		:: else
+		fi
+	}
+	unused = 0
+}
+#endif
+
+/* copy_buckets(), and what is done with the copies. */
+inline kspan_snapshot_take()
+{
+	mutex_lock(bucket_mutex);
+#ifndef SNAPSHOT_UNLOCKED
+	spin_lock_irqsave(bucket_lock);
+#endif
+	for (b : 0 .. NBUCKETS - 1) {
+		if
+		:: listed[b] ->
+			copied_allocs = allocs[b];
+			/* In use is what was allocated before or since the reset, and no more. */
+			assert(live[b] <= copied_allocs + before[b]);
+			d_step {
+				copied = copied | (1 << b);
+				copied_allocs = 0;
+#ifndef SNAPSHOT_WITHOUT_REFERENCE
+				refs[b]++
+#endif
+			}
+		:: else
+		fi
+	}
+#ifndef SNAPSHOT_UNLOCKED
+	spin_unlock_irqrestore(bucket_lock);
+#endif
+	/* resolve_copies() */
+	NOTHING_HELD;
+	mutex_unlock(bucket_mutex);
+}
+
+/* fill_row(), the encoders, and kspan_snapshot_free(). */
+inline use_snapshot()
+{
+	for (b : 0 .. NBUCKETS - 1) {
+		if
+		:: copied & (1 << b) ->
+			TOUCH_BUCKET(b);
+#ifndef SNAPSHOT_WITHOUT_REFERENCE
+			kspan_bucket_put(b)
+#endif
+		:: else
+		fi
+	}
+	copied = 0
+}
+
+/* text_leaves(): the module whose functions are in every stack. */
+inline text_leaves()
+{
+#ifndef WALK_WITHOUT_MUTEX
+	mutex_lock(bucket_mutex);
+#endif
+	for (b : 0 .. NBUCKETS - 1) {
+		/* From one to the next under the lock, the names of each without it. */
+		if
+		:: listed[b] ->
+			NOTHING_HELD;
+			spin_lock_irqsave(bucket_lock);
+			d_step {
+				TOUCH_BUCKET(b);
+				assert(listed[b]);
+				hashed[b] = false;
+				unhashed[b] = true
+			}
+			spin_unlock_irqrestore(bucket_lock)
+		:: else
+		fi
+	}
+#ifndef WALK_WITHOUT_MUTEX
+	mutex_unlock(bucket_mutex)
+#endif
+}
