@@ -42,7 +42,7 @@
 #include "trace.h"
 
 static struct kspan_bucket *count_alloc(struct kspan_cache *cache, size_t slot_size,
-						 u64 weight, gfp_t gfp)
+					u64 weight, gfp_t gfp)
 {
 	struct kspan_stack stack;
 
