@@ -43,14 +43,17 @@
 
 /*
  * The stack of kspan's caller: its own frames, however many the entry point and the compiler
- * made of them, are cut off by address. Addresses are return addresses less one, so that they
+ * made of them, are cut off by address. So is what an interrupt came upon by chance: nearly each
+ * would be a stack of its own. Addresses are return addresses less one, so that they
  * lie in the call and not behind it.
  */
 static void capture(struct kspan_stack *stack)
 {
 	unsigned long *frames = stack->frames;
-	unsigned int n = stack_trace_save(frames, ARRAY_SIZE(stack->frames), 0), skip = 0, i;
+	unsigned int n, skip = 0, i;
 
+	n = stack_trace_save(frames, ARRAY_SIZE(stack->frames), 0);
+	n = filter_irq_stacks(frames, n);
 	while (skip < n && within_module_core(frames[skip] - 1, THIS_MODULE))
 		skip++;
 	stack->nr_frames = min_t(unsigned int, n - skip, KSPAN_MAX_FRAMES);
