@@ -7,6 +7,7 @@
 #include "suite.h"
 
 #include "../mm/label.h"
+#include "../mm/lock.h"
 #include "../mm/special.h"
 #include "profile_helpers.h"
 
@@ -431,11 +432,11 @@ static void count_slowly(struct kspan_bucket *bucket)
 {
 	unsigned long flags;
 
-	spin_lock_irqsave(&kspan_bucket_lock, flags);
+	kspan_lock(&kspan_bucket_lock, flags);
 	bucket->allocs += KSPAN_WEIGHT_ONE;
 	mdelay(20);
 	bucket->live += KSPAN_WEIGHT_ONE;
-	spin_unlock_irqrestore(&kspan_bucket_lock, flags);
+	kspan_unlock(&kspan_bucket_lock, flags);
 }
 
 static void counts_of_a_snapshot_belong_together(struct kunit *test)

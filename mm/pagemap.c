@@ -17,6 +17,7 @@
 #include <linux/vmalloc.h>
 
 #include "compat.h"
+#include "lock.h"
 #include "pagemap.h"
 #include "span.h"
 
@@ -61,7 +62,7 @@ static int install_leaf(unsigned long i, gfp_t gfp)
 		return -ENOMEM;
 	*spare = kspan_no_leaf;
 
-	spin_lock_irqsave(&pagemap_lock, flags);
+	kspan_lock(&pagemap_lock, flags);
 	map = rcu_dereference_protected(kspan_pagemap, lockdep_is_held(&pagemap_lock));
 	if (i < map->nr_leaves) {
 		err = 0;
@@ -71,7 +72,7 @@ static int install_leaf(unsigned long i, gfp_t gfp)
 			spare = NULL;
 		}
 	}
-	spin_unlock_irqrestore(&pagemap_lock, flags);
+	kspan_unlock(&pagemap_lock, flags);
 
 	if (spare)
 		free_page((unsigned long)spare);
@@ -140,11 +141,11 @@ int kspan_pagemap_grow(unsigned long nr_leaves)
 	map->nr_leaves = nr_leaves;
 	for (i = have; i < nr_leaves; i++)
 		map->leaf[i] = &kspan_no_leaf;
-	spin_lock_irqsave(&pagemap_lock, flags);
+	kspan_lock(&pagemap_lock, flags);
 	if (have)
 		memcpy(map->leaf, old->leaf, have * sizeof(map->leaf[0]));
 	rcu_assign_pointer(kspan_pagemap, map);
-	spin_unlock_irqrestore(&pagemap_lock, flags);
+	kspan_unlock(&pagemap_lock, flags);
 	atomic_long_add((nr_leaves - have) * sizeof(map->leaf[0]), &pagemap_bytes);
 	mutex_unlock(&grow_mutex);
 
