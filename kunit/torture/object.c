@@ -345,13 +345,16 @@ void torture_object_use(struct torture_actor *actor, struct torture_slot *slot)
 
 /* ---- Free ---------------------------------------------------------------------------- */
 
-/* Readers who were there before the free see the object as it was. */
-static void free_rcu_watched(const struct torture_slot *slot)
+/* Takes what would be next to be handed out, were it not for a grace period, and writes to it. */
+static void write_to_next(const struct torture_slot *old)
 {
-	rcu_read_lock();
-	kspan_free_rcu(slot->obj);
-	check(slot, "freed, in a grace period");
-	rcu_read_unlock();
+	void *obj = old->pool ? kspan_cache_alloc(old->pool->cache, GFP_NOWAIT | __GFP_NOWARN)
+			      : kspan_alloc(old->content.size, GFP_NOWAIT | __GFP_NOWARN);
+
+	if (!obj)
+		return;
+	memset(obj + old->content.head, 0xff, old->content.size - old->content.head);
+	kspan_free(obj);
 }
 
 /* The object of @slot, and those of some more slots that nobody has, in one call. */
@@ -382,6 +385,7 @@ void torture_object_free(struct torture_actor *actor, struct torture_slot *slot)
 {
 	struct torture_slot old = *slot;
 	enum torture_op op = OP_FREE;
+	bool waits;
 
 	switch (torture_random(actor, 8)) {
 	case 0:
@@ -407,13 +411,22 @@ void torture_object_free(struct torture_actor *actor, struct torture_slot *slot)
 
 	check(slot, "freed");
 	slot->obj = NULL;
+	/* Readers who were there before such a free see the object as it was. */
+	waits = op == OP_FREE_RCU || old.weak;
+	if (waits)
+		rcu_read_lock();
 	if (op == OP_FREE_RCU)
-		free_rcu_watched(&old);
+		kspan_free_rcu(old.obj);
 	else if (op == OP_SENSITIVE)
 		kspan_free_sensitive(old.obj);
 	else if (op == OP_CACHE_FREE)
 		kspan_cache_free(old.pool->cache, old.obj);
 	else
 		kspan_free(old.obj);
+	if (waits) {
+		write_to_next(&old);
+		check(&old, "freed, in a grace period");
+		rcu_read_unlock();
+	}
 	freed(&old);
 }
