@@ -95,21 +95,48 @@ faults_begin() {
 	done
 }
 
-hotplug() {
-	cpu=/sys/devices/system/cpu/cpu1/online
-	[ -w $cpu ] || return 0
-	if echo 0 2>/dev/null >$cpu; then
+cpu1=/sys/devices/system/cpu/cpu1/online
+
+cpu_goes() {
+	[ -w $cpu1 ] || return 0
+	if echo 0 2>/dev/null >$cpu1; then
 		did offline
 	fi
-	cat $dir/stats >/dev/null
-	if [ "$(cat $cpu)" = 1 ] || echo 1 2>/dev/null >$cpu; then
+}
+
+cpu_comes() {
+	[ -w $cpu1 ] || return 0
+	if [ "$(cat $cpu1)" = 1 ] || echo 1 2>/dev/null >$cpu1; then
 		did online
 	fi
+}
+
+hotplug() {
+	cpu_goes
+	cat $dir/stats >/dev/null
+	cpu_comes
+}
+
+# patched COMMAND...: what makes the kernel change instructions. On one CPU: an emulator
+# with a thread for each may show one CPU a breakpoint that another has long taken out.
+patched() {
+	cpu_goes
+	"$@"
+	cpu_comes
 }
 
 client() {
 	insmod /kspan_client.ko 2>/dev/null && did client_load
 	grep -q '^kspan_client ' /proc/modules && rmmod kspan_client && did client_unload
+}
+
+trace_on() {
+	echo 1 >/sys/kernel/tracing/events/kspan/enable && did tracing
+	set_rate 4096
+}
+
+trace_off() {
+	echo 0 >/sys/kernel/tracing/events/kspan/enable
 }
 
 set_rate() {
@@ -133,23 +160,20 @@ chaos() {
 		4) echo 1 2>/dev/null >$dir/reset && did reset ;;
 		5) sleep 1 ;;
 		6) faults all ;;
-		7)
-			echo 1 >/sys/kernel/tracing/events/kspan/enable && did tracing
-			set_rate 4096
-			;;
+		7) patched trace_on ;;
 		8) hotplug ;;
 		9) echo 2 >/proc/sys/vm/drop_caches && did pressure ;;
 		10)
 			faults off
-			echo 0 >/sys/kernel/tracing/events/kspan/enable
+			patched trace_off
 			;;
-		11) set_rate 0 ;;
+		11) patched set_rate 0 ;;
 		12) client ;;
-		0) set_rate 524288 ;;
+		0) patched set_rate 524288 ;;
 		esac
 	done
 	faults off
-	echo 0 >/sys/kernel/tracing/events/kspan/enable
+	patched trace_off
 	touch /tmp/stop
 	while [ ! -e /tmp/exports ]; do
 		sleep 1
