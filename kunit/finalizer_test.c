@@ -106,6 +106,36 @@ static void free_object(void *obj)
 	kspan_free(obj);
 }
 
+/* A module's functions go away after it: whatever a free had to wait for is waited for. */
+static void flush_waits_for_grace_periods(struct kunit *test)
+{
+	void *obj = new_object(test);
+	struct seen finalizer = {}, cleanup = { .obj = obj };
+	struct kspan_weak *weak = kspan_weak_get(obj, GFP_KERNEL);
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(weak));
+	KUNIT_EXPECT_EQ(test, kspan_set_finalizer(obj, finalize, &finalizer, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, kspan_add_cleanup(obj, clean_up, &cleanup, GFP_KERNEL), 0);
+	kspan_free_rcu(obj);
+	kspan_flush_finalizers();
+	KUNIT_EXPECT_EQ(test, finalizer.runs, 1U);
+	KUNIT_EXPECT_EQ(test, cleanup.runs, 1U);
+	/* The handle makes the object stay for another one, after its finalizer. */
+	obj = new_object(test);
+	kspan_weak_put(weak);
+	weak = kspan_weak_get(obj, GFP_KERNEL);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(weak));
+	finalizer.runs = 0;
+	cleanup.runs = 0;
+	KUNIT_EXPECT_EQ(test, kspan_set_finalizer(obj, finalize, &finalizer, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, kspan_add_cleanup(obj, clean_up, &cleanup, GFP_KERNEL), 0);
+	kspan_free(obj);
+	kspan_flush_finalizers();
+	KUNIT_EXPECT_EQ(test, finalizer.runs, 1U);
+	KUNIT_EXPECT_EQ(test, cleanup.runs, 1U);
+	kspan_weak_put(weak);
+}
+
 KUNIT_ARRAY_PARAM(context, test_contexts, test_context_desc);
 
 static void both_run_in_process_context_wherever_the_free_was(struct kunit *test)
@@ -449,6 +479,7 @@ static struct kunit_case finalizer_cases[] = {
 	KUNIT_CASE(no_memory_hangs_nothing_on_the_object),
 	KUNIT_CASE(not_an_object_is_refused),
 	KUNIT_CASE(callback_may_free_and_flush),
+	KUNIT_CASE(flush_waits_for_grace_periods),
 	KUNIT_CASE(finalizers_and_cleanups_are_counted),
 	{}
 };

@@ -7,6 +7,7 @@
 #include "suite.h"
 
 #include "../mm/label.h"
+#include "../mm/lock.h"
 #include "../mm/special.h"
 #include "profile_helpers.h"
 
@@ -431,11 +432,11 @@ static void count_slowly(struct kspan_bucket *bucket)
 {
 	unsigned long flags;
 
-	spin_lock_irqsave(&kspan_bucket_lock, flags);
+	kspan_lock(&kspan_bucket_lock, flags);
 	bucket->allocs += KSPAN_WEIGHT_ONE;
 	mdelay(20);
 	bucket->live += KSPAN_WEIGHT_ONE;
-	spin_unlock_irqrestore(&kspan_bucket_lock, flags);
+	kspan_unlock(&kspan_bucket_lock, flags);
 }
 
 static void counts_of_a_snapshot_belong_together(struct kunit *test)
@@ -497,6 +498,40 @@ static void snapshot_does_not_change_afterwards(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_count_rows(test, "profile", NULL).inuse_objects, 0ULL);
 }
 
+static void interrupt_allocates(void *arg)
+{
+	void **obj = arg;
+
+	*obj = kspan_cache_alloc(cache, GFP_ATOMIC);
+}
+
+static noinline __noclone void interrupted_here(void **obj)
+{
+	test_in_hardirq(interrupt_allocates, obj);
+	barrier();
+}
+
+static noinline __noclone void interrupted_there(void **obj)
+{
+	test_in_hardirq(interrupt_allocates, obj);
+	barrier();
+}
+
+/* Nearly each interrupt would make a stack of its own, and none would say who allocates. */
+static void interrupted_code_is_not_in_the_stack(struct kunit *test)
+{
+	void *objs[2] = {};
+	struct test_counts counts;
+
+	interrupted_here(&objs[0]);
+	interrupted_there(&objs[1]);
+	counts = test_count_rows(test, "profile", "interrupt_allocates");
+	KUNIT_EXPECT_EQ(test, counts.rows, 1U);
+	KUNIT_EXPECT_EQ(test, counts.inuse_objects, 2ULL);
+	kspan_free(objs[0]);
+	kspan_free(objs[1]);
+}
+
 static struct kunit_case profile_cases[] = {
 	KUNIT_CASE_PARAM(innermost_function_is_the_caller, caller_gen_params),
 	KUNIT_CASE(stack_goes_on_outwards_from_the_caller),
@@ -513,6 +548,7 @@ static struct kunit_case profile_cases[] = {
 	KUNIT_CASE(counts_of_a_snapshot_belong_together),
 	KUNIT_CASE(snapshot_says_how_it_was_taken),
 	KUNIT_CASE(snapshot_does_not_change_afterwards),
+	KUNIT_CASE(interrupted_code_is_not_in_the_stack),
 	{}
 };
 

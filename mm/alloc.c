@@ -18,6 +18,7 @@
 #include "cache.h"
 #include "compat.h"
 #include "guard.h"
+#include "lock.h"
 #include "pcpu.h"
 #include "profile.h"
 #include "stats.h"
@@ -100,7 +101,7 @@ static noinline void *finish(struct kspan_cache *cache, void *obj, size_t size, 
 	if (want_zero(cache, gfp))
 		memset(obj, 0, slot_size - cache->red_zone);
 	kmemleak_alloc(obj, size, 1, gfp);
-	trace_kspan_alloc(ip, obj, size, slot_size, gfp, cache);
+	kspan_trace(kspan_alloc, ip, obj, size, slot_size, gfp, cache);
 	return obj;
 }
 
@@ -116,7 +117,7 @@ static noinline void *alloc_slow(struct kspan_cache *cache, size_t size, gfp_t g
 		return NULL;
 	if (here)
 		obj = kspan_pcpu_pop_any(cache);
-	if (!obj)
+	if (!obj && !kspan_refuse_nested())
 		/* Caches are of one zone: DMA memory is had with kspan_alloc(). */
 		obj = refill(cache, gfp & ~(__GFP_DMA | __GFP_DMA32), node);
 	if (!obj) {
@@ -140,7 +141,7 @@ static noinline void *alloc_large(size_t size, gfp_t gfp, int node, unsigned lon
 	struct kspan_slot slot;
 	u64 weight;
 
-	if (kspan_refuse_nmi())
+	if (kspan_refuse_nested())
 		return NULL;
 	if (size <= KMALLOC_MAX_SIZE)
 		span = kspan_span_new(kspan_large_cache, slot_size, gfp, node);

@@ -30,6 +30,7 @@
 #include "compat.h"
 #include "hooks.h"
 #include "label.h"
+#include "lock.h"
 #include "snapshot.h"
 #include "span.h"
 #include "symbol.h"
@@ -144,13 +145,13 @@ struct kspan_bucket *kspan_bucket_alloc(const struct kspan_stack *stack, u32 slo
 	rcu_read_lock();
 	bucket = find(stack, hash, slot_size, label);
 	if (bucket) {
-		spin_lock_irqsave(&kspan_bucket_lock, flags);
+		kspan_lock(&kspan_bucket_lock, flags);
 		/* Unhashed since it was found: no better than not found. */
 		if (bucket->unhashed)
 			bucket = NULL;
 		else
 			count_alloc(bucket, weight);
-		spin_unlock_irqrestore(&kspan_bucket_lock, flags);
+		kspan_unlock(&kspan_bucket_lock, flags);
 	}
 	rcu_read_unlock();
 	if (bucket)
@@ -160,7 +161,7 @@ struct kspan_bucket *kspan_bucket_alloc(const struct kspan_stack *stack, u32 slo
 	if (!spare)
 		return NULL;
 
-	spin_lock_irqsave(&kspan_bucket_lock, flags);
+	kspan_lock(&kspan_bucket_lock, flags);
 	bucket = find(stack, hash, slot_size, label);
 	if (!bucket && insert(spare)) {
 		bucket = spare;
@@ -170,7 +171,7 @@ struct kspan_bucket *kspan_bucket_alloc(const struct kspan_stack *stack, u32 slo
 		count_alloc(bucket, weight);
 	else
 		full = true;
-	spin_unlock_irqrestore(&kspan_bucket_lock, flags);
+	kspan_unlock(&kspan_bucket_lock, flags);
 
 	kfree(spare);
 	if (full)
@@ -184,9 +185,9 @@ void kspan_bucket_free(struct kspan_bucket *bucket, u64 weight)
 {
 	unsigned long flags;
 
-	spin_lock_irqsave(&kspan_bucket_lock, flags);
+	kspan_lock(&kspan_bucket_lock, flags);
 	bucket->live -= weight;
-	spin_unlock_irqrestore(&kspan_bucket_lock, flags);
+	kspan_unlock(&kspan_bucket_lock, flags);
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_bucket_free);
 
@@ -238,7 +239,7 @@ void kspan_profile_reset(void)
 	LIST_HEAD(unused);
 
 	mutex_lock(&kspan_bucket_mutex);
-	spin_lock_irqsave(&kspan_bucket_lock, flags);
+	kspan_lock(&kspan_bucket_lock, flags);
 	list_for_each_entry_safe(bucket, next, &kspan_buckets, all) {
 		bucket->allocs = 0;
 		if (bucket->live)
@@ -250,7 +251,7 @@ void kspan_profile_reset(void)
 		nr_buckets--;
 		list_move(&bucket->all, &unused);
 	}
-	spin_unlock_irqrestore(&kspan_bucket_lock, flags);
+	kspan_unlock(&kspan_bucket_lock, flags);
 	start_ns = ktime_get_ns();
 	mutex_unlock(&kspan_bucket_mutex);
 
@@ -311,24 +312,24 @@ static void text_leaves(const struct module *mod,
 	bool end;
 
 	mutex_lock(&kspan_bucket_mutex);
-	spin_lock_irqsave(&kspan_bucket_lock, flags);
+	kspan_lock(&kspan_bucket_lock, flags);
 	bucket = list_first_entry(&kspan_buckets, struct kspan_bucket, all);
 	end = list_entry_is_head(bucket, &kspan_buckets, all);
-	spin_unlock_irqrestore(&kspan_bucket_lock, flags);
+	kspan_unlock(&kspan_bucket_lock, flags);
 	while (!end) {
 		bool touches = !bucket->unhashed && stack_touches(bucket, mod, within);
 
 		if (touches && kspan_bucket_resolve(bucket))
 			pr_warn("no memory for the names of %s: its stacks will show addresses\n",
 				mod->name);
-		spin_lock_irqsave(&kspan_bucket_lock, flags);
+		kspan_lock(&kspan_bucket_lock, flags);
 		if (touches) {
 			hlist_del_rcu(&bucket->hash);
 			bucket->unhashed = true;
 		}
 		bucket = list_next_entry(bucket, all);
 		end = list_entry_is_head(bucket, &kspan_buckets, all);
-		spin_unlock_irqrestore(&kspan_bucket_lock, flags);
+		kspan_unlock(&kspan_bucket_lock, flags);
 		cond_resched();
 	}
 	mutex_unlock(&kspan_bucket_mutex);

@@ -24,6 +24,7 @@
 #include "free.h"
 #include "guard.h"
 #include "label.h"
+#include "lock.h"
 #include "profile.h"
 #include "rcu.h"
 #include "report.h"
@@ -415,12 +416,12 @@ static void show_cache(struct kspan_buf *buf, struct kspan_cache *cache)
 		struct kspan_node *node = cache->node[nid];
 		unsigned long flags;
 
-		spin_lock_irqsave(&node->lock, flags);
+		kspan_lock(&node->lock, flags);
 		objs += node->nr_objs;
 		out += node->nr_out;
 		spans += node->nr_spans;
 		pages += node->nr_pages;
-		spin_unlock_irqrestore(&node->lock, flags);
+		kspan_unlock(&node->lock, flags);
 	}
 	used = out - min(cached(cache), out);
 	/* Waste is what no caller has asked for: free objects, rounding and tails. */
@@ -459,7 +460,7 @@ static unsigned long copy_spans(struct kspan_node *node, struct span_line *lines
 	unsigned long flags, n = 0;
 	int i;
 
-	spin_lock_irqsave(&node->lock, flags);
+	kspan_lock(&node->lock, flags);
 	for (i = 0; i < ARRAY_SIZE(lists) && room; i++) {
 		list_for_each_entry(span, lists[i], list) {
 			if (n == room)
@@ -471,7 +472,7 @@ static unsigned long copy_spans(struct kspan_node *node, struct span_line *lines
 		}
 	}
 	n = node->nr_spans;
-	spin_unlock_irqrestore(&node->lock, flags);
+	kspan_unlock(&node->lock, flags);
 	return n;
 }
 

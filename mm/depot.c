@@ -16,6 +16,7 @@
 #include <linux/slab.h>
 
 #include "cache.h"
+#include "lock.h"
 
 /*
  * Exchanges @full, which may not be kept by the caller, for an empty magazine or NULL. When the
@@ -30,7 +31,7 @@ struct kspan_magazine *kspan_depot_put(struct kspan_cache *cache, int nid,
 	unsigned long flags;
 	bool room;
 
-	spin_lock_irqsave(&node->lock, flags);
+	kspan_lock(&node->lock, flags);
 	room = node->nr_magazines < cache->depot_max;
 	if (room) {
 		full->next = node->magazines;
@@ -42,7 +43,7 @@ struct kspan_magazine *kspan_depot_put(struct kspan_cache *cache, int nid,
 			node->nr_spares--;
 		}
 	}
-	spin_unlock_irqrestore(&node->lock, flags);
+	kspan_unlock(&node->lock, flags);
 	if (room)
 		return empty;
 	kspan_node_give(full->slot, cache->batch);
@@ -60,7 +61,7 @@ struct kspan_magazine *kspan_depot_get(struct kspan_cache *cache, int nid,
 	struct kspan_magazine *full;
 	unsigned long flags;
 
-	spin_lock_irqsave(&node->lock, flags);
+	kspan_lock(&node->lock, flags);
 	full = node->magazines;
 	if (full) {
 		node->magazines = full->next;
@@ -72,7 +73,7 @@ struct kspan_magazine *kspan_depot_get(struct kspan_cache *cache, int nid,
 			empty = NULL;
 		}
 	}
-	spin_unlock_irqrestore(&node->lock, flags);
+	kspan_unlock(&node->lock, flags);
 	if (full)
 		kfree(empty);
 	return full;
@@ -84,14 +85,14 @@ void kspan_depot_drain(struct kspan_cache *cache, struct kspan_node *node)
 	struct kspan_magazine *full, *spares, *mag;
 	unsigned long flags;
 
-	spin_lock_irqsave(&node->lock, flags);
+	kspan_lock(&node->lock, flags);
 	full = node->magazines;
 	node->magazines = NULL;
 	WRITE_ONCE(node->nr_magazines, 0);
 	spares = node->spares;
 	node->spares = NULL;
 	node->nr_spares = 0;
-	spin_unlock_irqrestore(&node->lock, flags);
+	kspan_unlock(&node->lock, flags);
 
 	while ((mag = full)) {
 		full = mag->next;

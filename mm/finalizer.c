@@ -16,6 +16,7 @@
 #include "finalizer.h"
 #include "free.h"
 #include "pagemap.h"
+#include "rcu.h"
 #include "span.h"
 #include "special.h"
 #include "stats.h"
@@ -62,8 +63,9 @@ void kspan_finalizer_queue(struct kspan_special *special)
 /**
  * kspan_flush_finalizers() - wait for finalizers and cleanups
  *
- * Returns once every finalizer and cleanup that was queued before has run. A module calls it
- * after its last free and before its functions go away.
+ * Returns once every finalizer and cleanup of the objects that were freed before has run, those
+ * that wait for a grace period included. A module calls it after its last free and before its
+ * functions go away.
  *
  * Context: process context, sleeps. From a finalizer or cleanup it returns at once.
  */
@@ -73,8 +75,12 @@ void kspan_flush_finalizers(void)
 
 	if (current_work() == &kspan_finalizer_work)
 		return;
-	/* Running a finalizer frees its object, which queues that object's cleanups: once more. */
+	/*
+	 * What was left to a grace period is freed after it, which queues its finalizer; that one
+	 * frees in turn, perhaps to a grace period too, and then there may be cleanups.
+	 */
 	for (i = 0; i < 2; i++) {
+		kspan_rcu_flush();
 		queue_work(kspan_wq, &kspan_finalizer_work);
 		flush_work(&kspan_finalizer_work);
 	}

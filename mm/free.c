@@ -8,6 +8,8 @@
  *				kspan_free_finalized() goes on when it has run
  *	had a weak handle,	RCU_NEXT: the object stays until a grace period has passed,
  *	kspan_free_rcu()	and kspan_free_waited() goes on then
+ *	called in the middle	the same: no lock may be taken, see lock.h
+ *	of kspan
  *	profile, cleanups	FREEING: unlinked, released, then the slot goes back, and only
  *				then are the cleanups queued
  *
@@ -29,6 +31,7 @@
 #include "free.h"
 #include "guard.h"
 #include "hooks.h"
+#include "lock.h"
 #include "pagemap.h"
 #include "pcpu.h"
 #include "profile.h"
@@ -197,6 +200,20 @@ static bool claim(u8 *state, u8 claimed)
 	return cmpxchg(state, old, claimed) == old;
 }
 
+/*
+ * No lock may be taken here: the object waits as for a grace period, and the worker does all
+ * that there is to do.
+ */
+static noinline void free_nested(struct kspan_span *span, void *obj, u8 *state)
+{
+	if (!claim(state, KSPAN_STATE_FREEING)) {
+		report_bad_free(span->cache, obj);
+		return;
+	}
+	kspan_count(KSPAN_NESTED_FREES);
+	free_after_grace_period(span, state);
+}
+
 static noinline void free_slow(struct kspan_span *span, void *obj, u8 *state)
 {
 	if (claim(state, KSPAN_STATE_FREEING))
@@ -275,7 +292,11 @@ static noinline void free_object(struct kspan_cache *cache, void *obj, unsigned 
 	/* Valid so far as can be seen: from here on the object keeps its span. */
 	rcu_read_unlock();
 
-	trace_kspan_free(ip, obj, span->slot_size, span->cache);
+	kspan_trace(kspan_free, ip, obj, span->slot_size, span->cache);
+	if (unlikely(kspan_nested())) {
+		free_nested(span, obj, state);
+		return;
+	}
 	if (READ_ONCE(*state) != KSPAN_STATE_ALLOCATED) {
 		free_slow(span, obj, state);
 		return;
@@ -473,8 +494,10 @@ void kspan_free_rcu(void *obj)
 	state = &span->state[kspan_span_index(span, obj)];
 	if (!claim(state, KSPAN_STATE_FREEING))
 		goto bad;
-	trace_kspan_free(_RET_IP_, obj, span->slot_size, span->cache);
-	clear_weak(span, obj);
+	kspan_trace(kspan_free, _RET_IP_, obj, span->slot_size, span->cache);
+	/* Where no lock may be taken, that is left to the worker too. */
+	if (likely(!kspan_nested()))
+		clear_weak(span, obj);
 	free_after_grace_period(span, state);
 	return;
 bad:

@@ -84,7 +84,7 @@ unsigned int kspan_node_take(struct kspan_cache *cache, int nid, struct kspan_sl
 
 	if (!node)
 		return 0;
-	spin_lock_irqsave(&node->lock, flags);
+	kspan_lock(&node->lock, flags);
 	while (n < want) {
 		span = list_first_entry_or_null(&node->partial, struct kspan_span, list);
 		if (!span)
@@ -93,7 +93,7 @@ unsigned int kspan_node_take(struct kspan_cache *cache, int nid, struct kspan_sl
 			break;
 		n += take(node, span, slots + n, want - n);
 	}
-	spin_unlock_irqrestore(&node->lock, flags);
+	kspan_unlock(&node->lock, flags);
 	return n;
 }
 
@@ -104,12 +104,12 @@ unsigned int kspan_node_add(struct kspan_span *span, struct kspan_slot *slots, u
 	unsigned long flags;
 	unsigned int n;
 
-	spin_lock_irqsave(&node->lock, flags);
+	kspan_lock(&node->lock, flags);
 	node->nr_spans++;
 	node->nr_pages += span->nr_pages;
 	node->nr_objs += span->nr_objs;
 	n = take(node, span, slots, want);
-	spin_unlock_irqrestore(&node->lock, flags);
+	kspan_unlock(&node->lock, flags);
 	return n;
 }
 
@@ -173,14 +173,14 @@ void kspan_node_give(struct kspan_slot *slots, unsigned int n)
 		unsigned long flags;
 
 		/* As many as are of this node, in one hold of its lock. */
-		spin_lock_irqsave(&node->lock, flags);
+		kspan_lock(&node->lock, flags);
 		do {
 			give(node, span, &slots[i], &superfluous);
 			if (++i == n)
 				break;
 			span = kspan_pagemap_find(slots[i].obj);
 		} while (node_of(span) == node);
-		spin_unlock_irqrestore(&node->lock, flags);
+		kspan_unlock(&node->lock, flags);
 	}
 	free_list(&superfluous);
 }
@@ -193,14 +193,14 @@ unsigned long kspan_node_release_empty(struct kspan_cache *cache, struct kspan_n
 	unsigned long flags, pages = 0;
 	LIST_HEAD(out);
 
-	spin_lock_irqsave(&node->lock, flags);
+	kspan_lock(&node->lock, flags);
 	list_for_each_entry_safe(span, next, &node->empty, list) {
 		if (pages >= nr)
 			break;
 		pages += span->nr_pages;
 		remove(node, span, &out);
 	}
-	spin_unlock_irqrestore(&node->lock, flags);
+	kspan_unlock(&node->lock, flags);
 	free_list(&out);
 	return pages;
 }

@@ -17,6 +17,7 @@
 #include <linux/vmalloc.h>
 
 #include "compat.h"
+#include "lock.h"
 #include "pagemap.h"
 #include "span.h"
 
@@ -62,7 +63,7 @@ static int install_leaf(unsigned long i, gfp_t gfp)
 		return -ENOMEM;
 	*spare = kspan_no_leaf;
 
-	spin_lock_irqsave(&kspan_pagemap_lock, flags);
+	kspan_lock(&kspan_pagemap_lock, flags);
 	map = rcu_dereference_protected(kspan_pagemap, lockdep_is_held(&kspan_pagemap_lock));
 	if (i < map->nr_leaves) {
 		err = 0;
@@ -72,7 +73,7 @@ static int install_leaf(unsigned long i, gfp_t gfp)
 			spare = NULL;
 		}
 	}
-	spin_unlock_irqrestore(&kspan_pagemap_lock, flags);
+	kspan_unlock(&kspan_pagemap_lock, flags);
 
 	if (spare)
 		free_page((unsigned long)spare);
@@ -141,11 +142,11 @@ int kspan_pagemap_grow(unsigned long nr_leaves)
 	map->nr_leaves = nr_leaves;
 	for (i = have; i < nr_leaves; i++)
 		map->leaf[i] = &kspan_no_leaf;
-	spin_lock_irqsave(&kspan_pagemap_lock, flags);
+	kspan_lock(&kspan_pagemap_lock, flags);
 	if (have)
 		memcpy(map->leaf, old->leaf, have * sizeof(map->leaf[0]));
 	rcu_assign_pointer(kspan_pagemap, map);
-	spin_unlock_irqrestore(&kspan_pagemap_lock, flags);
+	kspan_unlock(&kspan_pagemap_lock, flags);
 	atomic_long_add((nr_leaves - have) * sizeof(map->leaf[0]), &pagemap_bytes);
 	mutex_unlock(&kspan_pagemap_mutex);
 

@@ -26,6 +26,7 @@
 #include <linux/topology.h>
 
 #include "cache.h"
+#include "lock.h"
 #include "stats.h"
 
 #define KSPAN_WORD_BUSY		BIT_ULL(24)
@@ -43,15 +44,6 @@ DECLARE_STATIC_KEY_FALSE(kspan_numa);
  */
 DECLARE_STATIC_KEY_FALSE(kspan_alloc_more);
 DECLARE_STATIC_KEY_FALSE(kspan_free_more);
-
-/* In NMI nothing is allocated or freed: whatever was interrupted may be half done. */
-static __always_inline bool kspan_refuse_nmi(void)
-{
-	if (likely(!in_nmi()))
-		return false;
-	kspan_count(KSPAN_NMI_REFUSED);
-	return true;
-}
 
 /* The slot at @offset bytes, as an address for this_cpu operations. */
 static __always_inline struct kspan_slot __percpu *

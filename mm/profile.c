@@ -34,6 +34,7 @@
 #include "compat.h"
 #include "hooks.h"
 #include "label.h"
+#include "lock.h"
 #include "pagemap.h"
 #include "profile.h"
 #include "special.h"
@@ -74,7 +75,7 @@ void kspan_profile_alloc(struct kspan_cache *cache, void *obj, size_t slot_size,
 		return;
 	}
 	kspan_count(KSPAN_SAMPLES);
-	trace_kspan_sample(obj, slot_size, weight, cache);
+	kspan_trace(kspan_sample, obj, slot_size, weight, cache);
 	return;
 
 no_bucket:
@@ -100,7 +101,7 @@ static unsigned int collect(struct kspan_span *span, struct kspan_bucket **bucke
 	struct rb_node *node;
 	unsigned long flags;
 
-	spin_lock_irqsave(&span->special_lock, flags);
+	kspan_lock(&span->special_lock, flags);
 	for (node = rb_first(&span->specials); node && n < room; node = rb_next(node)) {
 		struct kspan_special *special = rb_entry(node, struct kspan_special, node);
 
@@ -111,7 +112,7 @@ static unsigned int collect(struct kspan_span *span, struct kspan_bucket **bucke
 		if (i == n)
 			buckets[n++] = special->profile.bucket;
 	}
-	spin_unlock_irqrestore(&span->special_lock, flags);
+	kspan_unlock(&span->special_lock, flags);
 	return n;
 }
 

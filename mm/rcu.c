@@ -8,6 +8,7 @@
  * An object in either state keeps its span alive. No lock is taken; the list is lock-free, so
  * that any context but NMI may defer.
  */
+#include <linux/irq_work.h>
 #include <linux/llist.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
@@ -16,6 +17,7 @@
 #include "compat.h"
 #include "finalizer.h"
 #include "free.h"
+#include "lock.h"
 #include "rcu.h"
 #include "span.h"
 #include "stats.h"
@@ -25,13 +27,24 @@ static LLIST_HEAD(pending);
 static void rcu_worker(struct work_struct *work);
 static DECLARE_WORK(kspan_rcu_work, rcu_worker);
 
+/* Where waking the worker would take locks below one of kspan's. */
+static void kick(struct irq_work *work)
+{
+	queue_work(kspan_wq, &kspan_rcu_work);
+}
+
+static DEFINE_IRQ_WORK(rcu_kick, kick);
+
 static void enqueue(struct kspan_span *span)
 {
 	/* A full barrier: the worker that clears the bit later sees the mark set before. */
 	if (test_and_set_bit(KSPAN_SPAN_RCU_QUEUED, &span->flags))
 		return;
 	llist_add(&span->rcu_node, &pending);
-	queue_work(kspan_wq, &kspan_rcu_work);
+	if (unlikely(kspan_nested()))
+		irq_work_queue(&rcu_kick);
+	else
+		queue_work(kspan_wq, &kspan_rcu_work);
 }
 
 void kspan_rcu_defer(struct kspan_span *span)
@@ -98,6 +111,7 @@ static void rcu_worker(struct work_struct *work)
 
 void kspan_rcu_flush(void)
 {
+	irq_work_sync(&rcu_kick);
 	/*
 	 * If the worker is busy with an older batch, this queues another turn, which starts after
 	 * spans with newer marks have been put back on the list.

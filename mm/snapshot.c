@@ -19,6 +19,7 @@
 #include "compat.h"
 #include "fixmath.h"
 #include "label.h"
+#include "lock.h"
 #include "sample.h"
 #include "snapshot.h"
 
@@ -73,7 +74,7 @@ static size_t copy_buckets(struct copy *copies, size_t room)
 	unsigned long flags;
 	size_t n = 0;
 
-	spin_lock_irqsave(&kspan_bucket_lock, flags);
+	kspan_lock(&kspan_bucket_lock, flags);
 	if (kspan_bucket_count() <= room) {
 		list_for_each_entry(bucket, &kspan_buckets, all) {
 			copies[n++] = (struct copy) {
@@ -84,7 +85,7 @@ static size_t copy_buckets(struct copy *copies, size_t room)
 	} else {
 		n = kspan_bucket_count();
 	}
-	spin_unlock_irqrestore(&kspan_bucket_lock, flags);
+	kspan_unlock(&kspan_bucket_lock, flags);
 	return n;
 }
 

@@ -12,6 +12,7 @@
 #include "compat.h"
 #include "encode.h"
 #include "hooks.h"
+#include "lock.h"
 #include "span.h"
 #include "special.h"
 
@@ -31,6 +32,9 @@ struct kspan_special *kspan_special_new(enum kspan_special_kind kind, gfp_t gfp)
 {
 	struct kspan_special *special;
 
+	/* Nor could it be hung on its object. */
+	if (kspan_refuse_nested())
+		return NULL;
 	if (kspan_test_point(KSPAN_FAIL_SPECIAL))
 		return NULL;
 	special = kmem_cache_zalloc(special_cache, (gfp & KSPAN_GFP_METADATA) | __GFP_NOWARN);
@@ -132,9 +136,9 @@ int kspan_special_add(struct kspan_span *span, void *obj, struct kspan_special *
 	unsigned long flags;
 	int err;
 
-	spin_lock_irqsave(&span->special_lock, flags);
+	kspan_lock(&span->special_lock, flags);
 	err = kspan_special_add_locked(span, obj, special);
-	spin_unlock_irqrestore(&span->special_lock, flags);
+	kspan_unlock(&span->special_lock, flags);
 	return err;
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_special_add);
@@ -185,9 +189,9 @@ struct kspan_special *kspan_special_unlink(struct kspan_span *span, u32 offset,
 	struct kspan_special *list;
 	unsigned long flags;
 
-	spin_lock_irqsave(&span->special_lock, flags);
+	kspan_lock(&span->special_lock, flags);
 	list = unlink(span, first_of_object(span, offset), kinds);
-	spin_unlock_irqrestore(&span->special_lock, flags);
+	kspan_unlock(&span->special_lock, flags);
 	return list;
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_special_unlink);
@@ -200,12 +204,12 @@ struct kspan_special *kspan_special_unlink_first(struct kspan_span *span, u32 of
 	unsigned int kinds = 0;
 	unsigned long flags;
 
-	spin_lock_irqsave(&span->special_lock, flags);
+	kspan_lock(&span->special_lock, flags);
 	list = first_of_object(span, offset);
 	for (special = list; special; special = next_of_object(special))
 		kinds |= KSPAN_KIND(special->kind);
 	list = unlink(span, list, kinds & first ? first : KSPAN_KINDS_ALL);
-	spin_unlock_irqrestore(&span->special_lock, flags);
+	kspan_unlock(&span->special_lock, flags);
 	return list;
 }
 
@@ -217,14 +221,16 @@ struct kspan_special *kspan_special_remove(struct kspan_span *span, void *obj,
 	int index = kspan_span_index(span, obj);
 	unsigned long flags;
 
-	spin_lock_irqsave(&span->special_lock, flags);
+	if (kspan_refuse_nested())
+		return NULL;
+	kspan_lock(&span->special_lock, flags);
 	/* In any other state the records belong to whoever is freeing the object. */
 	if (index >= 0 && READ_ONCE(span->state[index]) == KSPAN_STATE_SPECIALS) {
 		special = kspan_special_find(span, obj - span->base, kind);
 		if (special)
 			rb_erase(&special->node, &span->specials);
 	}
-	spin_unlock_irqrestore(&span->special_lock, flags);
+	kspan_unlock(&span->special_lock, flags);
 	return special;
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_special_remove);

@@ -235,6 +235,7 @@ noinline void kspan_stack_capture(struct kspan_stack *stack)
 {
 	unsigned long ret = (unsigned long)__builtin_return_address(0);
 	u32 sp = depth_here(), first = READ_ONCE(first_step);
+	unsigned int n;
 
 	if (sp && first && first < sp && walk_known(stack, ret, sp - first)) {
 		if (IS_ENABLED(CONFIG_PROVE_LOCKING))
@@ -242,5 +243,7 @@ noinline void kspan_stack_capture(struct kspan_stack *stack)
 		return;
 	}
 	kspan_count(KSPAN_STACKS_WALKED);
-	trim(stack, walk(stack->frames, ARRAY_SIZE(stack->frames), ret, sp));
+	n = walk(stack->frames, ARRAY_SIZE(stack->frames), ret, sp);
+	/* What an interrupt came upon by chance is not what made it allocate. */
+	trim(stack, filter_irq_stacks(stack->frames, n));
 }

@@ -15,6 +15,8 @@ struct kspan_buf;
 	X(KSPAN_FREES,			"frees") \
 	X(KSPAN_ALLOC_FAILURES,		"allocation_failures") \
 	X(KSPAN_NMI_REFUSED,		"nmi_refused") \
+	X(KSPAN_NESTED_REFUSED,		"nested_refused") \
+	X(KSPAN_NESTED_FREES,		"nested_frees") \
 	X(KSPAN_REFILLS,		"refills") \
 	X(KSPAN_FLUSHES,		"flushes") \
 	X(KSPAN_SPANS_CREATED,		"spans_created") \

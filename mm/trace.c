@@ -3,6 +3,10 @@
  * The definitions of the tracepoints in trace.h. Listening to allocations or frees sends all of
  * them through the slow path, which has the tracepoint; the fast path then needs none.
  */
+#include <linux/bits.h>
+#include <linux/percpu.h>
+#include <linux/preempt.h>
+
 #include "pcpu.h"
 
 #define CREATE_TRACE_POINTS
@@ -28,4 +32,27 @@ int kspan_trace_free_on(void)
 void kspan_trace_free_off(void)
 {
 	static_branch_dec(&kspan_free_more);
+}
+
+/* At which levels of context this CPU is in a handler of an event. */
+static DEFINE_PER_CPU(u8, tracing);
+
+/* Handlers run with preemption off in any case. */
+bool kspan_trace_enter(void)
+{
+	u8 level = BIT(interrupt_context_level());
+
+	preempt_disable_notrace();
+	if (this_cpu_read(tracing) & level) {
+		preempt_enable_notrace();
+		return false;
+	}
+	this_cpu_or(tracing, level);
+	return true;
+}
+
+void kspan_trace_leave(void)
+{
+	this_cpu_and(tracing, ~BIT(interrupt_context_level()));
+	preempt_enable_notrace();
 }

@@ -22,6 +22,18 @@ void kspan_trace_alloc_off(void);
 int kspan_trace_free_on(void);
 void kspan_trace_free_off(void);
 
+/* Whoever listens may allocate: what happens in there is no event, or there would be no end. */
+bool kspan_trace_enter(void);
+void kspan_trace_leave(void);
+
+#define kspan_trace(event, ...)							\
+	do {									\
+		if (trace_##event##_enabled() && kspan_trace_enter()) {		\
+			trace_##event(__VA_ARGS__);				\
+			kspan_trace_leave();					\
+		}								\
+	} while (0)
+
 TRACE_EVENT_FN(kspan_alloc,
 
 	TP_PROTO(unsigned long call_site, const void *ptr, size_t bytes_req, size_t bytes_alloc,

@@ -16,6 +16,7 @@
 
 #include "compat.h"
 #include "free.h"
+#include "lock.h"
 #include "span.h"
 #include "special.h"
 #include "weak.h"
@@ -57,14 +58,14 @@ struct kspan_weak *kspan_weak_get(void *obj, gfp_t gfp)
 	refcount_set(&weak->refs, 2);	/* the special's and the caller's */
 	spare->weak.handle = weak;
 
-	spin_lock_irqsave(&span->special_lock, flags);
+	kspan_lock(&span->special_lock, flags);
 	err = kspan_special_add_locked(span, obj, spare);
 	if (err == -EEXIST) {
 		special = kspan_special_find(span, obj - span->base, KSPAN_SPECIAL_WEAK);
 		weak = special->weak.handle;
 		refcount_inc(&weak->refs);
 	}
-	spin_unlock_irqrestore(&span->special_lock, flags);
+	kspan_unlock(&span->special_lock, flags);
 
 	if (err) {
 		kfree(spare->weak.handle);
@@ -98,6 +99,9 @@ EXPORT_SYMBOL_GPL(kspan_weak_deref);
  */
 void kspan_weak_put(struct kspan_weak *weak)
 {
+	/* A handle too many is no harm; what frees it late is not for NMI. */
+	if (kspan_refuse_nmi())
+		return;
 	if (refcount_dec_and_test(&weak->refs))
 		kfree_rcu(weak, rcu);
 }

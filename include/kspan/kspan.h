@@ -9,7 +9,8 @@
  * Contexts, unless a function says otherwise: process, softirq and hardirq, with
  * preemption or interrupts off. On PREEMPT_RT not from true hardirq context and not with
  * preemption or interrupts off, as for kmalloc(). From NMI an allocation returns NULL and
- * is counted, and a free is refused and counted.
+ * is counted, and a free is refused and counted. In the handler of a kprobe on kspan itself, an
+ * allocation that would need a lock which is held returns NULL too; a free is put off.
  */
 #ifndef _KSPAN_KSPAN_H
 #define _KSPAN_KSPAN_H
