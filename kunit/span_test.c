@@ -14,7 +14,7 @@
 #include "allocator.h"
 
 /* A slot of which eight fill three pages, so that the pages are no power of two. */
-#define THREE_PAGES_SLOT	1536
+#define THREE_PAGES_SLOT	((unsigned int)(PAGE_SIZE * 3 / 8))
 
 /* ------------------------------------------------------------------ geometry */
 
@@ -51,14 +51,14 @@ static void no_other_number_of_pages_has_less_tail(struct kunit *test)
 	unsigned int wrong = 0, pages;
 	u32 slot;
 
-	for (slot = 8; slot <= 8 * PAGE_SIZE; slot += 8) {
+	for (slot = 8; slot <= KSPAN_MAX_SPAN_PAGES * PAGE_SIZE; slot += 8) {
 		unsigned int picked = kspan_span_pick_pages(slot);
 		u32 bytes = picked * PAGE_SIZE, tail = bytes % slot;
 
-		wrong += picked < DIV_ROUND_UP(slot, PAGE_SIZE) || picked > 8;
+		wrong += picked < DIV_ROUND_UP(slot, PAGE_SIZE) || picked > KSPAN_MAX_SPAN_PAGES;
 		if (bytes / slot >= 8 && tail <= bytes / 16)
 			continue;
-		for (pages = DIV_ROUND_UP(slot, PAGE_SIZE); pages <= 8; pages++)
+		for (pages = DIV_ROUND_UP(slot, PAGE_SIZE); pages <= KSPAN_MAX_SPAN_PAGES; pages++)
 			wrong += pages * PAGE_SIZE % slot * picked < tail * pages;
 	}
 	KUNIT_EXPECT_EQ(test, wrong, 0U);
