@@ -12,6 +12,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
+#include "../mm/pcpu.h"
 #include "allocator.h"
 
 /* Sizes that the compiler does not know, so that it does not warn of what is tested here. */
@@ -297,14 +298,19 @@ static void kernel_wide_zeroing_is_honoured(struct kunit *test)
 	fill(obj, 0x77, INIT_SIZE);
 	kspan_cache_free(cache, obj);
 	migrate_enable();
+	/* As it would be from the boot on: the fast paths leave it to the slow ones. */
 	static_branch_enable(&init_on_alloc);
+	static_branch_inc(&kspan_alloc_more);
 	obj = kspan_cache_alloc(cache, GFP_KERNEL);
+	static_branch_dec(&kspan_alloc_more);
 	static_branch_disable(&init_on_alloc);
 	on_alloc = filled_with(obj, 0, INIT_SIZE);
 
 	fill(obj, 0x77, INIT_SIZE);
 	static_branch_enable(&init_on_free);
+	static_branch_inc(&kspan_free_more);
 	kspan_cache_free(cache, obj);
+	static_branch_dec(&kspan_free_more);
 	static_branch_disable(&init_on_free);
 	/* Its page is still the cache's. */
 	on_free = filled_with(obj, 0, INIT_SIZE);

@@ -260,11 +260,11 @@ static void bucket_is_asked_for_as_the_context_allows(struct kunit *test)
 {
 	gfp_t gfp = GFP_ATOMIC | __GFP_DMA | __GFP_ZERO | __GFP_COMP | __GFP_THISNODE;
 	struct kspan_bucket *bucket;
-	unsigned long flags;
 
-	local_irq_save(flags);
+	/* Nobody may sleep in here, and PREEMPT_RT excludes no more than that. */
+	rcu_read_lock();
 	bucket = kspan_bucket_alloc(make_stack(3, 1), 64, label, ONE, gfp);
-	local_irq_restore(flags);
+	rcu_read_unlock();
 	KUNIT_ASSERT_NOT_NULL(test, bucket);
 	kspan_bucket_free(bucket, ONE);
 }

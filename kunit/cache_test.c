@@ -102,19 +102,19 @@ static void macro_takes_size_and_alignment_of_the_type(struct kunit *test)
 
 static const struct align_case {
 	const char *desc;
-	unsigned int size, align, flags;
-	unsigned int want;		/* 0: a cache line */
+	unsigned int size, align, flags;	/* size 0: too large for two in a cache line */
+	unsigned int want;			/* 0: a cache line */
 } align_cases[] = {
 	{ "none", 13, 0, 0, ARCH_KMALLOC_MINALIGN },
 	{ "less than the least", 13, 1, 0, ARCH_KMALLOC_MINALIGN },
 	{ "32", 40, 32, 0, 32 },
 	{ "more than the size", 8, 256, 0, 256 },
 	{ "a page", 5000, PAGE_SIZE, 0, PAGE_SIZE },
-	{ "cache line", 65, 0, KSPAN_HWCACHE_ALIGN, 0 },
+	{ "cache line", 0, 0, KSPAN_HWCACHE_ALIGN, 0 },
 	{ "cache line of a large object", 1000, 0, KSPAN_HWCACHE_ALIGN, 0 },
 	{ "cache line, and more", 65, 256, KSPAN_HWCACHE_ALIGN, 256 },
 	{ "red zone", 40, 64, KSPAN_RED_ZONE, 64 },
-	{ "red zone, cache line", 64, 0, KSPAN_RED_ZONE | KSPAN_HWCACHE_ALIGN, 0 },
+	{ "red zone, cache line", 0, 0, KSPAN_RED_ZONE | KSPAN_HWCACHE_ALIGN, 0 },
 };
 
 static void align_desc(const struct align_case *c, char *desc)
@@ -127,11 +127,12 @@ KUNIT_ARRAY_PARAM(align, align_cases, align_desc);
 static void objects_are_aligned_as_asked(struct kunit *test)
 {
 	const struct align_case *c = test->param_value;
-	unsigned int i, want = c->want ?: cache_line_size(), wrong = 0;
+	unsigned int line = cache_line_size(), size = c->size ?: line / 2 + 1;
+	unsigned int i, want = c->want ?: line, wrong = 0;
 	struct kspan_cache *cache;
 	void *objs[50];
 
-	cache = kspan_cache_create("kspan-align", c->size, c->align, c->flags, NULL);
+	cache = kspan_cache_create("kspan-align", size, c->align, c->flags, NULL);
 	KUNIT_ASSERT_NOT_NULL(test, cache);
 	KUNIT_ASSERT_EQ(test, kspan_cache_alloc_bulk(cache, GFP_KERNEL, ARRAY_SIZE(objs), objs),
 			(int)ARRAY_SIZE(objs));

@@ -31,7 +31,8 @@ static const struct value_case {
 	{ "user", 0x400000 },
 	{ "largest positive", LONG_MAX },
 	{ "smallest negative", LONG_MIN },
-	{ "just below the direct map", (unsigned long)-1 },	/* made below */
+	{ "just below the direct map", (unsigned long)-1 },	/* made below, as the next */
+	{ "just below all memory", (unsigned long)-1 },
 	{ "error", (unsigned long)-ENOMEM },
 	{ "all ones", ULONG_MAX },
 };
@@ -48,8 +49,10 @@ static void value_that_is_no_address_is_foreign(struct kunit *test)
 	const struct value_case *c = test->param_value;
 	unsigned long addr = c->addr;
 
-	if (!strncmp(c->desc, "just below", 10))
+	if (!strcmp(c->desc, "just below the direct map"))
 		addr = PAGE_OFFSET - 1;
+	else if (!strcmp(c->desc, "just below all memory"))
+		addr = kspan_pagemap_start - 1;
 	KUNIT_EXPECT_TRUE(test, is_foreign((void *)addr));
 }
 
@@ -86,7 +89,6 @@ static void memory_of_others_is_foreign(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, is_foreign(vfree));
 	KUNIT_EXPECT_TRUE(test, is_foreign(high_memory));
 	KUNIT_EXPECT_TRUE(test, is_foreign(high_memory - 1));
-	KUNIT_EXPECT_TRUE(test, is_foreign((void *)PAGE_OFFSET));
 	free_page((unsigned long)page);
 	vfree(area);
 	kfree(slab);
@@ -164,9 +166,12 @@ static unsigned long nr_leaves(void)
 
 static void map_covers_all_memory_from_the_start(struct kunit *test)
 {
-	unsigned long last = ((unsigned long)high_memory - 1 - PAGE_OFFSET) >> PAGE_SHIFT;
+	unsigned long last = ((unsigned long)high_memory - 1 - kspan_pagemap_start) >> PAGE_SHIFT;
+	unsigned long first = (unsigned long)__va(PFN_PHYS(node_start_pfn(first_online_node)));
 
 	KUNIT_EXPECT_GT(test, nr_leaves(), last >> KSPAN_LEAF_SHIFT);
+	KUNIT_EXPECT_GE(test, first, kspan_pagemap_start);
+	KUNIT_EXPECT_LT(test, first - kspan_pagemap_start, KSPAN_LEAF_PAGES << PAGE_SHIFT);
 }
 
 static void growing_keeps_entries(struct kunit *test)
@@ -183,7 +188,7 @@ static void growing_keeps_entries(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, span_of(large), large_span);
 	KUNIT_EXPECT_PTR_EQ(test, span_of(large + SZ_1M - 1), large_span);
 	/* The new part is empty. */
-	KUNIT_EXPECT_TRUE(test, is_foreign((void *)PAGE_OFFSET +
+	KUNIT_EXPECT_TRUE(test, is_foreign((void *)kspan_pagemap_start +
 					   ((nr * KSPAN_LEAF_PAGES + 1) << PAGE_SHIFT)));
 	kspan_free(large);
 	kspan_free(small);

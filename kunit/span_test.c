@@ -14,7 +14,7 @@
 #include "allocator.h"
 
 /* A slot of which eight fill three pages, so that the pages are no power of two. */
-#define THREE_PAGES_SLOT	1536
+#define THREE_PAGES_SLOT	((unsigned int)(PAGE_SIZE * 3 / 8))
 
 /* ------------------------------------------------------------------ geometry */
 
@@ -25,8 +25,8 @@ static const struct pick_case {
 	{ 8, 1 }, { 64, 1 }, { 192, 1 }, { 512, 1 },	/* eight or more, little tail */
 	{ 520, 2 },		/* 7 in one page, 15 in two */
 	{ 1024, 2 }, { 1536, 3 }, { 2048, 4 }, { 4096, 8 },
-	{ 4104, 8 }, { 5000, 5 },	/* never eight: the smallest tail in proportion */
-	{ 8192, 2 }, { 12288, 3 }, { 32768, 8 },
+	{ 4104, 8 },		/* never eight, nor a small tail: the smallest, in proportion */
+	{ 5000, 5 }, { 8192, 8 }, { 12288, 6 }, { 32768, 8 },	/* never eight: the most */
 	{ 32776, 9 }, { 65536, 16 }, { 100000, 25 },	/* one object */
 };
 
@@ -57,14 +57,15 @@ static void no_other_number_of_pages_has_less_tail(struct kunit *test)
 	unsigned int wrong = 0, pages;
 	u32 slot;
 
-	for (slot = 8; slot <= 8 * PAGE_SIZE; slot += 8) {
+	for (slot = 8; slot <= KSPAN_MAX_SPAN_PAGES * PAGE_SIZE; slot += 8) {
 		unsigned int picked = kspan_span_pick_pages(slot);
 		u32 bytes = picked * PAGE_SIZE, tail = bytes % slot;
 
-		wrong += picked < DIV_ROUND_UP(slot, PAGE_SIZE) || picked > 8;
+		wrong += picked < DIV_ROUND_UP(slot, PAGE_SIZE) || picked > KSPAN_MAX_SPAN_PAGES;
 		if (bytes / slot >= 8 && tail_is_small(slot, picked))
 			continue;
-		for (pages = DIV_ROUND_UP(slot, PAGE_SIZE); pages <= 8; pages++) {
+		for (pages = DIV_ROUND_UP(slot, PAGE_SIZE); pages <= KSPAN_MAX_SPAN_PAGES;
+		     pages++) {
 			if (tail_is_small(slot, picked))
 				wrong += pages > picked && tail_is_small(slot, pages);
 			else

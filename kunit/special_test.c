@@ -100,9 +100,10 @@ static void request_for_the_object_is_not_one_for_the_record(struct kunit *test)
 		    __GFP_THISNODE;
 	struct kspan_special *special;
 
-	preempt_disable();
+	/* Nobody may sleep in here, and PREEMPT_RT excludes no more than that. */
+	rcu_read_lock();
 	special = kspan_special_new(KSPAN_SPECIAL_PROFILE, gfp);
-	preempt_enable();
+	rcu_read_unlock();
 	KUNIT_ASSERT_NOT_NULL(test, special);
 	kspan_special_delete(special);
 }

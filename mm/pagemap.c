@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The page map: a radix tree of two levels over the kernel's direct map, from page to span
- * (tcmalloc's pagemap). A lookup is three loads and one compare, touches no struct page and is
- * safe for any address at all: user, vmalloc, module, a hole in memory, freed. That is why
- * ownership is asked here and not of page->private, which many others use for their own.
+ * (tcmalloc's pagemap). It begins where memory does, since a kernel with a randomised layout
+ * may place that anywhere in a direct map of many terabytes. A lookup is three loads and one
+ * compare, touches no struct page and is safe for any address at all: user, vmalloc, module, a
+ * hole in memory, freed. That is why ownership is asked here and not of page->private, which
+ * many others use for their own.
  *
  * A leaf of one page covers 2 MiB (with 4 KiB pages), so the map costs 0.2 % of the memory
  * around spans. Leaves stay until the module leaves; the root grows when memory is hot-added.
@@ -36,10 +38,12 @@ static atomic_long_t pagemap_bytes;
 
 struct kspan_pagemap __rcu *kspan_pagemap;
 EXPORT_SYMBOL_FOR_TESTS(kspan_pagemap);
+unsigned long kspan_pagemap_start __ro_after_init;
+EXPORT_SYMBOL_FOR_TESTS(kspan_pagemap_start);
 
 static unsigned long leaf_index(const void *addr)
 {
-	return ((unsigned long)addr - PAGE_OFFSET) >> (PAGE_SHIFT + KSPAN_LEAF_SHIFT);
+	return ((unsigned long)addr - kspan_pagemap_start) >> (PAGE_SHIFT + KSPAN_LEAF_SHIFT);
 }
 
 /* Makes sure that leaf @i is a real one. */
@@ -84,7 +88,7 @@ static int install_leaf(unsigned long i, gfp_t gfp)
 
 static void set_pages(const void *base, unsigned int nr_pages, struct kspan_span *span)
 {
-	unsigned long page = ((unsigned long)base - PAGE_OFFSET) >> PAGE_SHIFT;
+	unsigned long page = ((unsigned long)base - kspan_pagemap_start) >> PAGE_SHIFT;
 	struct kspan_pagemap *map;
 	unsigned int n;
 
@@ -164,8 +168,12 @@ static int memory_event(struct notifier_block *nb, unsigned long action, void *d
 
 	/* Before pages of the new range can be allocated. */
 	if (action == MEM_GOING_ONLINE) {
+		const void *first = __va(PFN_PHYS(event->start_pfn));
 		const void *last = __va(PFN_PHYS(event->start_pfn + event->nr_pages) - 1);
 
+		/* Below what was the first memory there is no place in the map. */
+		if ((unsigned long)first < kspan_pagemap_start)
+			return notifier_from_errno(-EINVAL);
 		return notifier_from_errno(kspan_pagemap_grow(leaf_index(last) + 1));
 	}
 	return NOTIFY_OK;
@@ -173,10 +181,24 @@ static int memory_event(struct notifier_block *nb, unsigned long action, void *d
 
 static struct notifier_block memory_notifier = { .notifier_call = memory_event };
 
+/* Where the memory of the first node begins, rounded down to what a leaf covers. */
+static unsigned long first_memory(void)
+{
+	unsigned long first = ULONG_MAX;
+	int nid;
+
+	for_each_online_node(nid)
+		if (node_present_pages(nid))
+			first = min(first, (unsigned long)__va(PFN_PHYS(node_start_pfn(nid))));
+	return round_down(first, KSPAN_LEAF_PAGES << PAGE_SHIFT);
+}
+
 int kspan_pagemap_init(void)
 {
-	int err = kspan_pagemap_grow(leaf_index(high_memory - 1) + 1);
+	int err;
 
+	kspan_pagemap_start = first_memory();
+	err = kspan_pagemap_grow(leaf_index(high_memory - 1) + 1);
 	if (err)
 		return err;
 	err = register_memory_notifier(&memory_notifier);

@@ -23,6 +23,7 @@ struct kspan_pagemap {
 };
 
 extern struct kspan_pagemap __rcu *kspan_pagemap;
+extern unsigned long kspan_pagemap_start;	/* the first address of leaf 0, of any map */
 
 /* What the map says of pages that are nobody's: a span of no cache in which nothing begins. */
 extern struct kspan_span kspan_no_span;
@@ -34,8 +35,8 @@ extern struct kspan_span kspan_no_span;
  */
 static __always_inline struct kspan_span *__kspan_pagemap_find(const void *addr)
 {
-	/* Below the direct map this wraps to a large number, which the bound refuses too. */
-	unsigned long page = ((unsigned long)addr - PAGE_OFFSET) >> PAGE_SHIFT;
+	/* Below all memory this wraps to a large number, which the bound refuses too. */
+	unsigned long page = ((unsigned long)addr - kspan_pagemap_start) >> PAGE_SHIFT;
 	unsigned long i = page >> KSPAN_LEAF_SHIFT;
 	/* The map is only replaced by a longer one with the same leaves. */
 	struct kspan_pagemap *map = rcu_dereference_raw(kspan_pagemap);

@@ -26,7 +26,9 @@
 
 DEFINE_STATIC_KEY_FALSE(kspan_numa);
 DEFINE_STATIC_KEY_FALSE(kspan_alloc_more);
+EXPORT_SYMBOL_FOR_TESTS(kspan_alloc_more);
 DEFINE_STATIC_KEY_FALSE(kspan_free_more);
+EXPORT_SYMBOL_FOR_TESTS(kspan_free_more);
 static int hotplug_state;
 
 #define SLOTS_MAX	64

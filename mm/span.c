@@ -41,8 +41,8 @@ u32 kspan_span_reciprocal(u32 slot_size, u32 nr_objs)
 EXPORT_SYMBOL_FOR_TESTS(kspan_span_reciprocal);
 
 /*
- * Pages for spans of a named cache: the fewest, up to eight, with eight objects or more and a
- * tail of at most a sixteenth; else, with such a tail, as many as eight pages hold; else those
+ * Pages for spans of a named cache: the fewest, within the limit, with eight objects or more and
+ * a tail of at most a sixteenth; else, with such a tail, as many as the limit allows; else those
  * with the smallest tail, in proportion.
  */
 unsigned int kspan_span_pick_pages(u32 slot_size)
@@ -50,7 +50,7 @@ unsigned int kspan_span_pick_pages(u32 slot_size)
 	unsigned int pages, best = DIV_ROUND_UP(slot_size, PAGE_SIZE);
 	u32 best_tail = (best * PAGE_SIZE) % slot_size;
 
-	for (pages = best; pages <= 8; pages++) {
+	for (pages = best; pages <= KSPAN_MAX_SPAN_PAGES; pages++) {
 		u32 bytes = pages * PAGE_SIZE, tail = bytes % slot_size;
 
 		if (bytes / slot_size >= 8 && tail <= bytes / 16)

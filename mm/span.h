@@ -11,7 +11,9 @@
 #include <linux/list.h>
 #include <linux/llist.h>
 #include <linux/rbtree.h>
+#include <linux/minmax.h>
 #include <linux/rcupdate.h>
+#include <linux/sizes.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
@@ -45,6 +47,9 @@ enum kspan_state {
 
 /* Bits of span->flags, atomic. */
 #define KSPAN_SPAN_RCU_QUEUED	0	/* on the list of mm/rcu.c */
+
+/* Pages of a span with several objects; see kspan_span_index() for the bound in bytes. */
+#define KSPAN_MAX_SPAN_PAGES	clamp_t(unsigned int, SZ_64K / PAGE_SIZE, 1, 8)
 
 /* On which of its node's lists a span is. */
 enum kspan_span_list { KSPAN_LIST_NONE, KSPAN_LIST_PARTIAL, KSPAN_LIST_FULL, KSPAN_LIST_EMPTY };

@@ -7,9 +7,10 @@
 
 KSPAN_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 KSPAN_CACHE=${KSPAN_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/kspan}
+KSPAN_BUILD=${KSPAN_BUILD:-$KSPAN_TOP/build}
 # One clock for a script and the scripts that it calls.
 KSPAN_START=${KSPAN_START:-$(date +%s)}
-export KSPAN_TOP KSPAN_CACHE KSPAN_START
+export KSPAN_TOP KSPAN_CACHE KSPAN_BUILD KSPAN_START
 
 # say TEXT...: one progress line, with the seconds since the first script began.
 say() {
@@ -55,19 +56,19 @@ trap 'end_children; exit 129' HUP
 trap 'end_children; exit 130' INT
 trap 'end_children; exit 143' TERM
 
-# watch_pid PID LABEL [DETAIL...]: a progress line every ten seconds for as long
-# as PID lives; DETAIL is a command whose output ends the line.
+# watch_pid PID LABEL [DETAIL...]: a progress line every $PROGRESS_EVERY seconds (10)
+# for as long as PID lives; DETAIL is a command whose output ends the line.
 watch_pid() {
-	local pid=$1 label=$2 began=$SECONDS next detail
+	local pid=$1 label=$2 began=$SECONDS every=${PROGRESS_EVERY:-10} next detail
 	shift 2
-	next=$((SECONDS + 10))
+	next=$((SECONDS + every))
 	while kill -0 "$pid" 2>/dev/null; do
 		sleep 0.2
 		if ((SECONDS >= next)); then
 			detail=
 			(($# == 0)) || detail=", $("$@" || true)"
 			say "$label: $((SECONDS - began)) s$detail"
-			next=$((SECONDS + 10))
+			next=$((SECONDS + every))
 		fi
 	done
 }
@@ -101,14 +102,17 @@ become_root() {
 	command -v sudo >/dev/null || die "need root (or sudo) to install packages"
 	sudo -n true 2>/dev/null || {
 		say "sudo is needed to install packages"
+		[ -t 0 ] || die "sudo would ask for a password: run sudo -v first"
 		sudo -v || die "no sudo"
 	}
 }
 
+# One at a time: rows and kernels are got side by side, and apt-get does not wait for
+# all of its locks.
 apt_get() {
 	local sudo=()
 	((EUID == 0)) || sudo=(sudo)
-	"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
+	with_lock apt "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
 		-o DPkg::Lock::Timeout=600 -o APT::Sandbox::User=root "$@"
 }
 
@@ -162,22 +166,51 @@ apt_has() {
 	apt-get -q --print-uris download "$1" >/dev/null 2>&1
 }
 
-# unpack PACKAGE DIR: a Debian package's files below DIR, without installing it:
-# for what would conflict with, or change, the machine that runs this.
+# foreign_apt ARCH: sets $apt_options so that apt-get is for machines of that Debian
+# architecture, with lists and a state of its own: dpkg learns nothing of them here.
+foreign_apt() {
+	local state=$KSPAN_CACHE/apt/$1
+	apt_options=(-o "APT::Architecture=$1" -o "APT::Architectures=$1" -o "Dir::State=$state"
+		-o "Dir::State::status=$state/status" -o "Dir::Cache=$state"
+		-o Acquire::Languages=none -o APT::Sandbox::User=root)
+	[ ! -e "$state/updated" ] || return 0
+	say "fetching the package lists of $1"
+	mkdir -p "$state"/{lists,archives}/partial
+	: >"$state/status"
+	run_logged "apt-get update" "$KSPAN_CACHE/log/apt-$1.log" \
+		apt-get -q "${apt_options[@]}" update || die "no package lists of $1"
+	: >"$state/updated"
+}
+
+# unpack PACKAGE DIR [ARCH]: a Debian package's files below DIR, without installing it:
+# for what would conflict with, or change, the machine that runs this, or is for
+# machines of another architecture.
 unpack() {
-	local package=$1 dir=$2 work attempt
-	! apt_lists_empty || apt_update || die "apt-get update failed"
+	local package=$1 dir=$2 arch=${3:-amd64} work attempt
+	local apt_options=(-o APT::Sandbox::User=root)
+	if [ "$arch" != amd64 ]; then
+		with_lock "apt-$arch" foreign_apt "$arch"
+	elif apt_lists_empty; then
+		apt_update || die "apt-get update failed"
+	fi
 	work=$(mktemp -d)
 	for attempt in 1 2; do
 		say "downloading $package"
-		if run_logged "$package" "$KSPAN_CACHE/log/download.log" \
-			env -C "$work" apt-get -q -o APT::Sandbox::User=root download "$package"; then
+		if run_logged "$package" "$KSPAN_CACHE/log/download-$package.log" \
+			env -C "$work" apt-get -q "${apt_options[@]}" download "$package"; then
 			mkdir -p "$dir"
 			dpkg -x "$work"/*.deb "$dir"
 			rm -rf "$work"
 			return 0
 		fi
-		((attempt == 2)) || apt_update || break
+		((attempt == 1)) || break
+		# Lists that are out of date name files that are gone.
+		if [ "$arch" = amd64 ]; then
+			apt_update || break
+		else
+			rm -f "$KSPAN_CACHE/apt/$arch/updated"
+			with_lock "apt-$arch" foreign_apt "$arch"
+		fi
 	done
 	rm -rf "$work"
 	die "could not download $package"
@@ -199,6 +232,19 @@ with_lock() {
 	return "$status"
 }
 
+# The matrix: where its rows are, what gets a kernel, and how a row ends its output.
+KSPAN_ROWS=${KSPAN_ROWS:-$KSPAN_TOP/scripts/rows}
+KSPAN_GET_KERNEL=${KSPAN_GET_KERNEL:-$KSPAN_TOP/scripts/kernel}
+export KSPAN_COUNTS='^([0-9]+) passed, ([0-9]+) failed(, ([0-9]+) skipped)?$'
+
+# read_row NAME: sets what a row may say, as scripts/test explains it.
+# shellcheck disable=SC2034
+read_row() {
+	about="" run=() kernel="" build=() packages=() quick=0 alone=0
+	# shellcheck source=/dev/null
+	. "$KSPAN_ROWS/$1.row"
+}
+
 # copy_tree DIR: the sources as they are now, where building leaves no trace in
 # the tree that is worked in, and each kernel has its own objects.
 copy_tree() {
@@ -207,4 +253,19 @@ copy_tree() {
 	mkdir -p "$1"
 	cp -r "$KSPAN_TOP"/{Kbuild,Makefile,include,mm,kunit} "$1/"
 	make -s -C "$1" clean
+}
+
+# load_arch NAME: sets what scripts/arch/NAME does, and $kernel_make, which has make
+# build for that machine. A kernel's directory says in the file arch what it is for.
+# shellcheck disable=SC2034
+load_arch() {
+	arch=$1 cross="" compiler=gcc kernel_make=()
+	# shellcheck source=scripts/arch/amd64
+	. "$KSPAN_TOP/scripts/arch/$1"
+	[ -z "$cross" ] || kernel_make=("ARCH=$kernel_arch" "CROSS_COMPILE=$cross")
+}
+
+# arch_of KERNEL-DIR
+arch_of() {
+	if [ -r "$1/arch" ]; then cat "$1/arch"; else echo amd64; fi
 }
