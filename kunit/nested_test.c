@@ -91,30 +91,6 @@ static void ready_object_is_handed_out_unsampled(struct kunit *test)
 	kspan_free(obj);
 }
 
-static void interrupt_allocates(void *arg)
-{
-	*(void **)arg = kspan_cache_alloc(cache, GFP_ATOMIC);
-}
-
-/* It came before the lock was taken, and has no part in what the task is about. */
-static void interrupt_is_not_kept_from_anything(struct kunit *test)
-{
-	struct test_call call = { .fn = interrupt_allocates };
-	void *obj = NULL;
-
-	if (IS_ENABLED(CONFIG_PREEMPT_RT))
-		kunit_skip(test, "there an interrupt's work is done by a task");
-	call.arg = &obj;
-	init_irq_work(&call.irq_work, test_call_irq_work);
-	kspan_lock_begin();
-	irq_work_queue(&call.irq_work);
-	while (irq_work_is_busy(&call.irq_work))
-		cpu_relax();
-	kspan_lock_end();
-	KUNIT_EXPECT_NOT_NULL(test, obj);
-	kspan_free(obj);
-}
-
 /* ------------------------------------------------------------------ free */
 
 static void count_run(void *obj, void *arg)
@@ -265,7 +241,6 @@ static void records_are_refused_in_nmi(struct kunit *test)
 static struct kunit_case nested_cases[] = {
 	KUNIT_CASE(allocation_that_needs_a_lock_fails),
 	KUNIT_CASE(ready_object_is_handed_out_unsampled),
-	KUNIT_CASE(interrupt_is_not_kept_from_anything),
 	KUNIT_CASE_PARAM(free_is_put_off_and_then_complete, free_gen_params),
 	KUNIT_CASE(free_that_is_put_off_is_counted),
 	KUNIT_CASE(records_are_refused_under_a_lock),

@@ -108,7 +108,7 @@ static noinline void *finish(struct kspan_cache *cache, void *obj, size_t size, 
 static noinline void *alloc_slow(struct kspan_cache *cache, size_t size, gfp_t gfp, int node,
 				 unsigned long ip)
 {
-	bool here = node == NUMA_NO_NODE || node == numa_mem_id(), sampled;
+	bool here = node == NUMA_NO_NODE || node == numa_mem_id(), counted, sampled;
 	size_t slot_size = cache->slot_size;
 	void *obj = NULL;
 	u64 weight;
@@ -116,7 +116,8 @@ static noinline void *alloc_slow(struct kspan_cache *cache, size_t size, gfp_t g
 	if (kspan_refuse_nmi())
 		return NULL;
 	if (here)
-		obj = kspan_pcpu_pop_any(cache);
+		obj = kspan_pcpu_pop_any(cache, &sampled, &weight);
+	counted = obj;
 	if (!obj && !kspan_refuse_nested())
 		/* Caches are of one zone: DMA memory is had with kspan_alloc(). */
 		obj = refill(cache, gfp & ~(__GFP_DMA | __GFP_DMA32), node);
@@ -126,8 +127,9 @@ static noinline void *alloc_slow(struct kspan_cache *cache, size_t size, gfp_t g
 	}
 	kspan_guard_alloc(cache, obj);
 	finish(cache, obj, size, slot_size, gfp, ip);
-	sampled = here ? kspan_pcpu_charge(cache, &weight)
-		       : kspan_pcpu_charge_alone(cache, slot_size, &weight);
+	if (!counted)
+		sampled = here ? kspan_pcpu_charge(cache, &weight)
+			       : kspan_pcpu_charge_alone(cache, slot_size, &weight);
 	if (sampled)
 		kspan_profile_alloc(cache, obj, slot_size, weight, gfp);
 	return obj;

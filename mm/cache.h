@@ -137,7 +137,7 @@ unsigned int kspan_pcpu_put(struct kspan_cache *cache, int nid, struct kspan_slo
 			    unsigned int n);
 void kspan_pcpu_free_slow(struct kspan_cache *cache, const struct kspan_span *span, void *obj,
 			  u8 *state);
-void *kspan_pcpu_pop_any(struct kspan_cache *cache);
+void *kspan_pcpu_pop_any(struct kspan_cache *cache, bool *sampled, u64 *weight);
 size_t kspan_pcpu_pop_bulk(struct kspan_cache *cache, size_t n, void **objs);
 bool kspan_pcpu_charge(struct kspan_cache *cache, u64 *weight);
 bool kspan_pcpu_charge_alone(const struct kspan_cache *cache, size_t slot_size, u64 *weight);

@@ -3,5 +3,5 @@
 #include "compat.h"
 #include "lock.h"
 
-DEFINE_PER_CPU(u8, kspan_locked);
-EXPORT_SYMBOL_FOR_TESTS(kspan_locked);
+DEFINE_PER_CPU(bool, kspan_locked);
+EXPORT_PER_CPU_SYMBOL_GPL(kspan_locked);

@@ -2,10 +2,9 @@
 /*
  * How kspan takes its spinlocks. Each is a leaf, and interrupts are off under it, so that on its
  * own CPU nothing can want it a second time but what is called in the middle of kspan's own
- * code: the handler of a kprobe. While a CPU holds one of the locks, or is about to, a bit says
- * so, one for each level of context: an interrupt that comes before the lock is taken is of
- * another level and is not kept from anything. The slow paths ask for the bit, and refuse or put
- * off what would need a lock; the fast path needs none and does not ask.
+ * code: the handler of a kprobe. While a CPU holds one of the locks, or is about to with
+ * interrupts off already, a mark says so. The slow paths ask for it, and refuse or put off what
+ * would need a lock; the fast path needs none and does not ask.
  *
  * lockdep would name the classes of locks that are made at run time after the argument of
  * spin_lock_init(), as it does with those of everybody else. So that the lock graph can be read,
@@ -15,7 +14,7 @@
 #ifndef _KSPAN_LOCK_H
 #define _KSPAN_LOCK_H
 
-#include <linux/bits.h>
+#include <linux/irqflags.h>
 #include <linux/kconfig.h>
 #include <linux/lockdep.h>
 #include <linux/percpu.h>
@@ -25,37 +24,27 @@
 
 #include "stats.h"
 
-DECLARE_PER_CPU(u8, kspan_locked);	/* BIT(interrupt_context_level()) */
-
-/* On PREEMPT_RT there is no mark, and preemption stays on. */
-static __always_inline void kspan_lock_begin(void)
-{
-	if (IS_ENABLED(CONFIG_PREEMPT_RT))
-		return;
-	preempt_disable();
-	this_cpu_or(kspan_locked, BIT(interrupt_context_level()));
-}
-
-static __always_inline void kspan_lock_end(void)
-{
-	if (IS_ENABLED(CONFIG_PREEMPT_RT))
-		return;
-	this_cpu_and(kspan_locked, ~BIT(interrupt_context_level()));
-	preempt_enable();
-}
-
-/* As spin_lock_irqsave() and spin_unlock_irqrestore(). */
+/* As spin_lock_irqsave() and spin_unlock_irqrestore(). On PREEMPT_RT there is no mark. */
+#ifdef CONFIG_PREEMPT_RT
+#define kspan_lock(lock, flags)		spin_lock_irqsave(lock, flags)
+#define kspan_unlock(lock, flags)	spin_unlock_irqrestore(lock, flags)
+#else
 #define kspan_lock(lock, flags)				\
 	do {						\
-		kspan_lock_begin();			\
-		spin_lock_irqsave(lock, flags);		\
+		local_irq_save(flags);			\
+		__this_cpu_write(kspan_locked, true);	\
+		spin_lock(lock);			\
 	} while (0)
 
 #define kspan_unlock(lock, flags)			\
 	do {						\
-		spin_unlock_irqrestore(lock, flags);	\
-		kspan_lock_end();			\
+		spin_unlock(lock);			\
+		__this_cpu_write(kspan_locked, false);	\
+		local_irq_restore(flags);		\
 	} while (0)
+#endif
+
+DECLARE_PER_CPU(bool, kspan_locked);
 
 /*
  * May no lock be taken here? Then this was called in the middle of kspan. On PREEMPT_RT, where
@@ -65,7 +54,7 @@ static inline bool kspan_nested(void)
 {
 	if (IS_ENABLED(CONFIG_PREEMPT_RT))
 		return !preemptible();
-	return this_cpu_read(kspan_locked) & BIT(interrupt_context_level());
+	return this_cpu_read(kspan_locked);
 }
 
 /* In NMI nothing is allocated or freed: whatever was interrupted may be half done. */

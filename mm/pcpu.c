@@ -109,8 +109,33 @@ unsigned int kspan_pcpu_put(struct kspan_cache *cache, int nid, struct kspan_slo
 	return n;
 }
 
-/* As kspan_pcpu_pop(), whatever the budget. */
-void *kspan_pcpu_pop_any(struct kspan_cache *cache)
+/*
+ * Counts an allocation in @word, which the caller is alone with: is it a sample, of *@weight? The
+ * caller stores the word.
+ */
+static bool charge(const struct kspan_cache *cache, struct kspan_pcpu *pcpu, u64 *word,
+		   u64 *weight)
+{
+	u32 budget;
+	bool hit;
+
+	if (*word >> 32) {
+		*word -= KSPAN_WORD_BUDGET;
+		return false;
+	}
+	hit = kspan_stride_next(&pcpu->stride, cache->slot_size, cache->flags & KSPAN_NO_PROFILE,
+				&budget);
+	*weight = pcpu->stride.weight;
+	pcpu->allocs += budget + 1;
+	*word = (u64)budget << 32 | (u32)*word;
+	return hit;
+}
+
+/*
+ * As kspan_pcpu_pop(), whatever the budget. If there is an object it has been counted, and
+ * *@sampled says whether it is a sample, of *@weight.
+ */
+void *kspan_pcpu_pop_any(struct kspan_cache *cache, bool *sampled, u64 *weight)
 {
 	struct kspan_pcpu *pcpu;
 	struct kspan_slot *slot;
@@ -125,6 +150,7 @@ void *kspan_pcpu_pop_any(struct kspan_cache *cache)
 		slot = (void *)pcpu->slot + (u32)word;
 		obj = slot->obj;
 		WRITE_ONCE(*slot->state, KSPAN_STATE_ALLOCATED);
+		*sampled = charge(cache, pcpu, &word, weight);
 		kspan_pcpu_store(cache->pcpu, word);
 	} else {
 		kspan_pcpu_leave(cache->pcpu);
@@ -150,33 +176,21 @@ bool kspan_pcpu_charge_alone(const struct kspan_cache *cache, size_t slot_size, 
  */
 bool kspan_pcpu_charge(struct kspan_cache *cache, u64 *weight)
 {
-	bool counted = true, hit = false;
-	struct kspan_pcpu *pcpu;
-	u64 word, mean = 0;
-	u32 budget;
+	bool counted, hit = false;
+	u64 word;
 
 	preempt_disable();
-	pcpu = this_cpu_ptr(cache->pcpu);
 	word = kspan_pcpu_enter(cache->pcpu);
-	if (!alone(word)) {
-		kspan_pcpu_leave(cache->pcpu);
-		counted = false;
-	} else if (word >> 32) {
-		kspan_pcpu_store(cache->pcpu, word - KSPAN_WORD_BUDGET);
+	counted = alone(word);
+	if (counted) {
+		hit = charge(cache, this_cpu_ptr(cache->pcpu), &word, weight);
+		kspan_pcpu_store(cache->pcpu, word);
 	} else {
-		hit = kspan_stride_next(&pcpu->stride, cache->slot_size,
-					cache->flags & KSPAN_NO_PROFILE, &budget);
-		mean = pcpu->stride.mean;
-		pcpu->allocs += budget + 1;
-		kspan_pcpu_store(cache->pcpu, (u64)budget << 32 | (u32)word);
+		kspan_pcpu_leave(cache->pcpu);
 	}
 	preempt_enable();
 	/* An interrupt in the middle of the array is not counted there. */
-	if (!counted)
-		return kspan_pcpu_charge_alone(cache, cache->slot_size, weight);
-	if (hit)
-		*weight = kspan_sample_weight(cache->slot_size, mean);
-	return hit;
+	return counted ? hit : kspan_pcpu_charge_alone(cache, cache->slot_size, weight);
 }
 
 /* Moves up to @most of the oldest slots of @pcpu, which the caller is in alone, to @out. */

@@ -50,7 +50,7 @@ static u64 draw(struct rnd_state *rnd, u64 mean)
 }
 
 /* What a sample of @size bytes, taken at @mean, stands for. */
-u64 kspan_sample_weight(size_t size, u64 mean)
+static u64 weight_of(size_t size, u64 mean)
 {
 	return mean == 1 ? KSPAN_WEIGHT_ONE : kspan_weight(size, mean);
 }
@@ -91,7 +91,7 @@ bool kspan_sample_take(size_t size, u64 *weight)
 	local_irq_restore(flags);
 
 	if (hit)
-		*weight = kspan_sample_weight(size, old_mean);
+		*weight = weight_of(size, old_mean);
 	return hit;
 }
 
@@ -121,6 +121,8 @@ bool kspan_stride_next(struct kspan_stride *stride, size_t size, bool off, u32 *
 		/* As in kspan_sample_take(): begin anew, with this allocation. */
 		stride->epoch = epoch;
 		stride->mean = off ? 0 : READ_ONCE(rate_mean);
+		if (stride->mean)
+			stride->weight = weight_of(size, stride->mean);
 		stride->left = draw_allocs(stride, size);
 	}
 	if (stride->left) {

@@ -23,6 +23,7 @@ struct kspan_sampler {
 struct kspan_stride {
 	u64 left;		/* allocations before it, beyond the budget that was handed out */
 	u64 mean;		/* bytes between samples, as they were drawn */
+	u64 weight;		/* of a sample of one object at that rate */
 	u32 epoch;		/* of that rate; 0: of none */
 	struct rnd_state rnd;
 };
@@ -46,7 +47,6 @@ bool kspan_sample_take(size_t size, u64 *weight);
 
 void kspan_stride_init(struct kspan_stride *stride);
 bool kspan_stride_next(struct kspan_stride *stride, size_t size, bool off, u32 *budget);
-u64 kspan_sample_weight(size_t size, u64 mean);
 
 u64 kspan_sample_bytes(void);
 int kspan_set_sample_bytes(u64 bytes);

@@ -7,6 +7,7 @@
  * no callback runs under it.
  */
 #include <linux/rbtree.h>
+#include <linux/percpu.h>
 #include <linux/slab.h>
 
 #include "compat.h"
@@ -28,6 +29,23 @@ static const char *const kind_names[] = {
 
 static_assert(ARRAY_SIZE(kind_names) == KSPAN_NR_SPECIALS);
 
+/*
+ * One record for each CPU that is kept for the next sample: most come and go at the same rate,
+ * and the slab allocator takes as long as all else that is done to a record. KASAN shall see
+ * each one go.
+ */
+static DEFINE_PER_CPU(struct kspan_special *, spare_special);
+
+static struct kspan_special *take_spare(void)
+{
+	return this_cpu_xchg(spare_special, NULL);
+}
+
+static bool keep_spare(struct kspan_special *special)
+{
+	return !IS_ENABLED(CONFIG_KASAN) && !this_cpu_cmpxchg(spare_special, NULL, special);
+}
+
 struct kspan_special *kspan_special_new(enum kspan_special_kind kind, gfp_t gfp)
 {
 	struct kspan_special *special;
@@ -37,9 +55,13 @@ struct kspan_special *kspan_special_new(enum kspan_special_kind kind, gfp_t gfp)
 		return NULL;
 	if (kspan_test_point(KSPAN_FAIL_SPECIAL))
 		return NULL;
-	special = kmem_cache_zalloc(special_cache, (gfp & KSPAN_GFP_METADATA) | __GFP_NOWARN);
+	special = take_spare();
+	if (!special)
+		special = kmem_cache_alloc(special_cache,
+					   (gfp & KSPAN_GFP_METADATA) | __GFP_NOWARN);
 	if (!special)
 		return NULL;
+	memset(special, 0, sizeof(*special));
 	special->kind = kind;
 	atomic_long_inc(&nr_specials[kind]);
 	return special;
@@ -49,7 +71,8 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_special_new);
 void kspan_special_delete(struct kspan_special *special)
 {
 	atomic_long_dec(&nr_specials[special->kind]);
-	kmem_cache_free(special_cache, special);
+	if (!keep_spare(special))
+		kmem_cache_free(special_cache, special);
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_special_delete);
 
@@ -269,5 +292,10 @@ int kspan_special_init(void)
 
 void kspan_special_exit(void)
 {
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		if (per_cpu(spare_special, cpu))
+			kmem_cache_free(special_cache, per_cpu(spare_special, cpu));
 	kmem_cache_destroy(special_cache);
 }
