@@ -19,7 +19,7 @@ endif
 
 kbuild = $(need-kdir)@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)
 
-.PHONY: all modules kunit clean check test demo help
+.PHONY: all modules kunit clean check test demo bench help
 
 all modules:
 	$(kbuild) modules
@@ -37,7 +37,7 @@ clean:
 		-o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' -o -name '.*.d' \
 		-o -name modules.order -o -name Module.symvers \) -type f -exec rm -f {} +
 
-check test demo:
+check test demo bench:
 	@scripts/$@
 
 help:
@@ -47,4 +47,5 @@ help:
 	@echo 'make check       checkpatch, sparse, coccicheck, shellcheck, codespell; silent when clean'
 	@echo 'make test        scripts/test: everything, in QEMU'
 	@echo 'make demo        scripts/demo: the profile of a real driver'
+	@echo 'make bench       scripts/bench: kspan beside SLUB and its debugging aids'
 	@echo 'make clean       remove what was built'

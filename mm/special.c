@@ -30,20 +30,36 @@ static const char *const kind_names[] = {
 static_assert(ARRAY_SIZE(kind_names) == KSPAN_NR_SPECIALS);
 
 /*
- * One record for each CPU that is kept for the next sample: most come and go at the same rate,
+ * Some records on each CPU that are kept for the next samples: most come and go at the same rate,
  * and the slab allocator takes as long as all else that is done to a record. KASAN shall see
  * each one go.
  */
-static DEFINE_PER_CPU(struct kspan_special *, spare_special);
+#define NR_SPARES	4
+
+struct spares {
+	struct kspan_special *special[NR_SPARES];
+};
+
+static DEFINE_PER_CPU(struct spares, spares);
 
 static struct kspan_special *take_spare(void)
 {
-	return this_cpu_xchg(spare_special, NULL);
+	struct kspan_special *special = NULL;
+	int i;
+
+	for (i = 0; i < NR_SPARES && !special; i++)
+		special = this_cpu_xchg(spares.special[i], NULL);
+	return special;
 }
 
 static bool keep_spare(struct kspan_special *special)
 {
-	return !IS_ENABLED(CONFIG_KASAN) && !this_cpu_cmpxchg(spare_special, NULL, special);
+	int i;
+
+	for (i = 0; i < NR_SPARES && !IS_ENABLED(CONFIG_KASAN); i++)
+		if (!this_cpu_cmpxchg(spares.special[i], NULL, special))
+			return true;
+	return false;
 }
 
 struct kspan_special *kspan_special_new(enum kspan_special_kind kind, gfp_t gfp)
@@ -145,7 +161,8 @@ int kspan_special_add_locked(struct kspan_span *span, void *obj, struct kspan_sp
 	if (state != KSPAN_STATE_ALLOCATED && state != KSPAN_STATE_SPECIALS)
 		return -EINVAL;
 	special->offset = obj - span->base;
-	if (special->kind != KSPAN_SPECIAL_CLEANUP &&
+	/* One that is only ALLOCATED has none. */
+	if (state == KSPAN_STATE_SPECIALS && special->kind != KSPAN_SPECIAL_CLEANUP &&
 	    kspan_special_find(span, special->offset, special->kind))
 		return -EEXIST;
 	insert(span, special);
@@ -292,10 +309,11 @@ int kspan_special_init(void)
 
 void kspan_special_exit(void)
 {
-	int cpu;
+	int cpu, i;
 
 	for_each_possible_cpu(cpu)
-		if (per_cpu(spare_special, cpu))
-			kmem_cache_free(special_cache, per_cpu(spare_special, cpu));
+		for (i = 0; i < NR_SPARES; i++)
+			if (per_cpu(spares, cpu).special[i])
+				kmem_cache_free(special_cache, per_cpu(spares, cpu).special[i]);
 	kmem_cache_destroy(special_cache);
 }
