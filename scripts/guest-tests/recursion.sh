@@ -10,40 +10,11 @@
 #
 # usage: recursion.sh SECONDS WAY...
 
-dir=/sys/kernel/debug/kspan
+# shellcheck source=scripts/guest-tests/check.sh
+. /check.sh
+
 seconds=$1
 shift
-status=0
-
-# check WHAT COMMAND...: COMMAND must succeed.
-check() {
-	what=$1
-	shift
-	if "$@" >/tmp/check 2>&1; then
-		echo "ok $what"
-	else
-		echo "not ok $what"
-		cat /tmp/check
-		status=1
-	fi
-}
-
-stat_of() {
-	sed -n "s/^$1 //p" $dir/stats
-}
-
-stat_is() {
-	[ "$(stat_of "$1")" = "$2" ] || { cat $dir/stats; return 1; }
-}
-
-nothing_in_use() {
-	awk '!/^#/ && $4 { print; bad = 1 } END { exit bad }' $dir/caches
-}
-
-no_misuse() {
-	awk '/^(invalid_frees|double_frees|wrong_cache_frees|caches_left_in_use|corruptions) / &&
-		$2 { print; bad = 1 } END { exit bad }' $dir/stats
-}
 
 # counted NAME: the sum that the module printed last is not zero.
 counted() {

@@ -8,27 +8,8 @@
 # their users see them. Prints "ok WHAT" or "not ok WHAT"; profiles go to /out for
 # scripts/tests/smoke to read.
 
-dir=/sys/kernel/debug/kspan
-status=0
-
-# check WHAT COMMAND...: COMMAND must succeed.
-check() {
-	what=$1
-	shift
-	if "$@" >/tmp/check 2>&1; then
-		echo "ok $what"
-	else
-		echo "not ok $what"
-		cat /tmp/check
-		status=1
-	fi
-}
-
-not() {
-	if "$@"; then
-		return 1
-	fi
-}
+# shellcheck source=scripts/guest-tests/check.sh
+. /check.sh
 
 # save DIR: every file of debugfs that is read.
 save() {
@@ -36,10 +17,6 @@ save() {
 	for file in heap allocs heap.txt heap.folded caches spans specials stats sample_bytes; do
 		cat $dir/$file >"/out/$1/$file" || status=1
 	done
-}
-
-stat_is() {
-	[ "$(sed -n "s/^$1 //p" $dir/stats)" = "$2" ]
 }
 
 said() {

@@ -12,23 +12,11 @@
 #
 # usage: torture.sh SECONDS SEED [THREADS]
 
-dir=/sys/kernel/debug/kspan
+# shellcheck source=scripts/guest-tests/check.sh
+. /check.sh
+
 seconds=$1 seed=$2 threads=${3:-0}
 rounds=3
-status=0
-
-# check WHAT COMMAND...: COMMAND must succeed.
-check() {
-	what=$1
-	shift
-	if "$@" >/tmp/check 2>&1; then
-		echo "ok $what"
-	else
-		echo "not ok $what"
-		cat /tmp/check
-		status=1
-	fi
-}
 
 # did NAME: one more of that.
 did() {
@@ -183,21 +171,8 @@ chaos() {
 
 # ---- What must be so in the end
 
-stat_of() {
-	sed -n "s/^$1 //p" $dir/stats
-}
-
 all_freed() {
 	[ "$(stat_of allocations)" = "$(stat_of frees)" ] || { cat $dir/stats; return 1; }
-}
-
-no_misuse() {
-	awk '/^(invalid_frees|double_frees|wrong_cache_frees|caches_left_in_use|corruptions|nmi_refused) / &&
-		$2 { print; bad = 1 } END { exit bad }' $dir/stats
-}
-
-nothing_in_use() {
-	awk '!/^#/ && $4 { print; bad = 1 } END { exit bad }' $dir/caches
 }
 
 no_specials() {
@@ -229,6 +204,7 @@ while [ $round -lt $rounds ]; do
 	check "round $round: every object is as it was" no_errors
 	check "round $round: what was allocated was freed" all_freed
 	check "round $round: nothing was misused" no_misuse
+	check "round $round: nothing was refused in NMI" stat_is nmi_refused 0
 	check "round $round: nothing is in use" nothing_in_use
 	check "round $round: no record is left" no_specials
 	check "round $round: the profile is empty" no_heap
