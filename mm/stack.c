@@ -11,6 +11,9 @@
  * says, and the step out of the kernel. Not learned are steps across an exception, whose length
  * the interrupted code decides, and what has been put in place of a return address (kretprobes,
  * the function graph tracer). In interrupts, and with another unwinder, all stacks are walked.
+ * A function that aligns its stack, of which there are few, has steps of more than one length: a
+ * wrong one ends at a word from which no step is known, and the unwinder walks. Text that goes
+ * and comes (modules) makes all be forgotten.
  *
  * Steps are single words that are read and written whole: no lock.
  */
