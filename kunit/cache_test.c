@@ -364,18 +364,17 @@ static void idle_cache_holds_little(struct kunit *test)
 {
 	struct kspan_cache *cache = kspan_cache_create("kspan-idle", 512, 0, KSPAN_POISON, NULL);
 	unsigned long pages = kspan_span_pages();
-	enum { NR = 8 * 60 };
-	void **objs = objs_new(test, NR);
-	unsigned int i;
+	unsigned int i, nr = 60 * (PAGE_SIZE / 512);
+	void **objs = objs_new(test, nr);
 
 	KUNIT_ASSERT_NOT_NULL(test, cache);
-	for (i = 0; i < NR; i++) {
+	for (i = 0; i < nr; i++) {
 		objs[i] = kspan_cache_alloc(cache, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
 	}
 	KUNIT_ASSERT_EQ(test, cache->span_pages, 1U);
 	KUNIT_EXPECT_GE(test, kspan_span_pages(), pages + 60);
-	for (i = 0; i < NR; i++)
+	for (i = 0; i < nr; i++)
 		kspan_cache_free(cache, objs[i]);
 	/* A page for each node: the test may have moved to another. */
 	KUNIT_EXPECT_LE(test, kspan_span_pages(), pages + num_online_nodes());

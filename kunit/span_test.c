@@ -20,14 +20,16 @@
 
 static const struct pick_case {
 	u32 slot;
-	unsigned int pages;
+	unsigned int pages, pages_16k;	/* with pages of 4 and of 16 KiB */
 } pick_cases[] = {
-	{ 8, 1 }, { 64, 1 }, { 192, 1 }, { 512, 1 },	/* eight or more, little tail */
-	{ 520, 2 },		/* 7 in one page, 15 in two */
-	{ 1024, 2 }, { 1536, 3 }, { 2048, 4 }, { 4096, 8 },
-	{ 4104, 8 },		/* never eight, nor a small tail: the smallest, in proportion */
-	{ 5000, 5 }, { 8192, 8 }, { 12288, 6 }, { 32768, 8 },	/* never eight: the most */
-	{ 32776, 9 }, { 65536, 16 }, { 100000, 25 },	/* one object */
+	/* Eight or more, little tail. */
+	{ 8, 1, 1 }, { 64, 1, 1 }, { 192, 1, 1 }, { 512, 1, 1 },
+	{ 520, 2, 1 },		/* 7 in 4096, 15 in 8192 */
+	{ 1024, 2, 1 }, { 1536, 3, 1 }, { 2048, 4, 1 }, { 4096, 8, 2 },
+	/* Never eight: the most that have little tail, else the smallest tail in proportion. */
+	{ 5000, 5, 4 }, { 8192, 8, 4 }, { 12288, 6, 4 }, { 32768, 8, 4 }, { 4104, 8, 4 },
+	/* One object. */
+	{ 32776, 9, 3 }, { 65536, 16, 4 }, { 100000, 25, 7 },
 };
 
 static void pick_desc(const struct pick_case *c, char *desc)
@@ -40,10 +42,12 @@ KUNIT_ARRAY_PARAM(pick, pick_cases, pick_desc);
 static void pages_fit_the_slot(struct kunit *test)
 {
 	const struct pick_case *c = test->param_value;
+	size_t page = PAGE_SIZE;
 
-	if (PAGE_SIZE != SZ_4K)
-		kunit_skip(test, "the numbers are for pages of 4 KiB");
-	KUNIT_EXPECT_EQ(test, kspan_span_pick_pages(c->slot), c->pages);
+	if (page != SZ_4K && page != SZ_16K)
+		kunit_skip(test, "no numbers for pages of this size");
+	KUNIT_EXPECT_EQ(test, kspan_span_pick_pages(c->slot),
+			page == SZ_4K ? c->pages : c->pages_16k);
 }
 
 static bool tail_is_small(u32 slot, unsigned int pages)

@@ -38,11 +38,15 @@ start() {
 	set +m
 }
 
+# A script that is told to end has its own children to end and files to remove, so
+# whoever waits for it must be the more patient one: in tenths of a second.
+export KSPAN_PATIENCE=$((${KSPAN_PATIENCE:-320} / 2))
+
 # end_children: ends every group that was started, with whatever is in it.
 end_children() {
 	local signal group tries
 	for signal in TERM KILL; do
-		for ((tries = 0; tries < 20; tries++)); do
+		for ((tries = 0; tries < KSPAN_PATIENCE; tries++)); do
 			[ -n "$(jobs -rp)" ] || return 0
 			for group in $(jobs -rp); do
 				kill -"$signal" -- "-$group" 2>/dev/null || true
@@ -52,9 +56,17 @@ end_children() {
 	done
 }
 
-trap 'end_children; exit 129' HUP
-trap 'end_children; exit 130' INT
-trap 'end_children; exit 143' TERM
+# interrupted STATUS: deaf from here on, with whatever cleans up, since whoever sent
+# the signal sends it again and again.
+interrupted() {
+	trap '' HUP INT TERM
+	end_children
+	exit "$1"
+}
+
+trap 'interrupted 129' HUP
+trap 'interrupted 130' INT
+trap 'interrupted 143' TERM
 
 # watch_pid PID LABEL [DETAIL...]: a progress line every $PROGRESS_EVERY seconds (10)
 # for as long as PID lives; DETAIL is a command whose output ends the line.
