@@ -17,7 +17,7 @@ else ifeq ($(wildcard $(KDIR)/include/config/auto.conf),)
 need-kdir = $(error KDIR=$(KDIR) is not the build directory of a configured kernel)
 endif
 
-kbuild = $(need-kdir)@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)
+kbuild = $(need-kdir)+@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)
 
 .PHONY: all modules kunit clean check test demo bench help
 
