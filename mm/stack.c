@@ -196,7 +196,7 @@ static noinline unsigned int walk(unsigned long *frames, unsigned int room, unsi
 	return stack_trace_save(frames, room, 0);
 }
 
-#define first_step	0
+static u32 first_step;
 #define depth_here()	0
 
 void kspan_stack_forget(void)
