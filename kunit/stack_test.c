@@ -33,7 +33,7 @@ static unsigned long walked(void)
 
 /*
  * Two functions that differ in nothing but where they are, so that paths through them have the
- * same depth, and the same functions at the same places but for one. The text keeps the compiler
+ * same depth, and the same functions at the same places but for one. The instructions keep the compiler
  * from making one of them.
  */
 static void *left(unsigned int path, unsigned int levels);
@@ -48,13 +48,13 @@ static __always_inline void *step(unsigned int path, unsigned int levels)
 
 static noinline __noclone void *left(unsigned int path, unsigned int levels)
 {
-	asm volatile("nop # one");
+	asm volatile("nop");
 	return test_keep(step(path, levels));
 }
 
 static noinline __noclone void *right(unsigned int path, unsigned int levels)
 {
-	asm volatile("nop # two");
+	asm volatile("nop\n\tnop");
 	return test_keep(step(path, levels));
 }
 
