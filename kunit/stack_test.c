@@ -33,8 +33,8 @@ static unsigned long walked(void)
 
 /*
  * Two functions that differ in nothing but where they are, so that paths through them have the
- * same depth, and the same functions at the same places but for one. The instructions keep the compiler
- * from making one of them.
+ * same depth, and the same functions at the same places but for one. The instructions keep the
+ * compiler from making one of them.
  */
 static void *left(unsigned int path, unsigned int levels);
 static void *right(unsigned int path, unsigned int levels);
