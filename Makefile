@@ -19,7 +19,7 @@ endif
 
 kbuild = $(need-kdir)+@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)
 
-.PHONY: all modules kunit clean check test demo bench help
+.PHONY: all modules kunit tests clean check test demo bench help
 
 all modules:
 	$(kbuild) modules
@@ -29,6 +29,12 @@ kunit:
 	$(need-kdir)@grep -qs '^CONFIG_KUNIT=' $(KDIR)/include/config/auto.conf || \
 		{ echo 'make kunit: the kernel in $(KDIR) is built without KUnit' >&2; exit 1; }
 	$(kbuild) KSPAN_KUNIT=1 modules
+
+# The modules that tests load, by their directories below kunit/; the suites where there can be any.
+TESTS := bench client recursion shim torture
+tests:
+	$(kbuild) KSPAN_TESTS='$(TESTS)' \
+		KSPAN_KUNIT=$(shell grep -qs '^CONFIG_KUNIT=' $(KDIR)/include/config/auto.conf && echo 1) modules
 
 # By hand, since it works without a kernel and for all that any kernel has left.
 clean:
@@ -44,8 +50,9 @@ help:
 	@echo 'make [KDIR=dir]  build kspan.ko for that kernel; without KDIR the running one,'
 	@echo '                 else the newest with installed headers'
 	@echo 'make kunit       build the KUnit suites too; needs a kernel with KUnit'
+	@echo 'make tests       build every module of the tests that the kernel can have'
 	@echo 'make check       checkpatch, sparse, coccicheck, shellcheck, codespell; silent when clean'
-	@echo 'make test        scripts/test: everything, in QEMU'
+	@echo 'make test        scripts/test: the gate, in QEMU; scripts/test --all for everything'
 	@echo 'make demo        scripts/demo: the profile of a real driver'
 	@echo 'make bench       scripts/bench: kspan beside SLUB and its debugging aids'
 	@echo 'make clean       remove what was built'

@@ -310,68 +310,90 @@ static void nobody_waits_for_a_profile_that_is_attached(struct kunit *test)
 
 /* ------------------------------------------------------------------ as it was in 2014 */
 
-#define ROUNDS		2000
-#define IN_FLIGHT	8
+#define ROUNDS		50
 
+/*
+ * In each round one thread is about to attach a record to an object, and another one to release
+ * that of a neighbour in the same span. Neither goes on before the other has got there, so that
+ * with a lock held by each, of which the other has need, nobody ever goes on.
+ */
 static struct {
-	void *slots[IN_FLIGHT];		/* from the one who allocates to the one who frees */
-	unsigned int allocated, freed;
-	bool stop;
+	void *victim;			/* from the one who allocates to the one who frees */
+	struct task_struct *task[2];	/* who allocates, who frees; NULL: may pass */
+	bool at_attach, at_release;
+	unsigned int allocated, freed, met;
 	struct test_thread threads[2];
 } run;
 
-/* Makes it likely that both threads are in the middle of their steps at the same time. */
-static bool linger(enum kspan_test_point point)
+static bool meet(enum kspan_test_point point)
 {
-	if (point == KSPAN_AT_RELEASE || point == KSPAN_AT_ATTACH)
-		udelay(9);
+	bool *mine = point == KSPAN_AT_ATTACH ? &run.at_attach : &run.at_release;
+	bool *others = point == KSPAN_AT_ATTACH ? &run.at_release : &run.at_attach;
+	struct task_struct **task = &run.task[point == KSPAN_AT_RELEASE];
+
+	if ((point != KSPAN_AT_ATTACH && point != KSPAN_AT_RELEASE) || current != *task)
+		return false;
+	*task = NULL;
+	test_tell(mine);
+	if (test_wait_for(others) && point == KSPAN_AT_ATTACH)
+		run.met++;
 	return false;
 }
 
+/* Takes turns: a round begins with nobody at a point, and ends with both objects freed. */
 static void allocate_all(void *arg)
 {
-	while (run.allocated < ROUNDS && !READ_ONCE(run.stop)) {
-		void **slot = &run.slots[run.allocated % IN_FLIGHT];
+	void *obj;
 
-		/* Pairs with the release in free_all(). */
-		if (smp_load_acquire(slot)) {
-			cond_resched();
-			continue;
-		}
+	while (run.allocated < ROUNDS) {
+		WRITE_ONCE(run.at_attach, false);
+		WRITE_ONCE(run.at_release, false);
+		obj = kspan_cache_alloc(cache, GFP_KERNEL);
+		run.task[0] = current;
 		/* Pairs with the acquire in free_all(). */
-		smp_store_release(slot, kspan_cache_alloc(cache, GFP_KERNEL));
-		run.allocated++;
+		smp_store_release(&run.victim, obj);
+		obj = kspan_cache_alloc(cache, GFP_KERNEL);
+		WRITE_ONCE(run.allocated, run.allocated + 1);
+		/* Pairs with the release in free_all(). */
+		while (smp_load_acquire(&run.victim)) {
+			cpu_relax();
+			cond_resched();
+		}
+		kspan_cache_free(cache, obj);
 	}
 }
 
 static void free_all(void *arg)
 {
-	while (run.freed < ROUNDS && !READ_ONCE(run.stop)) {
-		void **slot = &run.slots[run.freed % IN_FLIGHT];
+	while (run.freed < ROUNDS) {
 		/* Pairs with the release in allocate_all(). */
-		void *obj = smp_load_acquire(slot);
+		void *obj = smp_load_acquire(&run.victim);
 
 		if (!obj) {
+			cpu_relax();
 			cond_resched();
 			continue;
 		}
+		run.task[1] = current;
 		kspan_cache_free(cache, obj);
+		WRITE_ONCE(run.freed, run.freed + 1);
 		/* Pairs with the acquire in allocate_all(). */
-		smp_store_release(slot, NULL);
-		run.freed++;
+		smp_store_release(&run.victim, NULL);
 	}
 }
 
-/* Waits for a thread that may hang; false if it makes no progress any more. */
+/* Waits for a thread that may hang; false if it makes no progress in so many turns. */
 static bool ends(struct test_thread *thread)
 {
-	unsigned int before;
+	unsigned int before, turns;
 
 	do {
 		before = READ_ONCE(run.freed);
-		if (wait_for_completion_timeout(&thread->done, 5 * HZ)) {
-			complete(&thread->done);
-			return true;
+		for (turns = 0; turns < TEST_LIMIT_TURNS / 10; turns++) {
+			if (wait_for_completion_timeout(&thread->done, 1)) {
+				complete(&thread->done);
+				return true;
+			}
 		}
 	} while (READ_ONCE(run.freed) != before);
 	return false;
@@ -379,7 +401,6 @@ static bool ends(struct test_thread *thread)
 
 static void one_frees_and_one_allocates_in_the_same_span(struct kunit *test)
 {
-	u64 end;
 	int i;
 
 	if (num_online_cpus() < 2)
@@ -387,16 +408,9 @@ static void one_frees_and_one_allocates_in_the_same_span(struct kunit *test)
 	memset(&run, 0, sizeof(run));
 	/* Away from those who may hang with interrupts off, where there are CPUs enough. */
 	set_cpus_allowed_ptr(current, cpumask_of(cpumask_first(cpu_online_mask)));
-	kspan_set_test_hook(linger);
+	kspan_set_test_hook(meet);
 	if (test_thread_start(&run.threads[0], 0, allocate_all, NULL))
 		test_thread_start(&run.threads[1], 1, free_all, NULL);
-
-	/* Long enough, on whatever machine. */
-	end = ktime_get_ns() + 2 * NSEC_PER_SEC;
-	while (READ_ONCE(run.freed) < ROUNDS && ktime_get_ns() < end)
-		usleep_range(1000, 2000);
-	WRITE_ONCE(run.stop, true);
-
 	for (i = 0; i < 2; i++) {
 		if (run.threads[i].task && !ends(&run.threads[i])) {
 			leave_everything = true;
@@ -409,10 +423,8 @@ static void one_frees_and_one_allocates_in_the_same_span(struct kunit *test)
 		test_thread_join(&run.threads[i]);
 	set_cpus_allowed_ptr(current, cpu_possible_mask);
 	kspan_set_test_hook(NULL);
-
-	for (i = 0; i < IN_FLIGHT; i++)
-		kspan_cache_free(cache, run.slots[i]);
-	KUNIT_EXPECT_GT(test, run.freed, (unsigned int)IN_FLIGHT);
+	KUNIT_EXPECT_EQ(test, run.freed, (unsigned int)ROUNDS);
+	KUNIT_EXPECT_EQ_MSG(test, run.met, (unsigned int)ROUNDS, "they did not meet");
 	KUNIT_EXPECT_EQ(test, test_count_rows(test, "ordering", NULL).inuse_objects, 0ULL);
 }
 

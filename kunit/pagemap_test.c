@@ -215,6 +215,7 @@ static int look_up(void *data)
 	while (!kthread_should_stop()) {
 		lookups->wrong += !kspan_owns(lookups->obj);
 		WRITE_ONCE(lookups->done, lookups->done + 1);
+		cpu_relax();
 		cond_resched();
 	}
 	return 0;

@@ -296,13 +296,13 @@ static void timer_desc(const struct timer_case *c, char *desc)
 KUNIT_ARRAY_PARAM(timer, timer_cases, timer_desc);
 
 #define TIMER_FIRES	300
+#define TASK_RUNS_MOST	10000000	/* a timer that does not fire at all */
 
 static void interrupt_allocates_in_the_middle_of_a_task(struct kunit *test)
 {
 	const struct timer_case *c = test->param_value;
 	struct churn *task = kunit_kzalloc(test, sizeof(*task), GFP_KERNEL);
 	struct churn *irq = kunit_kzalloc(test, sizeof(*irq), GFP_KERNEL);
-	unsigned long end = jiffies + 20 * HZ;
 	u64 delay;
 
 	KUNIT_ASSERT_NOT_NULL(test, task);
@@ -316,7 +316,7 @@ static void interrupt_allocates_in_the_middle_of_a_task(struct kunit *test)
 	migrate_disable();
 	hrtimer_init(&irq->timer, CLOCK_MONOTONIC, c->mode);
 	irq->timer.function = churn_timer;
-	while (READ_ONCE(irq->runs) < 5 * TIMER_FIRES && time_before(jiffies, end)) {
+	while (READ_ONCE(irq->runs) < 5 * TIMER_FIRES && task->runs < TASK_RUNS_MOST) {
 		/* Not by itself: on a slow machine it would take all the time there is. */
 		delay = (10 + task->runs * 37 % 300) * NSEC_PER_USEC;
 		if (!hrtimer_active(&irq->timer))

@@ -29,8 +29,12 @@
 #include "../mm/snapshot.h"
 #include "allocator.h"
 
-/* What waits longer than this, waits for ever. */
+/*
+ * What waits longer than this, waits for ever: in time, and in turns of whoever waits. On a busy
+ * machine time passes in which no CPU of a guest runs, and then there are no turns either.
+ */
 #define TEST_LIMIT_NS	(5ULL * NSEC_PER_SEC)
+#define TEST_LIMIT_TURNS	20000
 
 /* ------------------------------------------------------------------ before and after */
 
@@ -78,10 +82,11 @@ static inline void test_end(struct kunit *test)
 static inline bool test_wait_for(const bool *flag)
 {
 	u64 end = ktime_get_ns() + TEST_LIMIT_NS;
+	unsigned int turns = 0;
 
 	/* Pairs with the release in test_tell(). */
 	while (!smp_load_acquire(flag)) {
-		if (ktime_get_ns() > end)
+		if (++turns > TEST_LIMIT_TURNS && ktime_get_ns() > end)
 			return false;
 		if (preemptible())
 			usleep_range(20, 100);

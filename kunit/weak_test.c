@@ -287,7 +287,7 @@ static void read_shared(void *arg)
 		if (weak)
 			obj = kspan_weak_deref(weak);
 		if (obj) {
-			reader_saw++;
+			WRITE_ONCE(reader_saw, reader_saw + 1);
 			if (!filled_with(obj, CONTENT, OBJECT_SIZE))
 				saw_garbage = true;
 			udelay(5);
@@ -295,16 +295,17 @@ static void read_shared(void *arg)
 				saw_garbage = true;
 		}
 		rcu_read_unlock();
+		cpu_relax();
 		cond_resched();
 	}
 }
 
 #define ROUNDS		400
+#define ROUNDS_MOST	(100 * ROUNDS)	/* a reader that sees nothing at all */
 
 static void reader_never_sees_a_freed_object(struct kunit *test)
 {
 	struct test_thread reader = {};
-	u64 end = ktime_get_ns() + 2 * NSEC_PER_SEC;
 	int i;
 
 	reader_stops = false;
@@ -312,7 +313,7 @@ static void reader_never_sees_a_freed_object(struct kunit *test)
 	reader_saw = 0;
 	shared = NULL;
 	KUNIT_ASSERT_TRUE(test, test_thread_start(&reader, 0, read_shared, NULL));
-	for (i = 0; i < ROUNDS && ktime_get_ns() < end; i++) {
+	for (i = 0; i < ROUNDS || (!READ_ONCE(reader_saw) && i < ROUNDS_MOST); i++) {
 		void *obj = kspan_cache_alloc(cache, GFP_KERNEL);
 		struct kspan_weak *weak;
 

@@ -28,6 +28,11 @@ module_param(sample_bytes, ullong, 0);
 MODULE_PARM_DESC(sample_bytes,
 		 "mean bytes between samples (default 524288; 1 samples everything, 0 nothing); also in debugfs");
 
+static unsigned long long sample_seed;
+module_param(sample_seed, ullong, 0);
+MODULE_PARM_DESC(sample_seed,
+		 "seed of the distances between samples, for runs that are to be repeated (default 0: a random one)");
+
 static unsigned long max_profile_bytes = 16UL << 20;
 module_param(max_profile_bytes, ulong, 0);
 MODULE_PARM_DESC(max_profile_bytes,
@@ -47,9 +52,18 @@ static int __init check_parameters(void)
 	return 0;
 }
 
+static int start_seeds(void)
+{
+	kspan_sample_init(sample_seed);
+	return 0;
+}
+
+static void no_stop(void)
+{
+}
+
 static int start_profile(void)
 {
-	kspan_sample_init();
 	return kspan_set_sample_bytes(sample_bytes);
 }
 
@@ -87,6 +101,7 @@ static const struct part parts[] = {
 	{ "specials", kspan_special_init, kspan_special_exit },
 	{ "finalizers", kspan_finalizer_init, kspan_finalizer_exit },
 	{ "buckets", start_buckets, kspan_bucket_exit },
+	{ "seeds", start_seeds, no_stop },
 	{ "caches", start_classes, stop_caches },
 	{ "CPU hotplug", kspan_pcpu_init, kspan_pcpu_exit },
 	{ "sampling", start_profile, stop_profile },

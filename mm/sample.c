@@ -34,6 +34,10 @@ DEFINE_PER_CPU(struct kspan_sampler, kspan_sampler);
 
 static DEFINE_MUTEX(kspan_rate_mutex);
 
+/* Of all chance; 0: real chance. Written before the first allocation. */
+static u64 sample_seed;
+static atomic64_t seeds_given;
+
 /* Written under kspan_rate_mutex: the mean first, then the epoch. */
 static u64 rate_mean;
 static u32 rate_epoch;
@@ -47,6 +51,14 @@ static u64 draw(struct rnd_state *rnd, u64 mean)
 	if (mean == 1)
 		return 0;
 	return mul_u64_u64_shr(kspan_neg_log(prandom_u32_state(rnd)), mean, 32);
+}
+
+/* A generator of one's own: of points that can be had again, where a seed was asked for. */
+static void seed(struct rnd_state *rnd)
+{
+	u64 own = sample_seed ? sample_seed + atomic64_inc_return(&seeds_given) : get_random_u64();
+
+	prandom_seed_state(rnd, own);
 }
 
 /* What a sample of @size bytes, taken at @mean, stands for. */
@@ -103,7 +115,7 @@ static u64 draw_allocs(struct kspan_stride *stride, size_t size)
 
 void kspan_stride_init(struct kspan_stride *stride)
 {
-	prandom_seed_state(&stride->rnd, get_random_u64());
+	seed(&stride->rnd);
 }
 
 /*
@@ -159,13 +171,14 @@ void kspan_sample_cpu_starts(unsigned int cpu)
 	sampler->left = -1;
 }
 
-/* Before the first allocation. */
-void kspan_sample_init(void)
+/* Before the first allocation and the first array, which has a generator too. */
+void kspan_sample_init(u64 seed_asked_for)
 {
 	int cpu;
 
+	sample_seed = seed_asked_for;
 	for_each_possible_cpu(cpu)
-		prandom_seed_state(&per_cpu(kspan_sampler, cpu).rnd, get_random_u64());
+		seed(&per_cpu(kspan_sampler, cpu).rnd);
 }
 
 /*

@@ -40,17 +40,20 @@ start() {
 
 # A script that is told to end has its own children to end and files to remove, so
 # whoever waits for it must be the more patient one: in tenths of a second.
-export KSPAN_PATIENCE=$((${KSPAN_PATIENCE:-320} / 2))
+export KSPAN_PATIENCE=$((${KSPAN_PATIENCE:-1280} / 2))
 
-# end_children: ends every group that was started, with whatever is in it.
+# end_children: ends every group that was started, with whatever is in it: what leads a group
+# may end before the rest has cleaned up.
 end_children() {
-	local signal group tries
+	local signal group groups tries left
+	groups=$(jobs -rp)
 	for signal in TERM KILL; do
 		for ((tries = 0; tries < KSPAN_PATIENCE; tries++)); do
-			[ -n "$(jobs -rp)" ] || return 0
-			for group in $(jobs -rp); do
-				kill -"$signal" -- "-$group" 2>/dev/null || true
+			left=0
+			for group in $groups; do
+				! kill -"$signal" -- "-$group" 2>/dev/null || left=1
 			done
+			((left)) || return 0
 			sleep 0.1
 		done
 	done
@@ -108,6 +111,12 @@ run_logged() {
 	return "$status"
 }
 
+# make_jobs: make's option for as many jobs as there are CPUs; one that does nothing below a
+# make that shares its own among all that it runs.
+make_jobs() {
+	if [[ ${MAKEFLAGS:-} == *--jobserver* ]]; then echo --no-print-directory; else echo "-j$(nproc)"; fi
+}
+
 # become_root: asks for sudo's password now, since later it could not.
 become_root() {
 	((EUID != 0)) || return 0
@@ -125,7 +134,7 @@ apt_get() {
 	local sudo=()
 	((EUID == 0)) || sudo=(sudo)
 	with_lock apt "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
-		-o DPkg::Lock::Timeout=600 -o APT::Sandbox::User=root "$@"
+		-o DPkg::Lock::Timeout=600 -o Acquire::Retries=5 -o APT::Sandbox::User=root "$@"
 }
 
 # apt_update: fetches the package lists, once for a run of scripts.
@@ -184,7 +193,7 @@ foreign_apt() {
 	local state=$KSPAN_CACHE/apt/$1
 	apt_options=(-o "APT::Architecture=$1" -o "APT::Architectures=$1" -o "Dir::State=$state"
 		-o "Dir::State::status=$state/status" -o "Dir::Cache=$state"
-		-o Acquire::Languages=none -o APT::Sandbox::User=root)
+		-o Acquire::Languages=none -o Acquire::Retries=5 -o APT::Sandbox::User=root)
 	[ ! -e "$state/updated" ] || return 0
 	say "fetching the package lists of $1"
 	mkdir -p "$state"/{lists,archives}/partial
@@ -199,7 +208,7 @@ foreign_apt() {
 # machines of another architecture.
 unpack() {
 	local package=$1 dir=$2 arch=${3:-amd64} work attempt
-	local apt_options=(-o APT::Sandbox::User=root)
+	local apt_options=(-o Acquire::Retries=5 -o APT::Sandbox::User=root)
 	if [ "$arch" != amd64 ]; then
 		with_lock "apt-$arch" foreign_apt "$arch"
 	elif apt_lists_empty; then
@@ -244,15 +253,15 @@ with_lock() {
 	return "$status"
 }
 
-# The matrix: where its rows are, what gets a kernel, and how a row ends its output.
-KSPAN_ROWS=${KSPAN_ROWS:-$KSPAN_TOP/scripts/rows}
-KSPAN_GET_KERNEL=${KSPAN_GET_KERNEL:-$KSPAN_TOP/scripts/kernel}
+# Rows: where they are, what gets a kernel, and how a row ends its output.
+export KSPAN_ROWS=${KSPAN_ROWS:-$KSPAN_TOP/scripts/rows}
+export KSPAN_GET_KERNEL=${KSPAN_GET_KERNEL:-$KSPAN_TOP/scripts/kernel}
 export KSPAN_COUNTS='^([0-9]+) passed, ([0-9]+) failed(, ([0-9]+) skipped)?$'
 
 # read_row NAME: sets what a row may say, as scripts/test explains it.
 # shellcheck disable=SC2034
 read_row() {
-	about="" run=() kernel="" build=() packages=() quick=0 alone=0
+	about="" tier=matrix budget=60 run=() kernel="" modules=() packages=() inputs=()
 	# shellcheck source=/dev/null
 	. "$KSPAN_ROWS/$1.row"
 }

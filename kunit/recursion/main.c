@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Parameters, the task that works kspan on one CPU, and what a handler does in the middle of
- * that. How one comes to be called is the parameter by: tracepoint, kprobe or nmi. When the
- * module is removed it prints what happened:
+ * that. How one comes to be called is the parameter by: tracepoint, kprobe or nmi. The task has
+ * so many rounds to do, and more until handlers have been called where that is of interest; then
+ * the parameter done reads Y. When the module is removed it prints what happened:
  *
  *	kspan_recursion: count NAME N
  *	kspan_recursion: error: what was wrong
@@ -27,6 +28,14 @@ static char *by = "tracepoint";
 module_param(by, charp, 0);
 MODULE_PARM_DESC(by, "how handlers are called: tracepoint, kprobe or nmi");
 
+static unsigned long rounds = 1000;
+module_param(rounds, ulong, 0);
+MODULE_PARM_DESC(rounds, "of the task, at least (default 1000)");
+
+static bool done;
+module_param(done, bool, 0444);
+MODULE_PARM_DESC(done, "whether the task has done them");
+
 #define NR_HOARD	256
 #define OBJECT_SIZE	40
 
@@ -41,7 +50,7 @@ static void *hoard[NR_HOARD];
 static LLIST_HEAD(returned);	/* linked by their first word */
 
 static struct task_struct *worker;
-static unsigned long rounds;
+static unsigned long worked;	/* rounds */
 static atomic_long_t handlers, in_nmis, got, refused, freed, kept, special, no_special;
 static atomic_t errors;
 static atomic_long_t due;	/* finalizers and cleanups that have yet to run */
@@ -50,10 +59,12 @@ static const struct way {
 	const char *name;
 	int (*start)(void);
 	void (*stop)(void);
+	bool (*enough)(void);	/* what is left to chance has happened */
 } ways[] = {
-	{ "tracepoint", recursion_tracepoints_start, recursion_tracepoints_stop },
-	{ "kprobe", recursion_kprobes_start, recursion_kprobes_stop },
-	{ "nmi", recursion_nmi_start, recursion_nmi_stop },
+	{ "tracepoint", recursion_tracepoints_start, recursion_tracepoints_stop,
+	  recursion_tracepoints_enough },
+	{ "kprobe", recursion_kprobes_start, recursion_kprobes_stop, recursion_kprobes_enough },
+	{ "nmi", recursion_nmi_start, recursion_nmi_stop, recursion_nmi_enough },
 };
 
 static const struct way *way;
@@ -168,10 +179,10 @@ static void work_once(struct rnd_state *rnd)
 		if (objs[i] && i % 3 == 0)
 			add_specials(objs[i]);
 		/* What handlers have freed is replaced. */
-		if (!READ_ONCE(hoard[(rounds * 8 + i) % NR_HOARD])) {
+		if (!READ_ONCE(hoard[(worked * 8 + i) % NR_HOARD])) {
 			void *new = kspan_cache_alloc(cache, GFP_KERNEL);
 
-			if (new && cmpxchg(&hoard[(rounds * 8 + i) % NR_HOARD], NULL, new))
+			if (new && cmpxchg(&hoard[(worked * 8 + i) % NR_HOARD], NULL, new))
 				kspan_free(new);
 		}
 	}
@@ -179,7 +190,7 @@ static void work_once(struct rnd_state *rnd)
 		drop(objs[i], i);
 	drop_returned();
 	kspan_free(kspan_alloc(100000, GFP_KERNEL));
-	if (++rounds % 32 == 0) {
+	if (++worked % 32 == 0) {
 		kspan_cache_shrink(cache);
 		kspan_flush_finalizers();
 	}
@@ -191,6 +202,11 @@ static int work(void *unused)
 
 	prandom_seed_state(&rnd, 1);
 	while (!kthread_should_stop()) {
+		if (worked >= rounds && way->enough()) {
+			WRITE_ONCE(done, true);
+			schedule_timeout_interruptible(HZ / 100 + 1);
+			continue;
+		}
 		work_once(&rnd);
 		/* Also where cond_resched() is nothing: removing a kprobe waits for this. */
 		cond_resched_tasks_rcu_qs();
@@ -259,7 +275,7 @@ static void __exit recursion_exit(void)
 	kthread_stop(worker);
 	way->stop();
 	free_all();
-	print("rounds", rounds);
+	print("rounds", worked);
 	print("handlers", atomic_long_read(&handlers));
 	print("in-nmi", atomic_long_read(&in_nmis));
 	print("allocated", atomic_long_read(&got));

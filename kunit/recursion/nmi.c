@@ -21,6 +21,8 @@
 #include <asm/nmi.h>
 #include <asm/processor-flags.h>
 
+#define LOCKED_LEAST	20	/* NMIs that are to hit kspan while it has interrupts off */
+
 static struct task_struct *sender;
 static atomic_long_t sent, arrived, inside, locked;
 
@@ -43,9 +45,12 @@ static int send(void *unused)
 	while (!kthread_should_stop()) {
 		apic->send_IPI(0, NMI_VECTOR);
 		atomic_long_inc(&sent);
-		/* Not in step with what it is to hit. */
-		udelay(50 + gap++ % 97);
-		cond_resched();
+		/*
+		 * Not in step with what it is to hit. Asleep: an emulator that runs one CPU after
+		 * the other then stops the other one just anywhere.
+		 */
+		gap = (gap + 1) % 97;
+		usleep_range(50 + gap, 51 + gap);
 	}
 	return 0;
 }
@@ -80,6 +85,11 @@ void recursion_nmi_stop(void)
 	pr_info("count nmis-inside-interrupts-off %ld\n", atomic_long_read(&locked));
 }
 
+bool recursion_nmi_enough(void)
+{
+	return atomic_long_read(&locked) >= LOCKED_LEAST;
+}
+
 #else
 
 int recursion_nmi_start(void)
@@ -90,6 +100,11 @@ int recursion_nmi_start(void)
 
 void recursion_nmi_stop(void)
 {
+}
+
+bool recursion_nmi_enough(void)
+{
+	return true;
 }
 
 #endif

@@ -53,6 +53,11 @@ void recursion_tracepoints_stop(void)
 	pr_info("count events %ld\n", atomic_long_read(&events));
 }
 
+bool recursion_tracepoints_enough(void)
+{
+	return atomic_long_read(&events);
+}
+
 /* Of each module that is loaded, and that has tracepoints, this hears. */
 static int module_seen(struct notifier_block *nb, unsigned long action, void *data)
 {
@@ -152,4 +157,14 @@ void recursion_kprobes_stop(void)
 	pr_info("count hits %ld\n", hits);
 	pr_info("count hits-under-lock %ld\n", under_lock);
 	pr_info("count hits-under-lock-as-in-nmi %ld\n", under_lock_nmi);
+}
+
+bool recursion_kprobes_enough(void)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(spots); i++)
+		if (spots[i].locked && atomic_long_read(&spots[i].hits))
+			return true;
+	return false;
 }

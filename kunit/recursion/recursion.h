@@ -25,11 +25,14 @@ void recursion_nest(void);
 int recursion_find_kspan(void);
 int recursion_tracepoints_start(void);
 void recursion_tracepoints_stop(void);
+bool recursion_tracepoints_enough(void);
 int recursion_kprobes_start(void);
 void recursion_kprobes_stop(void);
+bool recursion_kprobes_enough(void);
 
 /* nmi.c */
 int recursion_nmi_start(void);
 void recursion_nmi_stop(void);
+bool recursion_nmi_enough(void);
 
 #endif /* _KSPAN_RECURSION_H */

@@ -193,6 +193,8 @@ static int core_memory_goes_back_to_the_core(void)
 	name = __getname();
 	CHECK(name && !kspan_owns(name));
 	__putname(name);
+	if (!IS_ENABLED(CONFIG_FS_POSIX_ACL))
+		return 0;
 	acl = posix_acl_alloc(2, GFP_KERNEL);
 	CHECK(acl && !kspan_owns(acl));
 	clone = kmemdup(acl, sizeof(*acl) + 2 * sizeof(struct posix_acl_entry), GFP_KERNEL);

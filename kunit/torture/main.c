@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The torture module's parameters, threads and sums; torture.h says what the parts are. It runs
- * from when it is loaded until it is removed, or for so many seconds. When it is removed it
+ * from when it is loaded until it is removed, or for so many seconds, or for so many turns of
+ * each thread, whatever time they take; then the parameter done reads Y. When it is removed it
  * frees everything and prints what it did:
  *
  *	kspan_torture: seed N
@@ -26,6 +27,14 @@
 static unsigned int seconds = 60;
 module_param(seconds, uint, 0);
 MODULE_PARM_DESC(seconds, "how long the threads work (default 60)");
+
+static unsigned long turns;
+module_param(turns, ulong, 0);
+MODULE_PARM_DESC(turns, "of 20 operations, that each thread has, instead of seconds");
+
+static bool done;
+module_param(done, bool, 0444);
+MODULE_PARM_DESC(done, "whether every thread has had its turns");
 
 static unsigned int threads;
 module_param(threads, uint, 0);
@@ -161,6 +170,7 @@ struct thread {
 
 static struct thread *all;
 static unsigned long end;	/* jiffies */
+static atomic_t at_work;	/* threads that have turns left */
 
 /* What waits for grace periods and for other CPUs: one of the threads does that, or all would. */
 static void keep_house(struct torture_actor *actor)
@@ -176,14 +186,17 @@ static int work(void *data)
 {
 	struct thread *thread = data;
 	struct torture_actor *actor = &thread->actor;
+	unsigned long turn = 0;
 
 	/* The shell of the guest has its part to do. */
 	set_user_nice(current, 5);
 	while (!kthread_should_stop()) {
-		if (time_after(jiffies, READ_ONCE(end))) {
+		if (turns ? turn >= turns : time_after(jiffies, end)) {
 			schedule_timeout_interruptible(HZ / 10);
 			continue;
 		}
+		if (++turn == turns && atomic_dec_and_test(&at_work))
+			WRITE_ONCE(done, true);
 		torture_contexts_arm(thread->contexts, actor);
 		torture_act(actor, 16);
 		act_atomic(actor);
@@ -238,7 +251,7 @@ static int __init torture_init(void)
 		threads = 2 * num_online_cpus();
 	if (!seed)
 		seed = get_random_u32();
-	pr_info("seed %u, %u threads, %u objects, %u seconds\n", seed, threads, objects, seconds);
+	pr_info("seed %u, %u threads, %u objects\n", seed, threads, objects);
 	if (IS_ENABLED(CONFIG_PREEMPT_RT))
 		pr_info("skipped on PREEMPT_RT: task-preemption-off task-interrupts-off\n");
 
@@ -251,6 +264,7 @@ static int __init torture_init(void)
 		return -ENOMEM;
 	}
 	end = jiffies + seconds * HZ;
+	atomic_set(&at_work, threads);
 	for (i = 0; i < threads && !err; i++)
 		err = start(&all[i], i);
 	if (err)

@@ -8,17 +8,57 @@
 dir=/sys/kernel/debug/kspan
 status=0
 
+# Of all chance in a guest, for a run that can be had again.
+seed=${KSPAN_SEED:-1}
+
+# result LINE [FILE]: shows it, with FILE, and keeps both for the host in a file that no
+# message of the kernel gets into.
+result() {
+	{ echo "$1"; [ $# = 1 ] || cat "$2"; } | tee -a /out/results
+}
+
 # check WHAT COMMAND...: COMMAND must succeed. Prints "ok WHAT" or "not ok WHAT".
 check() {
 	what=$1
 	shift
-	if "$@" >/tmp/check 2>&1; then
-		echo "ok $what"
+	if "$@" >/tmp/check.$$ 2>&1; then
+		result "ok $what"
 	else
-		echo "not ok $what"
-		cat /tmp/check
+		result "not ok $what" /tmp/check.$$
 		status=1
 	fi
+}
+
+# load_kspan [PARAMETER...]: loads it, unless it is there and is to stay from test to test:
+# then only the rate changes, and the table of stacks begins anew.
+load_kspan() {
+	if [ -z "${KSPAN_STAYS:-}" ]; then
+		insmod /kspan.ko sample_seed="$seed" "$@"
+		return
+	fi
+	for parameter; do
+		case $parameter in
+		sample_bytes=*) echo "${parameter#*=}" >$dir/sample_bytes || return ;;
+		*) return 1 ;;
+		esac
+	done
+	echo 1 >$dir/reset
+}
+
+unload_kspan() {
+	[ -n "${KSPAN_STAYS:-}" ] || rmmod kspan
+}
+
+# save_lock_graph: the lock classes, and what was ever taken under them, while kspan is there.
+save_lock_graph() {
+	cat /proc/lockdep >/out/lockdep 2>/dev/null
+	cat /proc/lockdep_stats >/out/lockdep_stats 2>/dev/null
+	grep ']$' /proc/kallsyms >/out/kallsyms
+}
+
+# is_done MODULE: it says that it has done its part.
+is_done() {
+	grep -qx Y "/sys/module/$1/parameters/done"
 }
 
 not() {
@@ -35,11 +75,27 @@ stat_is() {
 	[ "$(stat_of "$1")" = "$2" ] || { cat "$dir/stats"; return 1; }
 }
 
+# begin_counting: what counters have counted by now is not this test's.
+begin_counting() {
+	cp $dir/stats /tmp/stats.before
+}
+
+# counted_since NAME: by how much it has grown since begin_counting.
+counted_since() {
+	echo $(($(stat_of "$1") - $(sed -n "s/^$1 //p" /tmp/stats.before)))
+}
+
+counted_is() {
+	[ "$(counted_since "$1")" = "$2" ] || { cat /tmp/stats.before "$dir/stats"; return 1; }
+}
+
 nothing_in_use() {
 	awk '!/^#/ && $4 { print; bad = 1 } END { exit bad }' "$dir/caches"
 }
 
+# no_misuse: none since begin_counting.
 no_misuse() {
-	awk '/^(invalid_frees|double_frees|wrong_cache_frees|caches_left_in_use|corruptions) / &&
-		$2 { print; bad = 1 } END { exit bad }' "$dir/stats"
+	for name in invalid_frees double_frees wrong_cache_frees caches_left_in_use corruptions; do
+		counted_is $name 0 || return 1
+	done
 }

@@ -8,12 +8,12 @@
 # debugfs are read, which takes kspan's locks as well. None may hang, and in the end
 # everything must be free. Prints "ok WHAT" or "not ok WHAT".
 #
-# usage: recursion.sh SECONDS WAY...
+# usage: recursion.sh ROUNDS WAY...
 
 # shellcheck source=scripts/guest-tests/check.sh
 . /check.sh
 
-seconds=$1
+rounds=$1
 shift
 
 # counted NAME: the sum that the module printed last is not zero.
@@ -25,11 +25,10 @@ counted() {
 
 # by WAY: one run of the module.
 by() {
-	check "by $1: kspan loads" insmod /kspan.ko sample_bytes=1
-	check "by $1: begins" insmod /kspan_recursion.ko by="$1"
-	read -r now _ </proc/uptime
-	until=$((${now%.*} + seconds))
-	while read -r now _ </proc/uptime && [ "${now%.*}" -lt $until ]; do
+	check "by $1: kspan loads" load_kspan sample_bytes=1
+	begin_counting
+	check "by $1: begins" insmod /kspan_recursion.ko by="$1" rounds="$rounds"
+	while not is_done kspan_recursion; do
 		cat $dir/heap $dir/heap.txt $dir/caches $dir/spans $dir/stats >/dev/null
 	done
 	check "by $1: nothing hangs" rmmod kspan_recursion
@@ -43,7 +42,7 @@ over() {
 	check "by $1: nor freed twice" no_misuse
 	check "by $1: no record is left" sh -c "! awk '\$2' $dir/specials | grep ."
 	check "by $1: no page is left" stat_is pages 0
-	check "by $1: kspan leaves" rmmod kspan
+	check "by $1: kspan leaves" unload_kspan
 }
 
 for way; do
@@ -52,14 +51,13 @@ for way; do
 	tracepoint)
 		check "by tracepoint: allocations work" counted allocated
 		check "by tracepoint: specials work" counted specials
-		check "by tracepoint: nothing is refused" stat_is nested_refused 0
+		check "by tracepoint: nothing is refused" counted_is nested_refused 0
 		;;
 	kprobe)
 		check "by kprobe: some under a lock" counted hits-under-lock
 		check "by kprobe: some allocations work" counted allocated
 		check "by kprobe: some are refused" counted refused
-		check "by kprobe: frees under a lock are put off" \
-			sh -c "! grep -qx 'nested_frees 0' $dir/stats"
+		check "by kprobe: frees under a lock are put off" not counted_is nested_frees 0
 		;;
 	nmi)
 		check "by nmi: some came" counted nmis
@@ -67,7 +65,7 @@ for way; do
 		check "by nmi: some hit it with interrupts off" counted nmis-inside-interrupts-off
 		check "by nmi: each allocation is refused" sh -c '! dmesg |
 			grep -o "kspan_recursion: count allocated .*" | tail -n 1 | grep -v " 0$"'
-		check "by nmi: and counted" sh -c "! grep -qx 'nmi_refused 0' $dir/stats"
+		check "by nmi: and counted" not counted_is nmi_refused 0
 		;;
 	esac
 	over "$way"

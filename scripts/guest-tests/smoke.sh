@@ -29,7 +29,7 @@ check "and the log says why" said 'kspan: sample_bytes=1099511627777 is above'
 check "a too small max_profile_bytes is refused" not insmod /kspan.ko max_profile_bytes=1
 check "and the log says why" said 'kspan: max_profile_bytes=1 is below'
 
-check "kspan loads" insmod /kspan.ko sample_bytes=1
+check "kspan loads" load_kspan sample_bytes=1
 echo 1 >/sys/kernel/tracing/events/kspan/enable
 check "the client loads" insmod /kspan_client.ko
 echo 0 >/sys/kernel/tracing/events/kspan/enable
@@ -62,7 +62,7 @@ rmmod kspan_client
 check "kspan leaves" rmmod kspan
 
 # One sample in 512 KiB, the default.
-check "kspan loads with defaults" insmod /kspan.ko
+check "kspan loads with defaults" load_kspan
 check "the default is 512 KiB" grep -qx 524288 $dir/sample_bytes
 check "a million allocations" insmod /kspan_client.ko mixed=1000000
 save mixed
@@ -71,7 +71,7 @@ save mixed-after
 rmmod kspan
 
 # Misuse, last, since its reports are expected in the log only from here on.
-insmod /kspan.ko sample_bytes=1
+load_kspan sample_bytes=1
 insmod /kspan_client.ko misuse=1 leak=1
 check "invalid frees are counted" stat_is invalid_frees 3
 check "double frees are counted" stat_is double_frees 1

@@ -10,13 +10,25 @@
 # end everything must be free. Prints "ok WHAT" or "not ok WHAT"; what was done goes
 # to /out/sums, one "shell NAME COUNT" a line, for scripts/tests/torture.
 #
-# usage: torture.sh SECONDS SEED [THREADS]
+# usage: torture.sh --seconds N | --turns N [THREADS]
+#
+#   --seconds N   the module works so long, in three rounds
+#   --turns N     each of its threads has so many turns in each round, however long that
+#                 takes; one round if kspan is to stay
+#
+# In the last round what a shell can do is done once at least.
 
 # shellcheck source=scripts/guest-tests/check.sh
 . /check.sh
 
-seconds=$1 seed=$2 threads=${3:-0}
+amount=$2 threads=${3:-0}
 rounds=3
+[ -z "${KSPAN_STAYS:-}" ] || rounds=1
+case $1 in
+--seconds) limit="seconds=$((amount / rounds + 1))" ;;
+--turns) limit="turns=$amount" ;;
+*) exit 1 ;;
+esac
 
 # did NAME: one more of that.
 did() {
@@ -32,8 +44,10 @@ now() {
 # ---- What happens meanwhile
 
 export_all() {
-	exports=0
-	while [ ! -e /tmp/stop ]; do
+	exports=0 stop=
+	# Once more after the end, when no more failures are injected.
+	while [ -z "$stop" ]; do
+		[ ! -e /tmp/stop ] || stop=1
 		# An export may find no memory while failures are injected.
 		cat $dir/heap $dir/allocs $dir/heap.txt $dir/heap.folded $dir/caches $dir/spans \
 			$dir/specials $dir/stats $dir/sample_bytes >/dev/null 2>&1 &&
@@ -131,15 +145,26 @@ set_rate() {
 	echo "$1" 2>/dev/null >$dir/sample_bytes && did rate
 }
 
-# chaos SECONDS: all of it, one after the other, beside the exports; longer, on a slow
-# machine, if it is the last and not all has been.
+# goes_on: the module has not done its part, or this shell has not.
 turn=0
+goes_on() {
+	[ $round != $rounds ] || [ $turn -ge 13 ] || return 0
+	case $limit in
+	turns=*) not is_done kspan_torture ;;
+	*)
+		now
+		[ "$now" -lt $until ]
+		;;
+	esac
+}
+
+# chaos: all of it, one after the other, beside the exports.
 chaos() {
 	rm -f /tmp/stop /tmp/exports
 	export_all &
 	now
-	until=$((now + $1))
-	while now && { [ "$now" -lt $until ] || [ $round = $rounds ] && [ $turn -lt 13 ]; }; do
+	until=$((now + amount / rounds))
+	while goes_on; do
 		turn=$((turn + 1))
 		case $((turn % 13)) in
 		1) set_rate 1 ;;
@@ -172,7 +197,7 @@ chaos() {
 # ---- What must be so in the end
 
 all_freed() {
-	[ "$(stat_of allocations)" = "$(stat_of frees)" ] || { cat $dir/stats; return 1; }
+	counted_is frees "$(counted_since allocations)"
 }
 
 no_specials() {
@@ -194,30 +219,32 @@ no_errors() {
 round=0
 while [ $round -lt $rounds ]; do
 	round=$((round + 1))
-	check "round $round: kspan loads" insmod /kspan.ko sample_bytes=1
+	check "round $round: kspan loads" load_kspan sample_bytes=1
+	begin_counting
 	check "round $round: torture begins" insmod /kspan_torture.ko \
-		seconds=$((seconds / rounds + 1)) seed=$((seed + round)) threads=$threads
+		"$limit" seed=$((seed + round)) threads="$threads"
 	faults_begin
-	chaos $((seconds / rounds))
+	chaos
 	check "round $round: torture ends" rmmod kspan_torture
 	did torture_unload
 	check "round $round: every object is as it was" no_errors
 	check "round $round: what was allocated was freed" all_freed
 	check "round $round: nothing was misused" no_misuse
-	check "round $round: nothing was refused in NMI" stat_is nmi_refused 0
+	check "round $round: nothing was refused in NMI" counted_is nmi_refused 0
 	check "round $round: nothing is in use" nothing_in_use
 	check "round $round: no record is left" no_specials
 	check "round $round: the profile is empty" no_heap
 	check "round $round: no page is left" no_pages
 	cat $dir/stats >"/out/stats.$round"
-	# The lock classes, and what was ever taken under them.
-	cat /proc/lockdep 2>/dev/null >/out/lockdep
-	check "round $round: kspan leaves" rmmod kspan
+	save_lock_graph
+	check "round $round: kspan leaves" unload_kspan
 	did kspan_unload
 done
 
+unloads=torture_unload
+[ -n "${KSPAN_STAYS:-}" ] || unloads="$unloads kspan_unload"
 for name in rate reset export pressure tracing offline online client_load client_unload \
-	torture_unload kspan_unload; do
+	$unloads; do
 	eval "echo shell \$name \${did_$name:-0}"
 done >/out/sums
 if [ -d /sys/kernel/debug/failslab ]; then
