@@ -31,7 +31,7 @@ kunit:
 	$(kbuild) KSPAN_KUNIT=1 modules
 
 # The modules that tests load, by their directories below kunit/; the suites where there can be any.
-TESTS := bench client recursion shim torture
+TESTS := bench client hardening recursion shim torture
 tests:
 	$(kbuild) KSPAN_TESTS='$(TESTS)' \
 		KSPAN_KUNIT=$(shell grep -qs '^CONFIG_KUNIT=' $(KDIR)/include/config/auto.conf && echo 1) modules

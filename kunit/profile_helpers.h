@@ -78,15 +78,28 @@ static inline void test_end(struct kunit *test)
 
 /* ------------------------------------------------------------------ waiting */
 
+/* Begins as all zeros, with the first turn. */
+struct test_limit {
+	u64 end;
+	unsigned int turns;
+};
+
+/* For each turn of a loop that waits: has it waited too long? */
+static inline bool test_takes_too_long(struct test_limit *limit)
+{
+	if (!limit->turns)
+		limit->end = ktime_get_ns() + TEST_LIMIT_NS;
+	return ++limit->turns > TEST_LIMIT_TURNS && ktime_get_ns() > limit->end;
+}
+
 /* Waits until @flag is set, sleeping where that is allowed; false if it takes too long. */
 static inline bool test_wait_for(const bool *flag)
 {
-	u64 end = ktime_get_ns() + TEST_LIMIT_NS;
-	unsigned int turns = 0;
+	struct test_limit limit = {};
 
 	/* Pairs with the release in test_tell(). */
 	while (!smp_load_acquire(flag)) {
-		if (++turns > TEST_LIMIT_TURNS && ktime_get_ns() > end)
+		if (test_takes_too_long(&limit))
 			return false;
 		if (preemptible())
 			usleep_range(20, 100);
@@ -153,6 +166,18 @@ static inline void test_thread_join(struct test_thread *thread)
 	kthread_stop(thread->task);
 	put_task_struct(thread->task);
 	thread->task = NULL;
+}
+
+/* Runs @fn to its end on two CPUs at once, with each of @args. */
+static inline void test_two_threads(struct kunit *test, void (*fn)(void *arg), void *args[2])
+{
+	struct test_thread threads[2] = {};
+	int i;
+
+	for (i = 0; i < 2; i++)
+		KUNIT_EXPECT_TRUE(test, test_thread_start(&threads[i], i, fn, args[i]));
+	for (i = 0; i < 2; i++)
+		test_thread_join(&threads[i]);
 }
 
 /* ------------------------------------------------------------------ contexts */

@@ -26,6 +26,7 @@
 #include "encode.h"
 #include "sample.h"
 #include "snapshot.h"
+#include "span_list.h"
 #include "special.h"
 #include "stats.h"
 

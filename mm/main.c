@@ -14,14 +14,17 @@
 #include "cache.h"
 #include "compat.h"
 #include "debugfs.h"
+#include "fence.h"
 #include "finalizer.h"
 #include "pagemap.h"
 #include "rcu.h"
 #include "sample.h"
 #include "sizeclass.h"
 #include "special.h"
+#include "usercopy.h"
 
 #define MAX_PROFILE_BYTES_LEAST		(64UL << 10)
+#define GUARD_SLOTS_MOST		511U	/* 4 MiB, what x86-64 has in one piece at most */
 
 static unsigned long long sample_bytes = KSPAN_SAMPLE_BYTES_DEFAULT;
 module_param(sample_bytes, ullong, 0);
@@ -38,6 +41,37 @@ module_param(max_profile_bytes, ulong, 0);
 MODULE_PARM_DESC(max_profile_bytes,
 		 "most bytes for call stacks (default 16777216, at least 65536); stacks beyond are dropped and counted");
 
+module_param_named(freelist_random, kspan_freelist_random, bool, 0444);
+MODULE_PARM_DESC(freelist_random,
+		 "hand out the objects of a span in random order (default N)");
+
+static bool poison;
+module_param(poison, bool, 0444);
+MODULE_PARM_DESC(poison, "KSPAN_POISON for all caches, as slab_debug=P (default N)");
+
+static bool red_zone;
+module_param(red_zone, bool, 0444);
+MODULE_PARM_DESC(red_zone, "KSPAN_RED_ZONE for all caches, as slab_debug=Z (default N)");
+
+static bool guard;
+module_param(guard, bool, 0444);
+MODULE_PARM_DESC(guard,
+		 "KSPAN_GUARD for all caches: sampled objects end at a page that is not there (default N)");
+
+static unsigned int guard_slots = KSPAN_FENCE_SLOTS_DEFAULT;
+module_param(guard_slots, uint, 0444);
+MODULE_PARM_DESC(guard_slots, "how many objects can be guarded at a time (default 255, 1 to 511)");
+
+static bool bypass;
+module_param(bypass, bool, 0444);
+MODULE_PARM_DESC(bypass,
+		 "KSPAN_BYPASS for all caches, instead of poison, red_zone and guard: each object from the kernel's slab (default N)");
+
+static bool usercopy;
+module_param(usercopy, bool, 0444);
+MODULE_PARM_DESC(usercopy,
+		 "hardened usercopy refuses copies that leave an object of kspan's (default N)");
+
 static int __init check_parameters(void)
 {
 	if (sample_bytes > KSPAN_SAMPLE_BYTES_MAX) {
@@ -47,6 +81,10 @@ static int __init check_parameters(void)
 	if (max_profile_bytes < MAX_PROFILE_BYTES_LEAST) {
 		pr_err("max_profile_bytes=%lu is below %lu\n", max_profile_bytes,
 		       MAX_PROFILE_BYTES_LEAST);
+		return -EINVAL;
+	}
+	if (!guard_slots || guard_slots > GUARD_SLOTS_MOST) {
+		pr_err("guard_slots=%u is not in 1 to %u\n", guard_slots, GUARD_SLOTS_MOST);
 		return -EINVAL;
 	}
 	return 0;
@@ -80,7 +118,20 @@ static int start_buckets(void)
 static int start_classes(void)
 {
 	kspan_sizeclass_init();
-	return kspan_cache_init();
+	if (bypass)
+		return kspan_cache_init(KSPAN_BYPASS);
+	return kspan_cache_init((poison ? KSPAN_POISON : 0) | (red_zone ? KSPAN_RED_ZONE : 0) |
+				(guard ? KSPAN_GUARD : 0));
+}
+
+static int start_fence(void)
+{
+	return kspan_fence_init(guard && !bypass, guard_slots);
+}
+
+static int start_usercopy(void)
+{
+	return kspan_usercopy_init(usercopy);
 }
 
 /* What is still on its way: callbacks of this module must have run before its text goes. */
@@ -102,9 +153,11 @@ static const struct part parts[] = {
 	{ "finalizers", kspan_finalizer_init, kspan_finalizer_exit },
 	{ "buckets", start_buckets, kspan_bucket_exit },
 	{ "seeds", start_seeds, no_stop },
+	{ "guard mode", start_fence, kspan_fence_exit },
 	{ "caches", start_classes, stop_caches },
 	{ "CPU hotplug", kspan_pcpu_init, kspan_pcpu_exit },
 	{ "sampling", start_profile, stop_profile },
+	{ "hardened usercopy", start_usercopy, kspan_usercopy_exit },
 	{ "debugfs", kspan_debugfs_init, kspan_debugfs_exit },
 };
 

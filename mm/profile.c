@@ -93,15 +93,21 @@ void kspan_profile_release(struct kspan_span *span, struct kspan_special *specia
 	kspan_special_delete(special);
 }
 
-/* The buckets of up to @room sampled objects of @span, each once, without taking its lock twice. */
+const struct kspan_bucket *kspan_profile_bucket(const struct kspan_special *list)
+{
+	while (list && list->kind != KSPAN_SPECIAL_PROFILE)
+		list = list->next;
+	return list ? list->profile.bucket : NULL;
+}
+
+/* The buckets of up to @room sampled objects of @span, each once. */
 static unsigned int collect(struct kspan_span *span, struct kspan_bucket **buckets,
 			    unsigned int room)
 {
 	unsigned int n = 0, i;
 	struct rb_node *node;
-	unsigned long flags;
 
-	kspan_lock(&span->special_lock, flags);
+	lockdep_assert_held(&span->special_lock);
 	for (node = rb_first(&span->specials); node && n < room; node = rb_next(node)) {
 		struct kspan_special *special = rb_entry(node, struct kspan_special, node);
 
@@ -112,17 +118,19 @@ static unsigned int collect(struct kspan_span *span, struct kspan_bucket **bucke
 		if (i == n)
 			buckets[n++] = special->profile.bucket;
 	}
-	kspan_unlock(&span->special_lock, flags);
 	return n;
 }
 
 void kspan_profile_print_span(struct kspan_span *span)
 {
 	struct kspan_bucket *buckets[16];
+	unsigned long flags;
 	unsigned int n, i;
 
-	/* Objects in use keep their bucket, and the caller keeps the objects. */
+	kspan_lock(&span->special_lock, flags);
 	n = collect(span, buckets, ARRAY_SIZE(buckets));
+	kspan_unlock(&span->special_lock, flags);
+	/* Objects in use keep their bucket, and the caller keeps the objects. */
 	for (i = 0; i < n; i++) {
 		pr_err("kspan: in use, of %u bytes, allocated at:\n", buckets[i]->slot_size);
 		stack_trace_print(buckets[i]->frames, buckets[i]->nr_frames, 1);

@@ -9,6 +9,7 @@
 #include "cache.h"
 #include "compat.h"
 #include "encode.h"
+#include "fence.h"
 #include "pagemap.h"
 #include "span.h"
 #include "special.h"
@@ -53,7 +54,7 @@ void kspan_stats_show(struct kspan_buf *buf)
 {
 	size_t spans = kspan_span_bytes(), map = kspan_pagemap_bytes();
 	size_t specials = kspan_special_bytes(), buckets = kspan_bucket_bytes();
-	size_t symbols = kspan_symbol_bytes();
+	size_t symbols = kspan_symbol_bytes(), guard = kspan_fence_bytes();
 	int i;
 
 	for (i = 0; i < KSPAN_NR_COUNTERS; i++)
@@ -67,5 +68,7 @@ void kspan_stats_show(struct kspan_buf *buf)
 	kspan_buf_printf(buf, "special_bytes %zu\n", specials);
 	kspan_buf_printf(buf, "bucket_bytes %zu\n", buckets);
 	kspan_buf_printf(buf, "symbol_bytes %zu\n", symbols);
-	kspan_buf_printf(buf, "metadata_bytes %zu\n", spans + map + specials + buckets + symbols);
+	kspan_buf_printf(buf, "guard_bytes %zu\n", guard);
+	kspan_buf_printf(buf, "metadata_bytes %zu\n",
+			 spans + map + specials + buckets + symbols + guard);
 }

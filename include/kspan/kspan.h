@@ -31,6 +31,8 @@ struct kspan_weak;
 #define KSPAN_POISON		BIT(2)	/* fill freed objects, check before reuse */
 #define KSPAN_RED_ZONE		BIT(3)	/* guard bytes behind each object */
 #define KSPAN_TYPESAFE_BY_RCU	BIT(4)	/* pages leave only after a grace period */
+#define KSPAN_GUARD		BIT(5)	/* sampled objects end at a page that is not there */
+#define KSPAN_BYPASS		BIT(6)	/* each object from the kernel's slab, for its checkers */
 
 /* Named caches. */
 struct kspan_cache *kspan_cache_create(const char *name, unsigned int size, unsigned int align,
