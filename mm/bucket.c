@@ -129,6 +129,12 @@ static void count_alloc(struct kspan_bucket *bucket, u64 weight)
 	bucket->live += weight;
 }
 
+static void count_free(struct kspan_bucket *bucket, u64 weight)
+{
+	lockdep_assert_held(&kspan_bucket_lock);
+	bucket->live -= weight;
+}
+
 /*
  * Counts an allocation of @weight objects at @stack. Any context but NMI, no lock held; sleeps
  * only if @gfp lets it. The bucket, which stays until kspan_bucket_free() with the same weight;
@@ -145,6 +151,7 @@ struct kspan_bucket *kspan_bucket_alloc(const struct kspan_stack *stack, u32 slo
 	rcu_read_lock();
 	bucket = find(stack, hash, slot_size, label);
 	if (bucket) {
+		kspan_test_point(KSPAN_AT_FOUND);
 		kspan_lock(&kspan_bucket_lock, flags);
 		/* Unhashed since it was found: no better than not found. */
 		if (bucket->unhashed)
@@ -186,7 +193,7 @@ void kspan_bucket_free(struct kspan_bucket *bucket, u64 weight)
 	unsigned long flags;
 
 	kspan_lock(&kspan_bucket_lock, flags);
-	bucket->live -= weight;
+	count_free(bucket, weight);
 	kspan_unlock(&kspan_bucket_lock, flags);
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_bucket_free);
@@ -231,15 +238,12 @@ fail:
 	return -ENOMEM;
 }
 
-/* Zeroes the cumulative counts, and drops the buckets that have nothing in use. */
-void kspan_profile_reset(void)
+/* Zeroes the cumulative counts; buckets that have nothing in use go to @unused. */
+static void reset_all(struct list_head *unused)
 {
 	struct kspan_bucket *bucket, *next;
-	unsigned long flags;
-	LIST_HEAD(unused);
 
-	mutex_lock(&kspan_bucket_mutex);
-	kspan_lock(&kspan_bucket_lock, flags);
+	lockdep_assert_held(&kspan_bucket_lock);
 	list_for_each_entry_safe(bucket, next, &kspan_buckets, all) {
 		bucket->allocs = 0;
 		if (bucket->live)
@@ -249,8 +253,20 @@ void kspan_profile_reset(void)
 		bucket->unhashed = true;
 		bucket_bytes -= size_of(bucket->nr_frames);
 		nr_buckets--;
-		list_move(&bucket->all, &unused);
+		list_move(&bucket->all, unused);
 	}
+}
+
+/* Zeroes the cumulative counts, and drops the buckets that have nothing in use. */
+void kspan_profile_reset(void)
+{
+	struct kspan_bucket *bucket, *next;
+	unsigned long flags;
+	LIST_HEAD(unused);
+
+	mutex_lock(&kspan_bucket_mutex);
+	kspan_lock(&kspan_bucket_lock, flags);
+	reset_all(&unused);
 	kspan_unlock(&kspan_bucket_lock, flags);
 	start_ns = ktime_get_ns();
 	mutex_unlock(&kspan_bucket_mutex);

@@ -67,24 +67,31 @@ static void fill_row(struct kspan_row *row, const struct copy *copy, u64 mean)
 	row->inuse_samples = div64_u64(copy->live + one / 2, one);
 }
 
-/* Copies up to @room buckets; how many there are. */
-static size_t copy_buckets(struct copy *copies, size_t room)
+/* Copies all buckets if there are at most @room; how many there are. */
+static size_t copy_all(struct copy *copies, size_t room)
 {
 	struct kspan_bucket *bucket;
-	unsigned long flags;
 	size_t n = 0;
 
-	kspan_lock(&kspan_bucket_lock, flags);
-	if (kspan_bucket_count() <= room) {
-		list_for_each_entry(bucket, &kspan_buckets, all) {
-			copies[n++] = (struct copy) {
-				.bucket = bucket, .allocs = bucket->allocs, .live = bucket->live,
-			};
-			refcount_inc(&bucket->refs);
-		}
-	} else {
-		n = kspan_bucket_count();
+	lockdep_assert_held(&kspan_bucket_lock);
+	if (kspan_bucket_count() > room)
+		return kspan_bucket_count();
+	list_for_each_entry(bucket, &kspan_buckets, all) {
+		copies[n++] = (struct copy) {
+			.bucket = bucket, .allocs = bucket->allocs, .live = bucket->live,
+		};
+		refcount_inc(&bucket->refs);
 	}
+	return n;
+}
+
+static size_t copy_buckets(struct copy *copies, size_t room)
+{
+	unsigned long flags;
+	size_t n;
+
+	kspan_lock(&kspan_bucket_lock, flags);
+	n = copy_all(copies, room);
 	kspan_unlock(&kspan_bucket_lock, flags);
 	return n;
 }

@@ -186,7 +186,8 @@ kasan() {
 	leaves
 }
 
-# leaked BYTES LEAST: so many unreferenced objects of that size.
+# leaked BYTES LEAST: so many unreferenced objects of that size. kmemleak takes every word for a
+# pointer, so that stale ones hide a few; a way of allocating that does not tell it hides sixteen.
 leaked() {
 	n=$(grep -c "size $1)" /tmp/leaks)
 	[ "$n" -ge "$2" ] || { echo "$n of size $1"; return 1; }
@@ -206,9 +207,9 @@ leaks() {
 	dmesg >/tmp/log
 	grep -o '(size [0-9]*)' /tmp/leaks | sort | uniq -c
 	for size in 1001 1003 1004 1005 70001; do
-		check "objects of $size bytes are found" leaked $size 16
+		check "objects of $size bytes are found" leaked $size 12
 	done
-	check "objects of a cache are found" leaked 1002 32
+	check "objects of a cache are found" leaked 1002 24
 	check "with what allocated them" grep -q 'do_leak\|leak_each_way' /tmp/leaks
 	check "nothing that was freed is" sh -c "! grep 'size 1102)\|size 70002)\|size 5)' /tmp/leaks"
 	# The dump of what is in an object may have any words.
