@@ -29,11 +29,11 @@ check() {
 	fi
 }
 
-# load_kspan [PARAMETER...]: loads it, unless it is there and is to stay from test to test:
+# load_kspan [PARAMETER...]: loads it, from $top if that is set, unless it is there and is to stay from test to test:
 # then only the rate changes, and the table of stacks begins anew.
 load_kspan() {
 	if [ -z "${KSPAN_STAYS:-}" ]; then
-		insmod /kspan.ko sample_seed="$seed" "$@"
+		insmod "${top:-}/kspan.ko" sample_seed="$seed" "$@"
 		return
 	fi
 	for parameter; do
@@ -49,11 +49,13 @@ unload_kspan() {
 	[ -n "${KSPAN_STAYS:-}" ] || rmmod kspan
 }
 
-# save_lock_graph: the lock classes, and what was ever taken under them, while kspan is there.
+# save_lock_graph DIR: the lock classes, and what was ever taken under them, while kspan is
+# there.
 save_lock_graph() {
-	cat /proc/lockdep >/out/lockdep 2>/dev/null
-	cat /proc/lockdep_stats >/out/lockdep_stats 2>/dev/null
-	grep ']$' /proc/kallsyms >/out/kallsyms
+	mkdir -p "$1"
+	cat /proc/lockdep >"$1/lockdep" 2>/dev/null
+	cat /proc/lockdep_stats >"$1/lockdep_stats" 2>/dev/null
+	grep ']$' /proc/kallsyms >"$1/kallsyms"
 }
 
 # is_done MODULE: it says that it has done its part.

@@ -236,7 +236,7 @@ while [ $round -lt $rounds ]; do
 	check "round $round: the profile is empty" no_heap
 	check "round $round: no page is left" no_pages
 	cat $dir/stats >"/out/stats.$round"
-	save_lock_graph
+	save_lock_graph /out
 	check "round $round: kspan leaves" unload_kspan
 	did kspan_unload
 done
