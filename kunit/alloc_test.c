@@ -213,9 +213,23 @@ static void array_is_whole_and_zero_or_nothing(struct kunit *test)
 
 /* ------------------------------------------------------------------ zeroing */
 
-static const size_t zero_sizes[] = { 1, 8, 33, 100, 520, 4096, 5000, 32768, 100000 };
+static const size_t zero_sizes[] = { 1, 8, 33, 100, 520, 4096, 5000, 32768, SZ_64K, 100000 };
 
-/* Dirty memory first, so that zeros are no accident. */
+/* So that zeros are no accident, wherever the next ones come from. */
+static void leave_dirty_memory(size_t size)
+{
+	void *objs[24];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(objs); i++) {
+		objs[i] = kspan_alloc(size, GFP_KERNEL);
+		if (objs[i])
+			fill(objs[i], 0xdd, kspan_size(objs[i]));
+	}
+	for (i = 0; i < ARRAY_SIZE(objs); i++)
+		kspan_free(objs[i]);
+}
+
 static void zeroed_memory_is_zero_to_the_end(struct kunit *test)
 {
 	unsigned int i, round, wrong = 0;
@@ -226,10 +240,7 @@ static void zeroed_memory_is_zero_to_the_end(struct kunit *test)
 		for (round = 0; round < 3; round++) {
 			size_t size = zero_sizes[i];
 
-			obj = kspan_alloc(size, GFP_KERNEL);
-			KUNIT_ASSERT_NOT_NULL(test, obj);
-			fill(obj, 0xdd, kspan_size(obj));
-			kspan_free(obj);
+			leave_dirty_memory(size);
 			switch (round) {
 			case 0:
 				obj = kspan_zalloc(size, GFP_KERNEL);
@@ -413,6 +424,25 @@ static void realloc_that_fails_keeps_the_object(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, kspan_owns(obj));
 	KUNIT_EXPECT_TRUE(test, filled_with(obj, 0xc4, 100));
 	kspan_free(obj);
+}
+
+/* Of a cache that overwrites what is freed. */
+static void content_is_copied_before_the_object_is_freed(struct kunit *test)
+{
+	struct kspan_cache *cache = kspan_cache_create("kspan-moved", 100, 0, KSPAN_POISON, NULL);
+	void *keeper, *obj;
+
+	KUNIT_ASSERT_NOT_NULL(test, cache);
+	keeper = kspan_cache_alloc(cache, GFP_KERNEL);
+	obj = kspan_cache_alloc(cache, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	fill(obj, 0xc4, 100);
+	obj = kspan_realloc(obj, 1000, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	KUNIT_EXPECT_TRUE(test, filled_with(obj, 0xc4, 100));
+	kspan_free(obj);
+	kspan_free(keeper);
+	kspan_cache_destroy(cache);
 }
 
 /* A string that grows bit by bit stays zero behind what was written. */
@@ -745,6 +775,7 @@ static struct kunit_case alloc_cases[] = {
 	KUNIT_CASE(realloc_of_nothing_allocates),
 	KUNIT_CASE(realloc_to_nothing_frees),
 	KUNIT_CASE(realloc_that_fails_keeps_the_object),
+	KUNIT_CASE(content_is_copied_before_the_object_is_freed),
 	KUNIT_CASE(realloc_with_zero_is_zero_beyond_the_content),
 	KUNIT_CASE(strings_are_copied),
 	KUNIT_CASE_PARAM(beginning_of_a_string_is_copied, strndup_gen_params),

@@ -59,6 +59,32 @@ static inline void expect_report(struct kunit *test, enum kspan_counter what, co
 		KUNIT_FAIL(test, "\"%s\" is not in \"%s\"", words, caught.text);
 }
 
+/*
+ * Bad frees of @obj, of cache @name, are reported, and it is freed once. A second free of it is
+ * reported with @what and @words.
+ */
+static inline void expect_bad_frees_reported(struct kunit *test, u8 *obj, const char *name,
+					     enum kspan_counter what, const char *words)
+{
+	struct kspan_cache *other = kspan_cache_create("other", 100, 0, 0, NULL);
+	char of_cache[64];
+
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	snprintf(of_cache, sizeof(of_cache), "object of cache %s", name);
+	catch_reports();
+	kspan_free(obj + 8);
+	expect_report(test, KSPAN_INVALID_FREES, obj + 8, "inside an object");
+	catch_reports();
+	kspan_cache_free(other, obj);
+	expect_report(test, KSPAN_WRONG_CACHE_FREES, obj, of_cache);
+	catch_reports();
+	kspan_free(obj);
+	KUNIT_EXPECT_EQ(test, caught.nr, 0U);
+	kspan_free(obj);
+	expect_report(test, what, obj, words);
+	kspan_cache_destroy(other);
+}
+
 /* ------------------------------------------------------------------ failures */
 
 /* The steps of the task that runs the test: @times of them fail, after the first @skip. */

@@ -2,68 +2,40 @@
 /*
  * Tests of the table of call stacks, with stacks that the tests make up: what is a bucket of
  * its own, what is counted, what a reset keeps, and what happens when there is no room.
- *
- * No snapshot may be taken while a made-up stack has a frame that could be a function's.
  */
 #include "suite.h"
 
 #include <linux/mm.h>
 
-#include "../mm/label.h"
 #include "../mm/special.h"
-#include "profile_helpers.h"
+#include "bucket_helpers.h"
 
-#define ONE	KSPAN_WEIGHT_ONE
-
-static struct kspan_label *label, *other_label;
+static struct kspan_label *other_label;
 static struct kspan_cache *cache;
 
 static int bucket_init(struct kunit *test)
 {
-	label = kspan_label_get("bucket_test");
+	int err = bucket_test_begin(test);
+
 	other_label = kspan_label_get("bucket_test_2");
 	cache = kspan_cache_create("bucket", 64, 0, 0, NULL);
-	if (!label || !other_label || !cache)
-		return -ENOMEM;
-	return test_begin(test);
+	return other_label && cache ? err : -ENOMEM;
 }
 
 static void bucket_exit(struct kunit *test)
 {
-	test_end(test);
+	bucket_test_end(test);
 	if (cache)
 		kspan_cache_destroy(cache);
-	if (label)
-		kspan_label_put(label);
 	if (other_label)
 		kspan_label_put(other_label);
-}
-
-/* A stack of @nr_frames that only @id has. No function is at such addresses. */
-static struct kspan_stack *make_stack(unsigned int nr_frames, unsigned long id)
-{
-	static struct kspan_stack stack;
-	unsigned int i;
-
-	/* What lies behind the frames is scratch, and must not matter. */
-	memset(&stack, id, sizeof(stack));
-	stack.nr_frames = nr_frames;
-	for (i = 0; i < nr_frames; i++)
-		stack.frames[i] = 0x10 + i;
-	stack.frames[0] = 0x1000 + id;
-	return &stack;
-}
-
-static struct kspan_bucket *count(struct kspan_stack *stack, u64 weight)
-{
-	return kspan_bucket_alloc(stack, 64, label, weight, GFP_KERNEL);
 }
 
 /* ------------------------------------------------------------------ keys */
 
 static void same_key_is_the_same_bucket(struct kunit *test)
 {
-	unsigned long before = kspan_bucket_count();
+	unsigned long before = kspan_bucket_count(&kspan_heap);
 	struct kspan_bucket *a = count(make_stack(5, 1), ONE), *b;
 	struct kspan_stack *stack = make_stack(5, 1);
 
@@ -71,7 +43,7 @@ static void same_key_is_the_same_bucket(struct kunit *test)
 	memset(&stack->frames[5], 0xee, 3 * sizeof(stack->frames[0]));
 	b = count(stack, ONE);
 	KUNIT_EXPECT_PTR_EQ(test, a, b);
-	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), before + 1);
+	KUNIT_EXPECT_EQ(test, kspan_bucket_count(&kspan_heap), before + 1);
 	kspan_bucket_free(a, 2 * ONE);
 }
 
@@ -109,7 +81,7 @@ static void other_key_is_another_bucket(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, a);
 	if (c->changed < c->nr_frames)
 		stack->frames[c->changed] ^= 0x20;
-	b = kspan_bucket_alloc(stack, c->slot_size, with, ONE, GFP_KERNEL);
+	b = kspan_bucket_alloc(&kspan_heap, stack, c->slot_size, with, ONE, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, b);
 	KUNIT_EXPECT_PTR_NE(test, a, b);
 	KUNIT_EXPECT_EQ(test, b->slot_size, c->slot_size);
@@ -121,6 +93,30 @@ static void other_key_is_another_bucket(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, b->allocs, ONE);
 	/* And each is found again. */
 	KUNIT_EXPECT_PTR_EQ(test, count(make_stack(5, 1), ONE), a);
+	kspan_bucket_free(a, 2 * ONE);
+	kspan_bucket_free(b, ONE);
+}
+
+/* What the table makes of @frame on top of frames of @hash. */
+static u64 hash_on(u64 hash, unsigned long frame)
+{
+	return (rol64(hash, 5) ^ frame) * GOLDEN_RATIO_64;
+}
+
+static void stacks_of_one_hash_are_two(struct kunit *test)
+{
+	u64 none = (unsigned long)label + 64;
+	struct kspan_bucket *a = count(make_stack(2, 1), ONE), *b;
+	struct kspan_stack *stack = make_stack(2, 2);
+
+	KUNIT_ASSERT_NOT_NULL(test, a);
+	/* The outer frame makes up for the difference of the inner one. */
+	stack->frames[1] ^= rol64(hash_on(none, 0x1001), 5) ^ rol64(hash_on(none, 0x1002), 5);
+	b = count(stack, ONE);
+	KUNIT_ASSERT_NOT_NULL(test, b);
+	KUNIT_ASSERT_EQ(test, a->hash_value, b->hash_value);
+	KUNIT_EXPECT_PTR_NE(test, a, b);
+	KUNIT_EXPECT_PTR_EQ(test, count(make_stack(2, 1), ONE), a);
 	kspan_bucket_free(a, 2 * ONE);
 	kspan_bucket_free(b, ONE);
 }
@@ -156,15 +152,30 @@ static void bucket_with_nothing_in_use_goes_on_counting(struct kunit *test)
 
 /* ------------------------------------------------------------------ reset */
 
+static void estimates_are_rounded_to_the_nearest(struct kunit *test)
+{
+	struct kspan_bucket *a = count(make_stack(3, 1), ONE * 5 / 2);
+	struct kspan_bucket *b = count(make_stack(3, 2), ONE * 9 / 4);
+	struct test_counts sum;
+
+	KUNIT_ASSERT_NOT_NULL(test, a);
+	KUNIT_ASSERT_NOT_NULL(test, b);
+	sum = test_count_rows(test, "bucket_test", NULL);
+	KUNIT_EXPECT_EQ(test, sum.alloc_objects, 3ULL + 2ULL);
+	KUNIT_EXPECT_EQ(test, sum.inuse_bytes, 160ULL + 144ULL);
+	kspan_bucket_free(a, ONE * 5 / 2);
+	kspan_bucket_free(b, ONE * 9 / 4);
+}
+
 static void reset_zeroes_the_sums_and_keeps_what_is_in_use(struct kunit *test)
 {
 	struct kspan_bucket *bucket = count(make_stack(3, 1), 3 * ONE);
-	u64 before = kspan_profile_start_ns();
+	u64 before = kspan_profile_start_ns(&kspan_heap);
 
 	KUNIT_ASSERT_NOT_NULL(test, bucket);
 	usleep_range(1000, 2000);
-	kspan_profile_reset();
-	KUNIT_EXPECT_GT(test, kspan_profile_start_ns(), before);
+	kspan_profile_reset(&kspan_heap);
+	KUNIT_EXPECT_GT(test, kspan_profile_start_ns(&kspan_heap), before);
 	KUNIT_EXPECT_EQ(test, bucket->allocs, 0ULL);
 	KUNIT_EXPECT_EQ(test, bucket->live, 3 * ONE);
 	KUNIT_EXPECT_PTR_EQ(test, count(make_stack(3, 1), ONE), bucket);
@@ -174,10 +185,26 @@ static void reset_zeroes_the_sums_and_keeps_what_is_in_use(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bucket->live, 0ULL);
 }
 
+static void what_is_undone_was_never_allocated(struct kunit *test)
+{
+	struct kspan_bucket *bucket = count(make_stack(3, 1), 3 * ONE);
+
+	KUNIT_ASSERT_NOT_NULL(test, bucket);
+	kspan_bucket_undo(bucket, 2 * ONE);
+	KUNIT_EXPECT_EQ(test, bucket->allocs, ONE);
+	KUNIT_EXPECT_EQ(test, bucket->live, ONE);
+
+	/* What a reset has forgotten is not taken out once more. */
+	kspan_profile_reset(&kspan_heap);
+	kspan_bucket_undo(bucket, ONE);
+	KUNIT_EXPECT_EQ(test, bucket->allocs, 0ULL);
+	KUNIT_EXPECT_EQ(test, bucket->live, 0ULL);
+}
+
 static void reset_drops_buckets_with_nothing_in_use(struct kunit *test)
 {
-	unsigned long before = kspan_bucket_count();
-	size_t bytes = kspan_bucket_bytes();
+	unsigned long before = kspan_bucket_count(&kspan_heap);
+	size_t bytes = kspan_bucket_bytes(&kspan_heap);
 	struct kspan_bucket *kept, *dropped;
 
 	kept = count(make_stack(3, 1), ONE);
@@ -185,20 +212,21 @@ static void reset_drops_buckets_with_nothing_in_use(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, kept);
 	KUNIT_ASSERT_NOT_NULL(test, dropped);
 	kspan_bucket_free(dropped, ONE);
-	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), before + 2);
-	kspan_profile_reset();
-	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), before + 1);
+	KUNIT_EXPECT_EQ(test, kspan_bucket_count(&kspan_heap), before + 2);
+	kspan_profile_reset(&kspan_heap);
+	KUNIT_EXPECT_EQ(test, kspan_bucket_count(&kspan_heap), before + 1);
 	KUNIT_EXPECT_PTR_EQ(test, count(make_stack(3, 1), ONE), kept);
-	/* The stack begins anew. */
+	/* The stack begins anew, and not with what has been dropped. */
 	dropped = count(make_stack(3, 2), ONE);
 	KUNIT_ASSERT_NOT_NULL(test, dropped);
 	KUNIT_EXPECT_EQ(test, dropped->allocs, ONE);
+	KUNIT_EXPECT_EQ(test, kspan_bucket_count(&kspan_heap), before + 2);
 
 	kspan_bucket_free(kept, 2 * ONE);
 	kspan_bucket_free(dropped, ONE);
-	kspan_profile_reset();
-	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), before);
-	KUNIT_EXPECT_EQ(test, kspan_bucket_bytes(), bytes);
+	kspan_profile_reset(&kspan_heap);
+	KUNIT_EXPECT_EQ(test, kspan_bucket_count(&kspan_heap), before);
+	KUNIT_EXPECT_EQ(test, kspan_bucket_bytes(&kspan_heap), bytes);
 }
 
 static noinline void *alloc_for_bucket(gfp_t gfp)
@@ -213,9 +241,9 @@ static void snapshot_keeps_what_a_reset_drops(struct kunit *test)
 	size_t i;
 
 	kspan_cache_free(cache, alloc_for_bucket(GFP_KERNEL));
-	snap = kspan_snapshot_take();
+	snap = kspan_snapshot_take(&kspan_heap);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(snap));
-	kspan_profile_reset();
+	kspan_profile_reset(&kspan_heap);
 	synchronize_rcu();
 	for (i = 0; i < snap->nr_rows; i++)
 		found += !strcmp(snap->rows[i].label, "bucket") &&
@@ -231,14 +259,14 @@ static void expect_new_stacks_dropped(struct kunit *test, void *(*alloc)(gfp_t g
 {
 	unsigned long samples = kspan_counter_sum(KSPAN_SAMPLES);
 	unsigned long dropped = kspan_counter_sum(KSPAN_SAMPLES_DROPPED);
-	unsigned long specials = kspan_special_count(), buckets = kspan_bucket_count();
+	unsigned long specials = kspan_special_count(), buckets = kspan_bucket_count(&kspan_heap);
 	void *obj = alloc(GFP_KERNEL);
 
 	KUNIT_EXPECT_NOT_NULL(test, obj);
 	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_SAMPLES), samples);
 	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_SAMPLES_DROPPED), dropped + 1);
 	KUNIT_EXPECT_EQ(test, kspan_special_count(), specials);
-	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), buckets);
+	KUNIT_EXPECT_EQ(test, kspan_bucket_count(&kspan_heap), buckets);
 	kspan_cache_free(cache, obj);
 }
 
@@ -263,7 +291,7 @@ static void bucket_is_asked_for_as_the_context_allows(struct kunit *test)
 
 	/* Nobody may sleep in here, and PREEMPT_RT excludes no more than that. */
 	rcu_read_lock();
-	bucket = kspan_bucket_alloc(make_stack(3, 1), 64, label, ONE, gfp);
+	bucket = kspan_bucket_alloc(&kspan_heap, make_stack(3, 1), 64, label, ONE, gfp);
 	rcu_read_unlock();
 	KUNIT_ASSERT_NOT_NULL(test, bucket);
 	kspan_bucket_free(bucket, ONE);
@@ -276,12 +304,12 @@ static void full_table_drops_new_stacks_only(struct kunit *test)
 {
 	static struct kspan_bucket *buckets[MOST_BUCKETS];
 	struct kspan_bucket *old, *rest[16] = {};
-	size_t limit = kspan_bucket_bytes_max, table = kspan_bucket_bytes();
+	size_t limit = kspan_heap.bytes_max, table = kspan_bucket_bytes(&kspan_heap);
 	unsigned int n, i, fits;
 	unsigned long specials;
 	void *obj;
 
-	WRITE_ONCE(kspan_bucket_bytes_max, FEW_BYTES);
+	WRITE_ONCE(kspan_heap.bytes_max, FEW_BYTES);
 	for (n = 0; n < MOST_BUCKETS; n++) {
 		buckets[n] = count(make_stack(KSPAN_MAX_FRAMES, n), ONE);
 		if (!buckets[n])
@@ -299,163 +327,35 @@ static void full_table_drops_new_stacks_only(struct kunit *test)
 		rest[i] = count(make_stack(1, i), ONE);
 	KUNIT_EXPECT_NULL(test, rest[ARRAY_SIZE(rest) - 1]);
 	expect_new_stacks_dropped(test, alloc_for_bucket);
-	KUNIT_EXPECT_LE(test, kspan_bucket_bytes(), table + FEW_BYTES);
+	KUNIT_EXPECT_LE(test, kspan_bucket_bytes(&kspan_heap), table + FEW_BYTES);
 
 	/* After a reset there is room again, once the old ones have nothing in use. */
 	for (i = 0; i < n; i++)
 		kspan_bucket_free(buckets[i], buckets[i]->live);
 	for (i = 0; i < ARRAY_SIZE(rest) && rest[i]; i++)
 		kspan_bucket_free(rest[i], ONE);
-	kspan_profile_reset();
+	kspan_profile_reset(&kspan_heap);
 	specials = kspan_special_count();
 	obj = alloc_for_bucket(GFP_KERNEL);
 	KUNIT_EXPECT_EQ(test, kspan_special_count(), specials + 1);
 	kspan_cache_free(cache, obj);
-	WRITE_ONCE(kspan_bucket_bytes_max, limit);
-}
-
-/* ------------------------------------------------------------------ two threads */
-
-#define ROUNDS	300
-
-static struct {
-	unsigned int round[2];
-	struct kspan_bucket *bucket[2][ROUNDS];
-} race;
-
-/* Both come to each new stack at the same time. */
-static void insert_all(void *arg)
-{
-	long me = (long)arg;
-	struct kspan_stack *stack = kmalloc(sizeof(*stack), GFP_KERNEL);
-	u64 end = ktime_get_ns() + TEST_LIMIT_NS;
-	unsigned int i;
-
-	for (i = 0; stack && i < ROUNDS; i++) {
-		stack->nr_frames = 2;
-		stack->frames[0] = 0x1000 + i;
-		stack->frames[1] = 0x10;
-		/* Pairs with the acquire of the other. */
-		smp_store_release(&race.round[me], i + 1);
-		/* Pairs with the release of the other. */
-		while (smp_load_acquire(&race.round[!me]) <= i && ktime_get_ns() < end)
-			cond_resched();
-		race.bucket[me][i] = kspan_bucket_alloc(stack, 64, label, ONE, GFP_KERNEL);
-	}
-	/* Likewise: lets the other go on, whatever happened here. */
-	smp_store_release(&race.round[me], ROUNDS);
-	kfree(stack);
-}
-
-static void two_threads_insert_a_stack_once(struct kunit *test)
-{
-	unsigned long before = kspan_bucket_count();
-	struct test_thread threads[2] = {};
-	unsigned int i;
-	bool started;
-	long me;
-
-	memset(&race, 0, sizeof(race));
-	for (me = 0; me < 2; me++) {
-		started = test_thread_start(&threads[me], me, insert_all, (void *)me);
-		KUNIT_EXPECT_TRUE(test, started);
-	}
-	for (me = 0; me < 2; me++)
-		test_thread_join(&threads[me]);
-	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), before + ROUNDS);
-	for (i = 0; i < ROUNDS; i++) {
-		struct kspan_bucket *bucket = race.bucket[0][i];
-
-		KUNIT_ASSERT_NOT_NULL(test, bucket);
-		KUNIT_ASSERT_PTR_EQ(test, race.bucket[1][i], bucket);
-		KUNIT_EXPECT_EQ(test, bucket->allocs, 2 * ONE);
-		kspan_bucket_free(bucket, 2 * ONE);
-	}
-}
-
-static void count_often(void *arg)
-{
-	struct kspan_stack *stack = kmalloc(sizeof(*stack), GFP_KERNEL);
-	struct kspan_bucket *bucket;
-	unsigned int i;
-
-	for (i = 0; stack && i < ROUNDS; i++) {
-		stack->nr_frames = 1;
-		stack->frames[0] = 0x77;
-		bucket = kspan_bucket_alloc(stack, 64, label, ONE, GFP_KERNEL);
-		if (bucket)
-			kspan_bucket_free(bucket, ONE);
-		bucket = kspan_bucket_alloc(stack, 64, label, ONE, GFP_KERNEL);
-	}
-	kfree(stack);
-}
-
-static void two_threads_lose_no_count(struct kunit *test)
-{
-	struct test_thread threads[2] = {};
-	struct kspan_bucket *bucket;
-	struct kspan_stack *stack;
-	int i;
-
-	for (i = 0; i < 2; i++)
-		KUNIT_EXPECT_TRUE(test, test_thread_start(&threads[i], i, count_often, NULL));
-	for (i = 0; i < 2; i++)
-		test_thread_join(&threads[i]);
-	stack = make_stack(1, 0);
-	stack->frames[0] = 0x77;
-	bucket = count(stack, ONE);
-	KUNIT_ASSERT_NOT_NULL(test, bucket);
-	KUNIT_EXPECT_EQ(test, bucket->allocs, (4 * ROUNDS + 1) * ONE);
-	KUNIT_EXPECT_EQ(test, bucket->live, (2 * ROUNDS + 1) * ONE);
-	kspan_bucket_free(bucket, bucket->live);
-}
-
-/* Resets in between drop buckets that another thread has just found. */
-static void reset_often(void *arg)
-{
-	unsigned int i;
-
-	for (i = 0; i < ROUNDS; i++) {
-		kspan_profile_reset();
-		cond_resched();
-	}
-}
-
-static void reset_may_come_at_any_time(struct kunit *test)
-{
-	unsigned long before = kspan_bucket_count();
-	struct test_thread resets = {};
-	struct kspan_bucket *bucket;
-	unsigned int i, bad = 0;
-
-	KUNIT_ASSERT_TRUE(test, test_thread_start(&resets, 0, reset_often, NULL));
-	for (i = 0; i < 4 * ROUNDS; i++) {
-		bucket = count(make_stack(2, i % 3), ONE);
-		/* Nothing else lives in it, and it cannot go away. */
-		bad += !bucket || READ_ONCE(bucket->live) != ONE || READ_ONCE(bucket->unhashed);
-		if (bucket)
-			kspan_bucket_free(bucket, ONE);
-	}
-	test_thread_join(&resets);
-	KUNIT_EXPECT_EQ(test, bad, 0U);
-	kspan_profile_reset();
-	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), before);
+	WRITE_ONCE(kspan_heap.bytes_max, limit);
 }
 
 static struct kunit_case bucket_cases[] = {
 	KUNIT_CASE(same_key_is_the_same_bucket),
 	KUNIT_CASE_PARAM(other_key_is_another_bucket, key_gen_params),
+	KUNIT_CASE(stacks_of_one_hash_are_two),
 	KUNIT_CASE(bucket_counts_what_was_allocated_and_what_is_left),
 	KUNIT_CASE(bucket_with_nothing_in_use_goes_on_counting),
+	KUNIT_CASE(estimates_are_rounded_to_the_nearest),
 	KUNIT_CASE(reset_zeroes_the_sums_and_keeps_what_is_in_use),
+	KUNIT_CASE(what_is_undone_was_never_allocated),
 	KUNIT_CASE(reset_drops_buckets_with_nothing_in_use),
 	KUNIT_CASE(snapshot_keeps_what_a_reset_drops),
 	KUNIT_CASE(no_memory_drops_new_stacks_only),
 	KUNIT_CASE(bucket_is_asked_for_as_the_context_allows),
 	KUNIT_CASE(full_table_drops_new_stacks_only),
-	KUNIT_CASE(two_threads_insert_a_stack_once),
-	KUNIT_CASE(two_threads_lose_no_count),
-	KUNIT_CASE(reset_may_come_at_any_time),
 	{}
 };
 

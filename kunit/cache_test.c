@@ -29,7 +29,7 @@ static const struct create_case {
 	{ "negative size", "c", -1, 0, 0, false },
 	{ "alignment is no power of two", "c", 64, 24, 0, false },
 	{ "alignment above a page", "c", 64, 2 * PAGE_SIZE, 0, false },
-	{ "unknown flag", "c", 64, 0, 1U << 5, false },
+	{ "unknown flag", "c", 64, 0, KSPAN_CACHE_FLAGS + 1, false },
 	{ "last flag", "c", 64, 0, 1U << 31, false },
 	{ "one byte", "c", 1, 0, 0, true },
 	{ "largest", "c", KMALLOC_MAX_SIZE, 0, 0, true },
@@ -274,6 +274,11 @@ static void bulk_brings_all(struct kunit *test)
 	void **objs = objs_new(test, 300);
 
 	KUNIT_ASSERT_NOT_NULL(test, cache);
+	/* Some come from spans, and some from the array and the depot, as they were left. */
+	KUNIT_ASSERT_EQ(test, kspan_cache_alloc_bulk(cache, GFP_KERNEL, 300, objs), 300);
+	for (i = 0; i < 300; i++)
+		fill(objs[i], 0x5a, 96);
+	kspan_cache_free_bulk(cache, 300, objs);
 	KUNIT_ASSERT_EQ(test, kspan_cache_alloc_bulk(cache, GFP_KERNEL | __GFP_ZERO, 300, objs),
 			300);
 	KUNIT_EXPECT_TRUE(test, all_differ(objs, 300));
@@ -284,6 +289,21 @@ static void bulk_brings_all(struct kunit *test)
 	kspan_cache_free_bulk(cache, 300, objs);
 	kspan_cache_destroy(cache);
 	KUNIT_EXPECT_EQ(test, kspan_span_pages(), pages);
+}
+
+static void allocations_count_when_their_cache_is_gone(struct kunit *test)
+{
+	struct kspan_cache *cache = kspan_cache_create("kspan-counted", 64, 0, 0, NULL);
+	unsigned long allocs = kspan_counter_sum(KSPAN_ALLOCS);
+	unsigned long frees = kspan_counter_sum(KSPAN_FREES);
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, cache);
+	for (i = 0; i < 1000; i++)
+		kspan_cache_free(cache, kspan_cache_alloc(cache, GFP_KERNEL));
+	kspan_cache_destroy(cache);
+	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_ALLOCS), allocs + 1000);
+	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_FREES), frees + 1000);
 }
 
 static void bulk_that_fails_brings_nothing(struct kunit *test)
@@ -359,6 +379,29 @@ static void shrinking_gives_back_what_is_not_in_use(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kspan_span_pages(), pages);
 }
 
+/* What a free has made room for is used before there is a new span. */
+static void room_in_a_full_span_is_used_again(struct kunit *test)
+{
+	struct kspan_cache *cache = kspan_cache_create("kspan-room", 512, 0, KSPAN_POISON, NULL);
+	unsigned long pages;
+	unsigned int i;
+	void *objs[64];
+
+	KUNIT_ASSERT_NOT_NULL(test, cache);
+	/* Spans are of the node that the test runs on. */
+	migrate_disable();
+	for (i = 0; i < ARRAY_SIZE(objs); i++)
+		objs[i] = kspan_cache_alloc(cache, GFP_KERNEL);
+	KUNIT_EXPECT_EQ(test, ARRAY_SIZE(objs) % span_of(objs[3])->nr_objs, 0UL);
+	pages = kspan_span_pages();
+	kspan_cache_free(cache, objs[3]);
+	KUNIT_EXPECT_PTR_EQ(test, kspan_cache_alloc(cache, GFP_KERNEL), objs[3]);
+	migrate_enable();
+	KUNIT_EXPECT_EQ(test, kspan_span_pages(), pages);
+	kspan_cache_free_bulk(cache, ARRAY_SIZE(objs), objs);
+	kspan_cache_destroy(cache);
+}
+
 /* A burst leaves little behind, without anyone asking. */
 static void idle_cache_holds_little(struct kunit *test)
 {
@@ -382,19 +425,32 @@ static void idle_cache_holds_little(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kspan_span_pages(), pages);
 }
 
+static unsigned int magazines_of(struct kspan_cache *cache)
+{
+	unsigned int sum = 0;
+	int nid;
+
+	for_each_node(nid)
+		sum += READ_ONCE(cache->node[nid]->nr_magazines);
+	return sum;
+}
+
 /* The shrinker is called as for any other slab of the machine. */
 static void memory_pressure_takes_what_idle_caches_hold(struct kunit *test)
 {
 	struct kspan_cache *cache = kspan_cache_create("kspan-idle", 512, 0, KSPAN_POISON, NULL);
+	struct kspan_cache *other = kspan_cache_create("kspan-depots", 512, 0, 0, NULL);
 	unsigned long pages = kspan_span_pages();
+	void *obj, **objs = objs_new(test, 400);
 	struct file *file;
 	loff_t pos = 0;
-	void *obj;
 
 	KUNIT_ASSERT_NOT_NULL(test, cache);
+	KUNIT_ASSERT_NOT_NULL(test, other);
 	file = filp_open("/proc/sys/vm/drop_caches", O_WRONLY, 0);
 	if (IS_ERR(file)) {
 		kspan_cache_destroy(cache);
+		kspan_cache_destroy(other);
 		kunit_skip(test, "needs /proc");
 	}
 	obj = kspan_cache_alloc(cache, GFP_KERNEL);
@@ -403,10 +459,18 @@ static void memory_pressure_takes_what_idle_caches_hold(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kspan_span_pages(), pages + 1);
 	/* Slabs only. */
 	KUNIT_EXPECT_EQ(test, kernel_write(file, "2", 1, &pos), (ssize_t)1);
-	filp_close(file, NULL);
 	/* Other caches of kspan's were idle too. */
 	KUNIT_EXPECT_LE(test, kspan_span_pages(), pages);
 	KUNIT_EXPECT_FALSE(test, kspan_in_span(obj));
+
+	KUNIT_EXPECT_EQ(test, kspan_cache_alloc_bulk(other, GFP_KERNEL, 400, objs), 400);
+	kspan_cache_free_bulk(other, 400, objs);
+	KUNIT_EXPECT_GT(test, magazines_of(other), 0U);
+	pos = 0;
+	KUNIT_EXPECT_EQ(test, kernel_write(file, "2", 1, &pos), (ssize_t)1);
+	KUNIT_EXPECT_EQ(test, magazines_of(other), 0U);
+	filp_close(file, NULL);
+	kspan_cache_destroy(other);
 	kspan_cache_destroy(cache);
 }
 
@@ -532,8 +596,10 @@ static struct kunit_case cache_cases[] = {
 	KUNIT_CASE_PARAM(each_object_is_constructed_once, ctor_gen_params),
 	KUNIT_CASE(bulk_brings_all),
 	KUNIT_CASE(bulk_that_fails_brings_nothing),
+	KUNIT_CASE(allocations_count_when_their_cache_is_gone),
 	KUNIT_CASE(bulk_free_takes_any_cache_and_nothing),
 	KUNIT_CASE(shrinking_gives_back_what_is_not_in_use),
+	KUNIT_CASE(room_in_a_full_span_is_used_again),
 	KUNIT_CASE(idle_cache_holds_little),
 	KUNIT_CASE(memory_pressure_takes_what_idle_caches_hold),
 	KUNIT_CASE(destroying_nothing_is_fine),

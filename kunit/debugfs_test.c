@@ -16,6 +16,7 @@
 #include "../mm/debugfs.h"
 #include "../mm/encode.h"
 #include "../mm/sample.h"
+#include "../mm/tap.h"
 
 /* ------------------------------------------------------------------ files */
 
@@ -28,12 +29,37 @@ static const struct file_case {
 	{ "allocs", 0400, "\x0a\x04\x08\x01\x10\x02" },
 	{ "heap.txt", 0400, "heap profile: " },
 	{ "heap.folded", 0400, "" },
+	{ "peak", 0400, "\x0a\x04\x08\x01\x10\x02" },
+	{ "lifetime", 0400, "\x0a\x04\x08\x01\x10\x02" },
+	{ "fragmentation", 0400, "\x0a\x04\x08\x01\x10\x02" },
 	{ "caches", 0400, "" },
 	{ "spans", 0400, "" },
 	{ "specials", 0400, "" },
 	{ "stats", 0400, "" },
 	{ "sample_bytes", 0600, "" },
 	{ "reset", 0600, "" },
+	{ "slab/heap", 0400, "\x0a\x04\x08\x01\x10\x02" },
+	{ "slab/allocs", 0400, "\x0a\x04\x08\x01\x10\x02" },
+	{ "slab/heap.txt", 0400, "heap profile: " },
+	{ "slab/heap.folded", 0400, "" },
+	{ "slab/peak", 0400, "\x0a\x04\x08\x01\x10\x02" },
+	{ "slab/lifetime", 0400, "\x0a\x04\x08\x01\x10\x02" },
+	{ "slab/live", 0400, "# bytes objects oldest_s cache stack\n" },
+	{ "slab/stats", 0400, "enabled " },
+	{ "slab/enable", 0600, "0\n" },
+	{ "slab/sample_bytes", 0600, "" },
+	{ "slab/reset", 0600, "" },
+	{ "pages/heap", 0400, "\x0a\x04\x08\x01\x10\x02" },
+	{ "pages/allocs", 0400, "\x0a\x04\x08\x01\x10\x02" },
+	{ "pages/heap.txt", 0400, "heap profile: " },
+	{ "pages/heap.folded", 0400, "" },
+	{ "pages/peak", 0400, "\x0a\x04\x08\x01\x10\x02" },
+	{ "pages/lifetime", 0400, "\x0a\x04\x08\x01\x10\x02" },
+	{ "pages/live", 0400, "# bytes objects oldest_s cache stack\n" },
+	{ "pages/stats", 0400, "enabled " },
+	{ "pages/enable", 0600, "0\n" },
+	{ "pages/sample_bytes", 0600, "" },
+	{ "pages/reset", 0600, "" },
 };
 
 static void file_desc(const struct file_case *c, char *desc)
@@ -46,11 +72,18 @@ KUNIT_ARRAY_PARAM(file, file_cases, file_desc);
 static void file_has_its_mode(struct kunit *test)
 {
 	const struct file_case *c = test->param_value;
+	const char *name = strrchr(c->name, '/');
 	struct dentry *dir, *file;
 
 	dir = debugfs_lookup(KSPAN_DEBUGFS_DIR, NULL);
 	KUNIT_ASSERT_FALSE(test, IS_ERR_OR_NULL(dir));
-	file = debugfs_lookup(c->name, dir);
+	if (name) {
+		file = debugfs_lookup(c->name[0] == 's' ? "slab" : "pages", dir);
+		dput(dir);
+		dir = file;
+		KUNIT_ASSERT_FALSE(test, IS_ERR_OR_NULL(dir));
+	}
+	file = debugfs_lookup(name ? name + 1 : c->name, dir);
 	dput(dir);
 	KUNIT_ASSERT_FALSE(test, IS_ERR_OR_NULL(file));
 	KUNIT_EXPECT_EQ(test, d_inode(file)->i_mode, (umode_t)(S_IFREG | c->mode));
@@ -121,6 +154,10 @@ static void debugfs_test_exit(struct kunit *test)
 {
 	if (test->priv)
 		kspan_set_sample_bytes(*(u64 *)test->priv);
+	kspan_tap_enable(&kspan_slab_tap, 0);
+	kspan_tap_enable(&kspan_page_tap, 0);
+	kspan_tap_set_sample_bytes(&kspan_slab_tap, KSPAN_SAMPLE_BYTES_DEFAULT);
+	kspan_tap_set_sample_bytes(&kspan_page_tap, KSPAN_SAMPLE_BYTES_DEFAULT);
 }
 
 static const struct good_case {
@@ -189,6 +226,13 @@ static void bad_write_changes_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(777), 0);
 	KUNIT_EXPECT_EQ(test, kspan_debugfs_store("sample_bytes", c->text, c->len), -EINVAL);
 	KUNIT_EXPECT_EQ(test, kspan_debugfs_store("reset", c->text, c->len), -EINVAL);
+	KUNIT_EXPECT_EQ(test, kspan_debugfs_store("slab/sample_bytes", c->text, c->len), -EINVAL);
+	KUNIT_EXPECT_EQ(test, kspan_debugfs_store("slab/enable", c->text, c->len), -EINVAL);
+	KUNIT_EXPECT_EQ(test, kspan_debugfs_store("slab/reset", c->text, c->len), -EINVAL);
+	KUNIT_EXPECT_EQ(test, kspan_debugfs_store("pages/enable", c->text, c->len), -EINVAL);
+	KUNIT_EXPECT_EQ(test, kspan_tap_sample_bytes(&kspan_slab_tap), KSPAN_SAMPLE_BYTES_DEFAULT);
+	KUNIT_EXPECT_FALSE(test, kspan_tap_enabled(&kspan_slab_tap));
+	KUNIT_EXPECT_FALSE(test, kspan_tap_enabled(&kspan_page_tap));
 	expect_sample_bytes(test, 777, "777\n");
 }
 

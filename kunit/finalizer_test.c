@@ -3,8 +3,11 @@
  * Tests of finalizers and cleanups: when they run, in what context, what they see, and what of
  * the object is left when they do.
  */
+#include <linux/delay.h>
+
 #include "suite.h"
 
+#include "../mm/pcpu.h"
 #include "../mm/special.h"
 #include "profile_helpers.h"
 
@@ -57,7 +60,7 @@ static unsigned int ran;
 
 static void look(struct seen *seen)
 {
-	seen->runs++;
+	WRITE_ONCE(seen->runs, seen->runs + 1);
 	seen->process = in_task() && !irqs_disabled() && preemptible();
 	seen->owned = kspan_owns(seen->obj);
 	seen->intact = filled_with(seen->obj, CONTENT, OBJECT_SIZE);
@@ -106,34 +109,38 @@ static void free_object(void *obj)
 	kspan_free(obj);
 }
 
-/* A module's functions go away after it: whatever a free had to wait for is waited for. */
-static void flush_waits_for_grace_periods(struct kunit *test)
+/* Whoever looks only once for what is to be waited for finds that this one has not ended. */
+static void finalize_slowly(void *obj, void *arg)
+{
+	msleep(100);
+	finalize(obj, arg);
+}
+
+/* Has a finalizer, a cleanup and a weak handle put on an object that is freed then with @free. */
+static void expect_flush_waits(struct kunit *test, void (*free)(void *obj))
 {
 	void *obj = new_object(test);
 	struct seen finalizer = {}, cleanup = { .obj = obj };
 	struct kspan_weak *weak = kspan_weak_get(obj, GFP_KERNEL);
 
 	KUNIT_ASSERT_FALSE(test, IS_ERR(weak));
-	KUNIT_EXPECT_EQ(test, kspan_set_finalizer(obj, finalize, &finalizer, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, kspan_set_finalizer(obj, finalize_slowly, &finalizer,
+						  GFP_KERNEL), 0);
 	KUNIT_EXPECT_EQ(test, kspan_add_cleanup(obj, clean_up, &cleanup, GFP_KERNEL), 0);
-	kspan_free_rcu(obj);
-	kspan_flush_finalizers();
-	KUNIT_EXPECT_EQ(test, finalizer.runs, 1U);
-	KUNIT_EXPECT_EQ(test, cleanup.runs, 1U);
-	/* The handle makes the object stay for another one, after its finalizer. */
-	obj = new_object(test);
-	kspan_weak_put(weak);
-	weak = kspan_weak_get(obj, GFP_KERNEL);
-	KUNIT_ASSERT_FALSE(test, IS_ERR(weak));
-	finalizer.runs = 0;
-	cleanup.runs = 0;
-	KUNIT_EXPECT_EQ(test, kspan_set_finalizer(obj, finalize, &finalizer, GFP_KERNEL), 0);
-	KUNIT_EXPECT_EQ(test, kspan_add_cleanup(obj, clean_up, &cleanup, GFP_KERNEL), 0);
-	kspan_free(obj);
+	free(obj);
 	kspan_flush_finalizers();
 	KUNIT_EXPECT_EQ(test, finalizer.runs, 1U);
 	KUNIT_EXPECT_EQ(test, cleanup.runs, 1U);
 	kspan_weak_put(weak);
+	test_settle();
+}
+
+/* A module's functions go away after it: whatever a free had to wait for is waited for. */
+static void flush_waits_for_grace_periods(struct kunit *test)
+{
+	expect_flush_waits(test, kspan_free_rcu);
+	/* The handle makes the object stay for a grace period after its finalizer. */
+	expect_flush_waits(test, free_object);
 }
 
 KUNIT_ARRAY_PARAM(context, test_contexts, test_context_desc);
@@ -309,6 +316,63 @@ static void cleanups_run_in_order_after_the_object_is_gone(struct kunit *test)
 	}
 }
 
+/* A free is held up where its slot goes back, to an array that is full. */
+static struct {
+	const struct seen *seen;
+	bool held, early;
+} slot_goes_back;
+
+static bool hold_slot(enum kspan_test_point point)
+{
+	u64 end = ktime_get_ns() + 100 * NSEC_PER_MSEC;
+
+	if (point != KSPAN_FAIL_MAGAZINE || !in_task() || current != failing.task)
+		return false;
+	slot_goes_back.held = true;
+	while (!slot_goes_back.early && ktime_get_ns() < end) {
+		usleep_range(500, 1000);
+		slot_goes_back.early = READ_ONCE(slot_goes_back.seen->runs);
+	}
+	return false;
+}
+
+static void cleanup_does_not_run_before_the_slot_is_back(struct kunit *test)
+{
+	struct kspan_cache *full = kspan_cache_create("finalizer_full", 1024, 0, 0, NULL);
+	struct seen seen = {};
+	unsigned int cap, i;
+	void **objs;
+
+	KUNIT_ASSERT_NOT_NULL(test, full);
+	cap = full->pcpu_limit / KSPAN_SLOT;
+	objs = objs_new(test, cap + 1);
+	set_cpus_allowed_ptr(current, cpumask_of(cpumask_first(cpu_online_mask)));
+	for (i = 0; i <= cap; i++) {
+		objs[i] = kspan_cache_alloc(full, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+	}
+	seen.obj = objs[cap];
+	KUNIT_EXPECT_EQ(test, kspan_add_cleanup(objs[cap], clean_up, &seen, GFP_KERNEL), 0);
+	/* There are still objects of the refill in the array: some come to lie in a magazine. */
+	memset(&slot_goes_back, 0, sizeof(slot_goes_back));
+	slot_goes_back.seen = &seen;
+	for (i = 0; i < cap && kspan_pcpu_cached(full) < cap; i++)
+		kspan_cache_free(full, objs[i]);
+	failing.task = current;
+	kspan_set_test_hook(hold_slot);
+	kspan_cache_free(full, objs[cap]);
+	fail_nothing();
+	set_cpus_allowed_ptr(current, cpu_possible_mask);
+	KUNIT_EXPECT_TRUE(test, slot_goes_back.held);
+	KUNIT_EXPECT_FALSE(test, slot_goes_back.early);
+	for (; i < cap; i++)
+		kspan_cache_free(full, objs[i]);
+	kspan_flush_finalizers();
+	KUNIT_EXPECT_EQ(test, seen.runs, 1U);
+	KUNIT_EXPECT_FALSE(test, seen.owned);
+	kspan_cache_destroy(full);
+}
+
 static void objects_are_finalized_in_the_order_of_their_frees(struct kunit *test)
 {
 	struct seen seen[CLEANUPS] = {};
@@ -473,6 +537,7 @@ static struct kunit_case finalizer_cases[] = {
 	KUNIT_CASE(finalizer_is_set_again_after_it_was_cleared),
 	KUNIT_CASE(next_owner_of_the_memory_inherits_no_finalizer),
 	KUNIT_CASE(cleanups_run_in_order_after_the_object_is_gone),
+	KUNIT_CASE(cleanup_does_not_run_before_the_slot_is_back),
 	KUNIT_CASE(objects_are_finalized_in_the_order_of_their_frees),
 	KUNIT_CASE(both_run_after_a_grace_period),
 	KUNIT_CASE(destroying_the_cache_waits_for_both),

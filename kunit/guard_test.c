@@ -5,6 +5,7 @@
  */
 #include "suite.h"
 
+#include <linux/bitmap.h>
 #include <linux/delay.h>
 #include <linux/kernel.h>
 #include <linux/poison.h>
@@ -203,6 +204,18 @@ static void poison_is_what_slab_debug_writes(struct kunit *test)
 	guarded_end(test, &g);
 }
 
+/* Readers under RCU may look at a free object of such a cache, and see one. */
+static void stable_objects_are_not_poisoned(struct kunit *test)
+{
+	struct guarded g;
+
+	guarded_new(test, &g, KSPAN_POISON | KSPAN_TYPESAFE_BY_RCU);
+	fill(g.obj, 0x33, OBJ_SIZE);
+	kspan_cache_free(g.cache, g.obj);
+	KUNIT_EXPECT_TRUE(test, filled_with(g.obj, 0x33, OBJ_SIZE));
+	guarded_end(test, &g);
+}
+
 /* The zone is not the caller's to use, not even by asking for the size. */
 static void red_zone_does_not_count_as_size(struct kunit *test)
 {
@@ -260,21 +273,99 @@ static void overrun_is_found_by_every_free(struct kunit *test)
 	}
 }
 
+/* ------------------------------------------------------------------ freelist order */
+
+#define NR_ORDER	64
+
+/* The objects of a span of one page, as they come; true if each came once. */
+static bool order_of(struct kunit *test, u8 *order)
+{
+	/* Without CPUs' arrays, which hand out what came last. */
+	struct kspan_cache *cache = kspan_cache_create("kspan-order", PAGE_SIZE / NR_ORDER - 8, 0,
+						       KSPAN_RED_ZONE, NULL);
+	DECLARE_BITMAP(seen, NR_ORDER) = {};
+	void *objs[NR_ORDER];
+	struct kspan_span *span;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, cache);
+	migrate_disable();
+	for (i = 0; i < NR_ORDER; i++) {
+		objs[i] = kspan_cache_alloc(cache, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+	}
+	migrate_enable();
+	span = span_of(objs[0]);
+	for (i = 0; i < NR_ORDER; i++) {
+		order[i] = kspan_span_index(span, objs[i]);
+		__set_bit(order[i] % NR_ORDER, seen);
+		KUNIT_EXPECT_PTR_EQ(test, span_of(objs[i]), span);
+	}
+	for (i = 0; i < NR_ORDER; i++)
+		kspan_cache_free(cache, objs[i]);
+	kspan_cache_destroy(cache);
+	return bitmap_full(seen, NR_ORDER);
+}
+
+static unsigned int neighbours(const u8 *order)
+{
+	unsigned int i, n = 0;
+
+	for (i = 1; i < NR_ORDER; i++)
+		n += order[i] == order[i - 1] + 1;
+	return n;
+}
+
+static void objects_come_in_random_order(struct kunit *test)
+{
+	u8 first[NR_ORDER], second[NR_ORDER];
+
+	KUNIT_EXPECT_TRUE(test, order_of(test, first));
+	KUNIT_EXPECT_EQ(test, neighbours(first), NR_ORDER - 1U);
+
+	kspan_freelist_random = true;
+	KUNIT_EXPECT_TRUE(test, order_of(test, first));
+	KUNIT_EXPECT_TRUE(test, order_of(test, second));
+	/* One in sixty-four by chance, more as holes are skipped; half is far beyond. */
+	KUNIT_EXPECT_LT(test, neighbours(first), NR_ORDER / 2U);
+	KUNIT_EXPECT_LT(test, neighbours(second), NR_ORDER / 2U);
+	KUNIT_EXPECT_TRUE(test, memcmp(first, second, sizeof(first)));
+}
+
 /* ------------------------------------------------------------------ suite */
+
+static bool random_before;
+
+/* Tests free an object and expect it back. */
+static int guard_test_init(struct kunit *test)
+{
+	random_before = kspan_freelist_random;
+	kspan_freelist_random = false;
+	return 0;
+}
+
+static void guard_test_exit(struct kunit *test)
+{
+	allocator_test_exit(test);
+	kspan_freelist_random = random_before;
+}
 
 static struct kunit_case guard_cases[] = {
 	KUNIT_CASE_PARAM(bad_write_is_reported_once_and_mended, write_gen_params),
 	KUNIT_CASE_PARAM(users_who_stay_inside_hear_nothing, clean_gen_params),
 	KUNIT_CASE(poison_is_what_slab_debug_writes),
+	KUNIT_CASE(stable_objects_are_not_poisoned),
 	KUNIT_CASE(red_zone_does_not_count_as_size),
 	KUNIT_CASE(object_is_not_poisoned_before_its_grace_period),
 	KUNIT_CASE(overrun_is_found_by_every_free),
+	KUNIT_CASE(objects_come_in_random_order),
 	{}
 };
 
 static struct kunit_suite guard_suite = {
 	.name = "kspan_guard",
-	.exit = allocator_test_exit,
+	.init = guard_test_init,
+	.exit = guard_test_exit,
 	.test_cases = guard_cases,
 };
 

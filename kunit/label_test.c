@@ -118,7 +118,7 @@ static void label_goes_with_the_last_that_uses_it(struct kunit *test)
 	use_cache(test, "label_last", 1);
 	/* The test's, and the bucket's; the cache's is gone. */
 	KUNIT_EXPECT_EQ(test, refcount_read(&label->refs), 2U);
-	kspan_profile_reset();
+	kspan_profile_reset(&kspan_heap);
 	KUNIT_EXPECT_EQ(test, refcount_read(&label->refs), 1U);
 	kspan_label_put(label);
 }
@@ -143,14 +143,9 @@ static void get_and_put(void *arg)
 
 static void two_threads_may_get_and_put_the_same(struct kunit *test)
 {
-	struct test_thread threads[2] = {};
 	bool bad[2] = {};
-	int i;
 
-	for (i = 0; i < 2; i++)
-		KUNIT_EXPECT_TRUE(test, test_thread_start(&threads[i], i, get_and_put, &bad[i]));
-	for (i = 0; i < 2; i++)
-		test_thread_join(&threads[i]);
+	test_two_threads(test, get_and_put, (void *[]){ &bad[0], &bad[1] });
 	KUNIT_EXPECT_FALSE(test, bad[0] || bad[1]);
 }
 

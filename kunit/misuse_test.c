@@ -408,6 +408,56 @@ static void free_of_an_object_that_is_being_finalized_is_refused(struct kunit *t
 	KUNIT_EXPECT_FALSE(test, kspan_owns(obj));
 }
 
+/* Somebody else frees the object when its state has been looked at, and not changed yet. */
+static void *freed_meanwhile;
+
+static bool free_meanwhile(enum kspan_test_point point)
+{
+	void *obj = freed_meanwhile;
+
+	if (point == KSPAN_AT_CLAIM && in_task() && current == failing.task && obj) {
+		freed_meanwhile = NULL;
+		kspan_free(obj);
+	}
+	return false;
+}
+
+static const struct way_case claim_cases[] = {
+	{ "kspan_free", by_free },
+	{ "kspan_cache_free_bulk", by_free_bulk },
+	{ "kspan_free_rcu", by_free_rcu },
+};
+
+KUNIT_ARRAY_PARAM(claim, claim_cases, way_desc);
+
+static void of_two_frees_at_once_one_is_refused(struct kunit *test)
+{
+	const struct way_case *c = test->param_value;
+	struct kspan_cache *cache = kspan_cache_create("kspan-at-once", 64, 0, 0, NULL);
+	u64 rate = kspan_sample_bytes();
+	void *obj, *keeper;
+
+	KUNIT_ASSERT_NOT_NULL(test, cache);
+	kspan_set_sample_bytes(1);
+	keeper = kspan_cache_alloc(cache, GFP_KERNEL);
+	obj = kspan_cache_alloc(cache, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	catch_reports();
+	freed_meanwhile = obj;
+	failing.task = current;
+	kspan_set_test_hook(free_meanwhile);
+	c->free(cache, obj);
+	fail_nothing();
+	KUNIT_EXPECT_NULL(test, freed_meanwhile);
+	expect_report(test, KSPAN_DOUBLE_FREES, obj, "double free");
+	kspan_rcu_flush();
+	KUNIT_EXPECT_FALSE(test, kspan_owns(obj));
+	kspan_free(keeper);
+	kspan_set_sample_bytes(rate);
+	kspan_cache_destroy(cache);
+	KUNIT_EXPECT_EQ(test, caught.nr, 1U);
+}
+
 /* ------------------------------------------------------------------ suite */
 
 static struct kunit_case misuse_cases[] = {
@@ -422,6 +472,7 @@ static struct kunit_case misuse_cases[] = {
 	KUNIT_CASE(free_into_the_wrong_cache_is_refused),
 	KUNIT_CASE(one_bad_free_in_a_bulk_leaves_the_others_alone),
 	KUNIT_CASE(free_of_an_object_that_is_being_finalized_is_refused),
+	KUNIT_CASE_PARAM(of_two_frees_at_once_one_is_refused, claim_gen_params),
 	{}
 };
 

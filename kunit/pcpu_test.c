@@ -179,7 +179,7 @@ KUNIT_ARRAY_PARAM(off, off_cases, off_desc);
 static unsigned int churn_many(struct kspan_cache *cache)
 {
 	unsigned int i, failed = 0;
-	void *objs[200], *large;
+	void *objs[120], *large;
 
 	for (i = 0; i < ARRAY_SIZE(objs); i++) {
 		objs[i] = kspan_cache_alloc(cache, GFP_NOWAIT);
@@ -248,7 +248,7 @@ static void churn_once(struct churn *c, gfp_t gfp)
 		kspan_cache_free(c->cache, *obj);
 		*obj = NULL;
 	}
-	c->runs++;
+	WRITE_ONCE(c->runs, c->runs + 1);
 	if (c->runs / 100 % 3 == 2)
 		return;
 	*obj = kspan_cache_alloc(c->cache, gfp);
@@ -375,6 +375,16 @@ static long free_here(void *data)
 	return 0;
 }
 
+static long free_each_here(void *data)
+{
+	struct handover *h = data;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(h->objs); i++)
+		kspan_cache_free(h->cache, h->objs[i]);
+	return 0;
+}
+
 static void objects_may_be_freed_on_another_cpu(struct kunit *test)
 {
 	struct handover *h = kunit_kzalloc(test, sizeof(*h), GFP_KERNEL);
@@ -392,9 +402,25 @@ static void objects_may_be_freed_on_another_cpu(struct kunit *test)
 	expect_nothing_lost(test, test->priv);
 }
 
+static const struct home_case {
+	const char *desc;
+	long (*free)(void *data);
+} home_cases[] = {
+	{ "one by one", free_each_here },
+	{ "in bulk", free_here },
+};
+
+static void home_desc(const struct home_case *c, char *desc)
+{
+	strscpy(desc, c->desc, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(home, home_cases, home_desc);
+
 /* Objects of another node go back there, not into this CPU's array. */
 static void objects_go_back_to_their_node(struct kunit *test)
 {
+	const struct home_case *c = test->param_value;
 	struct handover *h = kunit_kzalloc(test, sizeof(*h), GFP_KERNEL);
 	int first = cpumask_first(cpu_online_mask), last = other_cpu();
 
@@ -404,7 +430,7 @@ static void objects_go_back_to_their_node(struct kunit *test)
 	h->cache = test->priv;
 	work_on_cpu(first, alloc_here, h);
 	KUNIT_ASSERT_EQ(test, h->failed, 0U);
-	work_on_cpu(last, free_here, h);
+	work_on_cpu(last, c->free, h);
 	KUNIT_EXPECT_EQ(test, array_count(h->cache, last), 0U);
 	expect_nothing_lost(test, test->priv);
 }
@@ -561,7 +587,7 @@ static struct kunit_case pcpu_cases[] = {
 	KUNIT_CASE_PARAM(works_with_things_off, off_gen_params),
 	KUNIT_CASE_PARAM(interrupt_allocates_in_the_middle_of_a_task, timer_gen_params),
 	KUNIT_CASE(objects_may_be_freed_on_another_cpu),
-	KUNIT_CASE(objects_go_back_to_their_node),
+	KUNIT_CASE_PARAM(objects_go_back_to_their_node, home_gen_params),
 	KUNIT_CASE(shrinking_empties_the_arrays_of_all_cpus),
 	KUNIT_CASE(cpus_allocate_and_free_at_once),
 	KUNIT_CASE(cpu_that_goes_leaves_nothing_behind),

@@ -50,7 +50,7 @@ static inline void test_settle(void)
 static inline int test_begin(struct kunit *test)
 {
 	test_saved_rate = kspan_sample_bytes();
-	kspan_profile_reset();
+	kspan_profile_reset(&kspan_heap);
 	return kspan_set_sample_bytes(1);
 }
 
@@ -60,7 +60,7 @@ static inline void test_end(struct kunit *test)
 	allocator_test_exit(test);
 	test_settle();
 	kspan_set_sample_bytes(test_saved_rate);
-	kspan_profile_reset();
+	kspan_profile_reset(&kspan_heap);
 }
 
 /* Keeps a function of a test in the stack: its caller may not end with a jump to it. */
@@ -150,6 +150,18 @@ static inline void test_thread_join(struct test_thread *thread)
 	thread->task = NULL;
 }
 
+/* Runs @fn to its end on two CPUs at once, with each of @args. */
+static inline void test_two_threads(struct kunit *test, void (*fn)(void *arg), void *args[2])
+{
+	struct test_thread threads[2] = {};
+	int i;
+
+	for (i = 0; i < 2; i++)
+		KUNIT_EXPECT_TRUE(test, test_thread_start(&threads[i], i, fn, args[i]));
+	for (i = 0; i < 2; i++)
+		test_thread_join(&threads[i]);
+}
+
 /* ------------------------------------------------------------------ contexts */
 
 struct test_call {
@@ -223,7 +235,7 @@ struct test_counts {
 static inline struct test_counts test_count_rows(struct kunit *test, const char *label,
 						 const char *leaf)
 {
-	struct kspan_snapshot *snap = kspan_snapshot_take();
+	struct kspan_snapshot *snap = kspan_snapshot_take(&kspan_heap);
 	struct test_counts sum = {};
 	size_t i;
 

@@ -34,6 +34,15 @@ static void rcu_test_exit(struct kunit *test)
 
 /* ------------------------------------------------------------------ readers */
 
+/* Time for everybody who would not wait, on a busy machine too. Inside rcu_read_lock(). */
+static void wait_while_owned(const void *obj)
+{
+	unsigned int i;
+
+	for (i = 0; i < 200 && kspan_owns(obj); i++)
+		mdelay(1);
+}
+
 static void object_stays_for_its_readers(struct kunit *test)
 {
 	struct kspan_cache *cache = test->priv;
@@ -46,8 +55,7 @@ static void object_stays_for_its_readers(struct kunit *test)
 	fill(obj, 0x77, OBJ_SIZE);
 	rcu_read_lock();
 	kspan_free_rcu(obj);
-	/* Time for everybody who would not wait. */
-	mdelay(20);
+	wait_while_owned(obj);
 	for (i = 0; i < ARRAY_SIZE(others); i++) {
 		others[i] = kspan_cache_alloc(cache, GFP_NOWAIT);
 		reused += others[i] == obj;
@@ -77,7 +85,7 @@ static void large_object_stays_for_its_readers(struct kunit *test)
 	fill(obj, 0x77, 100000);
 	rcu_read_lock();
 	kspan_free_rcu(obj);
-	mdelay(20);
+	wait_while_owned(obj);
 	owned = kspan_owns(obj + 99999);
 	intact = owned && filled_with(obj, 0x77, 100000);
 	rcu_read_unlock();
@@ -212,7 +220,7 @@ static bool stand_between(enum kspan_test_point point)
 
 	if (point != KSPAN_AT_DEFER || current != half.task || !half.obj)
 		return false;
-	for (i = 0; i < 30 && kspan_owns(half.obj); i++)
+	for (i = 0; i < 200 && kspan_owns(half.obj); i++)
 		mdelay(1);
 	half.gone |= !kspan_owns(half.obj);
 	return false;
@@ -325,7 +333,7 @@ static void interrupts_may_free_after_a_grace_period(struct kunit *test)
 
 struct stress {
 	struct kspan_cache *cache;
-	unsigned int failed;
+	atomic_t failed;
 	struct completion done;
 };
 
@@ -339,7 +347,7 @@ static int free_rcu_in_a_loop(void *data)
 		void *a = kspan_alloc(40000, GFP_KERNEL);
 		void *b = kspan_cache_alloc(s->cache, GFP_KERNEL);
 
-		s->failed += !a || !b;
+		atomic_add(!a || !b, &s->failed);
 		kspan_free_rcu(a);
 		kspan_free_rcu(b);
 		cond_resched();
@@ -367,7 +375,7 @@ static void cpus_may_defer_at_once(struct kunit *test)
 	for (i = 0; i < nr; i++)
 		wait_for_completion(&s->done);
 	kspan_rcu_flush();
-	KUNIT_EXPECT_EQ(test, s->failed, 0U);
+	KUNIT_EXPECT_EQ(test, atomic_read(&s->failed), 0);
 	KUNIT_EXPECT_EQ(test, caught.nr, 0U);
 	KUNIT_EXPECT_EQ(test, kspan_cache_shrink(test->priv), 0);
 	KUNIT_EXPECT_EQ(test, kspan_span_pages(), pages);

@@ -5,8 +5,10 @@
  */
 #include "suite.h"
 
+#include <linux/cpu.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
+#include <linux/workqueue.h>
 
 #include "../mm/fixmath.h"
 #include "profile_helpers.h"
@@ -92,10 +94,14 @@ static void cache_that_is_not_profiled_is_not_sampled(struct kunit *test)
 	struct kspan_cache *cache = kspan_cache_create("sample_not", 64, 0, KSPAN_NO_PROFILE, NULL);
 	unsigned long before = kspan_counter_sum(KSPAN_SAMPLES);
 	unsigned int i;
+	int nid;
 
 	KUNIT_ASSERT_NOT_NULL(test, cache);
 	for (i = 0; i < 50; i++)
 		kspan_cache_free(cache, kspan_cache_alloc(cache, GFP_KERNEL));
+	/* Nor where no array of this CPU counts. */
+	for_each_online_node(nid)
+		kspan_cache_free(cache, kspan_cache_alloc_node(cache, GFP_KERNEL, nid));
 	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_SAMPLES), before);
 	KUNIT_EXPECT_EQ(test, test_count_rows(test, "sample_not", NULL).rows, 0U);
 	kspan_cache_destroy(cache);
@@ -149,14 +155,15 @@ static void bad_rate_changes_nothing(struct kunit *test)
 
 static void alloc_on_cpu(void *arg)
 {
+	const size_t *size = arg;
 	unsigned int i;
 
 	for (i = 0; i < PER_CPU; i++)
-		kspan_free(alloc_for_sample(64));
+		kspan_free(alloc_for_sample(*size));
 }
 
 /* Allocates on every CPU; how many samples were taken. */
-static u64 samples_on_every_cpu(struct kunit *test)
+static u64 samples_on_every_cpu(struct kunit *test, size_t size)
 {
 	unsigned long before = kspan_counter_sum(KSPAN_SAMPLES);
 	unsigned int i;
@@ -164,7 +171,7 @@ static u64 samples_on_every_cpu(struct kunit *test)
 	for (i = 0; i < num_online_cpus(); i++) {
 		struct test_thread thread = {};
 
-		KUNIT_EXPECT_TRUE(test, test_thread_start(&thread, i, alloc_on_cpu, NULL));
+		KUNIT_EXPECT_TRUE(test, test_thread_start(&thread, i, alloc_on_cpu, &size));
 		test_thread_join(&thread);
 	}
 	return kspan_counter_sum(KSPAN_SAMPLES) - before;
@@ -173,6 +180,7 @@ static u64 samples_on_every_cpu(struct kunit *test)
 static const struct change_case {
 	u64 from, to;
 	u64 samples;	/* of each CPU's allocations after the change */
+	size_t size;	/* 0: of a class, which arrays count */
 } change_cases[] = {
 	/* Without a change, the first point of the countdown would lie far away. */
 	{ NEARLY_NEVER, 1, PER_CPU },
@@ -182,11 +190,15 @@ static const struct change_case {
 	{ 0, NEARLY_NEVER, 0 },
 	/* The old mean's points are gone too: these are many times as far apart. */
 	{ 64, NEARLY_NEVER, 0 },
+	/* No array counts these. */
+	{ NEARLY_NEVER, 1, PER_CPU, 100000 },
+	{ 1, NEARLY_NEVER, 0, 100000 },
 };
 
 static void change_desc(const struct change_case *c, char *desc)
 {
-	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "from %llu to %llu", c->from, c->to);
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "from %llu to %llu%s", c->from, c->to,
+		 c->size ? ", large" : "");
 }
 
 KUNIT_ARRAY_PARAM(change, change_cases, change_desc);
@@ -194,16 +206,72 @@ KUNIT_ARRAY_PARAM(change, change_cases, change_desc);
 static void change_is_in_force_on_every_cpu_at_once(struct kunit *test)
 {
 	const struct change_case *c = test->param_value;
+	size_t size = c->size ?: 64;
 	unsigned int i;
 
 	/* A thread that a CPU runs in between must not hide what it does with the old rate. */
 	for (i = 0; i < 3; i++) {
 		KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(c->from), 0);
-		samples_on_every_cpu(test);
+		samples_on_every_cpu(test, size);
 		KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(c->to), 0);
 		KUNIT_EXPECT_EQ(test, kspan_sample_bytes(), c->to);
-		KUNIT_EXPECT_EQ(test, samples_on_every_cpu(test), c->samples * num_online_cpus());
+		KUNIT_EXPECT_EQ(test, samples_on_every_cpu(test, size),
+				c->samples * num_online_cpus());
 	}
+}
+
+#if IS_ENABLED(CONFIG_HOTPLUG_CPU)
+#define FEW	5
+
+static long alloc_few(void *size)
+{
+	unsigned int i;
+
+	for (i = 0; i < FEW; i++)
+		kspan_free(alloc_for_sample(*(size_t *)size));
+	return 0;
+}
+#endif
+
+/* Large objects are counted down by CPU, others by its arrays: one that is away has old ones. */
+static const struct away_case {
+	const char *desc;
+	size_t size;
+} away_cases[] = {
+	{ "large objects", 100000 },
+	{ "arrays", 64 },
+};
+
+static void away_desc(const struct away_case *c, char *desc)
+{
+	strscpy(desc, c->desc, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(away, away_cases, away_desc);
+
+static void cpu_that_was_away_learns_of_the_change(struct kunit *test)
+{
+#if IS_ENABLED(CONFIG_HOTPLUG_CPU)
+	const struct away_case *c = test->param_value;
+	int cpu = cpumask_last(cpu_online_mask), err;
+	size_t size = c->size;
+	unsigned long before;
+
+	if (cpu == cpumask_first(cpu_online_mask))
+		kunit_skip(test, "needs two CPUs");
+	KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(NEARLY_NEVER), 0);
+	work_on_cpu(cpu, alloc_few, &size);
+	err = remove_cpu(cpu);
+	if (err)
+		kunit_skip(test, "CPU %d does not go: %d", cpu, err);
+	KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(1), 0);
+	KUNIT_EXPECT_EQ(test, add_cpu(cpu), 0);
+	before = kspan_counter_sum(KSPAN_SAMPLES);
+	work_on_cpu(cpu, alloc_few, &size);
+	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_SAMPLES), before + FEW);
+#else
+	kunit_skip(test, "needs CPU hotplug");
+#endif
 }
 
 #define KEPT	2000
@@ -242,9 +310,9 @@ static const struct estimate_case {
 	size_t sizes[4];	/* size classes, allocated in turn */
 	unsigned int n;
 } estimate_cases[] = {
-	{ 4096, { 64, 64, 512, 64 }, 30000 },
+	{ 4096, { 64, 64, 512, 64 }, 10000 },
 	{ 1000, { 8, 1024, 8, 4096 }, 10000 },
-	{ 65536, { 4096, 1024, 32768, 1024 }, 20000 },
+	{ 65536, { 4096, 1024, 32768, 1024 }, 6000 },
 };
 
 static void estimate_desc(const struct estimate_case *c, char *desc)
@@ -301,6 +369,7 @@ static void estimate_is_within_four_standard_errors(struct kunit *test)
 /* What interrupts allocate in the middle belongs to the same process of points. */
 static void estimate_holds_on_two_cpus_with_interrupts(struct kunit *test)
 {
+	static const size_t size = 64;
 	struct test_thread threads[2] = {};
 	u64 variance, n = 0, before;
 	unsigned int i, rounds;
@@ -310,7 +379,7 @@ static void estimate_holds_on_two_cpus_with_interrupts(struct kunit *test)
 	before = kspan_counter_sum(KSPAN_ALLOCS);
 	for (rounds = 0; rounds < 50; rounds++) {
 		for (i = 0; i < 2; i++) {
-			started = test_thread_start(&threads[i], i, alloc_on_cpu, NULL);
+			started = test_thread_start(&threads[i], i, alloc_on_cpu, (void *)&size);
 			KUNIT_EXPECT_TRUE(test, started);
 		}
 		for (i = 0; i < 10; i++)
@@ -322,6 +391,29 @@ static void estimate_holds_on_two_cpus_with_interrupts(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_ALLOCS) - before, n);
 	variance = n * (kspan_weight(64, 512) - KSPAN_WEIGHT_ONE) >> KSPAN_WEIGHT_SHIFT;
 	expect_estimate(test, "objects", counts(test).alloc_objects, n, variance);
+}
+
+/* What comes out of an array in one go is charged as if it had come one by one. */
+static void bulk_is_charged_by_the_object(struct kunit *test)
+{
+	struct kspan_cache *cache = kspan_cache_create("sample_bulk", 64, 0, 0, NULL);
+	u64 variance, n = 300 * 30;
+	unsigned long before;
+	void *objs[30];
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, cache);
+	KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(512), 0);
+	before = kspan_counter_sum(KSPAN_ALLOCS);
+	for (i = 0; i < n / ARRAY_SIZE(objs); i++) {
+		KUNIT_ASSERT_EQ(test, kspan_cache_alloc_bulk(cache, GFP_KERNEL, 30, objs), 30);
+		kspan_cache_free_bulk(cache, 30, objs);
+	}
+	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_ALLOCS) - before, n);
+	variance = n * (kspan_weight(64, 512) - KSPAN_WEIGHT_ONE) >> KSPAN_WEIGHT_SHIFT;
+	expect_estimate(test, "objects", test_count_rows(test, "sample_bulk", NULL).alloc_objects,
+			n, variance);
+	kspan_cache_destroy(cache);
 }
 
 /* The bytes of a cache that is not profiled are nobody else's. */
@@ -350,10 +442,12 @@ static struct kunit_case sample_cases[] = {
 	KUNIT_CASE_PARAM(allocation_is_sampled_in_every_context, context_gen_params),
 	KUNIT_CASE_PARAM(bad_rate_changes_nothing, bad_gen_params),
 	KUNIT_CASE_PARAM(change_is_in_force_on_every_cpu_at_once, change_gen_params),
-	KUNIT_CASE(sample_is_freed_with_the_weight_it_was_taken_at),
-	KUNIT_CASE_PARAM(estimate_is_within_four_standard_errors, estimate_gen_params),
-	KUNIT_CASE(estimate_holds_on_two_cpus_with_interrupts),
-	KUNIT_CASE(cache_that_is_not_profiled_does_not_add_to_others),
+	KUNIT_CASE_PARAM(cpu_that_was_away_learns_of_the_change, away_gen_params),
+	KUNIT_CASE_SLOW(sample_is_freed_with_the_weight_it_was_taken_at),
+	KUNIT_CASE_PARAM_SLOW(estimate_is_within_four_standard_errors, estimate_gen_params),
+	KUNIT_CASE_SLOW(estimate_holds_on_two_cpus_with_interrupts),
+	KUNIT_CASE_SLOW(bulk_is_charged_by_the_object),
+	KUNIT_CASE_SLOW(cache_that_is_not_profiled_does_not_add_to_others),
 	{}
 };
 

@@ -10,6 +10,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/sizes.h>
+#include <linux/tracepoint.h>
 
 #include "allocator.h"
 
@@ -192,6 +193,99 @@ static void spans_count_as_slab_memory(struct kunit *test)
 			before + pages / 2);
 }
 
+/* Of the sixteen pages that nine are cut from, nobody keeps any. */
+static void pages_that_are_no_power_of_two_are_all_free_again(struct kunit *test)
+{
+	unsigned int i, tails = 0, lasts = 0;
+	struct page *last;
+	void *obj;
+
+	for (i = 0; i < 32; i++) {
+		obj = kspan_alloc(9 * PAGE_SIZE, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, obj);
+		last = virt_to_page(obj + 8 * PAGE_SIZE);
+		tails += !page_count(last + 1);
+		kspan_free(obj);
+		lasts += !page_count(last);
+	}
+	/* Unless somebody else has them by now, which is not each time. */
+	KUNIT_EXPECT_GT(test, tails, 0U);
+	KUNIT_EXPECT_GT(test, lasts, 0U);
+}
+
+/* ------------------------------------------------------------------ gfp */
+
+/* What has been asked of the page allocator by the task that runs the test. */
+static struct asked {
+	struct task_struct *task;
+	unsigned int nr;
+	struct {
+		struct page *page;
+		gfp_t gfp;
+	} call[16];
+} asked;
+
+static void page_alloc_probe(void *data, struct page *page, unsigned int order, gfp_t gfp,
+			     int migratetype)
+{
+	if (!in_task() || current != asked.task || asked.nr == ARRAY_SIZE(asked.call))
+		return;
+	asked.call[asked.nr].page = page;
+	asked.call[asked.nr++].gfp = gfp;
+}
+
+static void find_page_alloc(struct tracepoint *tp, void *found)
+{
+	if (!strcmp(tp->name, "mm_page_alloc"))
+		*(struct tracepoint **)found = tp;
+}
+
+static const struct gfp_case {
+	const char *desc;
+	gfp_t gfp;
+} gfp_cases[] = {
+	{ "as a pool first asks", (GFP_KERNEL | __GFP_NOMEMALLOC | __GFP_NORETRY | __GFP_NOWARN) &
+				  ~(__GFP_DIRECT_RECLAIM | __GFP_IO) },
+	{ "as a pool then asks", GFP_NOIO | __GFP_NOMEMALLOC | __GFP_NORETRY | __GFP_NOWARN },
+	{ "without sleeping", GFP_NOWAIT | __GFP_NOWARN },
+	{ "urgently", GFP_ATOMIC },
+	{ "hard but not for ever", GFP_KERNEL | __GFP_RETRY_MAYFAIL },
+	{ "with all means", GFP_KERNEL },
+};
+
+static void gfp_desc(const struct gfp_case *c, char *desc)
+{
+	strscpy(desc, c->desc, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(gfp, gfp_cases, gfp_desc);
+
+static void page_allocator_hears_what_the_caller_wants(struct kunit *test)
+{
+	const struct gfp_case *c = test->param_value;
+	gfp_t seen = 0, mask = KSPAN_GFP_METADATA;
+	struct tracepoint *tp = NULL;
+	unsigned int i;
+	void *obj;
+
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
+		kunit_skip(test, "needs tracepoints");
+	for_each_kernel_tracepoint(find_page_alloc, &tp);
+	KUNIT_ASSERT_NOT_NULL(test, tp);
+	asked = (struct asked){ .task = current };
+	KUNIT_ASSERT_EQ(test, tracepoint_probe_register(tp, page_alloc_probe, NULL), 0);
+	obj = kspan_alloc(9 * PAGE_SIZE, c->gfp);
+	tracepoint_probe_unregister(tp, page_alloc_probe, NULL);
+	tracepoint_synchronize_unregister();
+
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	for (i = 0; i < asked.nr; i++)
+		if (asked.call[i].page == virt_to_page(obj))
+			seen = asked.call[i].gfp;
+	KUNIT_EXPECT_EQ(test, (__force u32)(seen & mask), (__force u32)(c->gfp & mask));
+	kspan_free(obj);
+}
+
 /* ------------------------------------------------------------------ failures */
 
 static void short_of_pages_a_span_has_just_enough_for_an_object(struct kunit *test)
@@ -223,8 +317,10 @@ static void spans_of_two_sizes_live_in_one_cache(struct kunit *test)
 {
 	struct kspan_cache *cache = kspan_cache_create("kspan-two", THREE_PAGES_SLOT, 0, 0, NULL);
 	unsigned long pages = kspan_span_pages();
+	unsigned long counted = 0;
 	unsigned int i, wrong = 0;
 	void *objs[64];
+	int nid;
 
 	KUNIT_ASSERT_NOT_NULL(test, cache);
 	for (i = 0; i < ARRAY_SIZE(objs); i++) {
@@ -242,6 +338,9 @@ static void spans_of_two_sizes_live_in_one_cache(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, wrong, 0U);
 	KUNIT_EXPECT_EQ(test, kspan_cache_shrink(cache), 0);
 	KUNIT_EXPECT_EQ(test, kspan_span_pages(), pages);
+	for_each_node(nid)
+		counted += cache->node[nid]->nr_pages;
+	KUNIT_EXPECT_EQ(test, counted, 0UL);
 	kspan_cache_destroy(cache);
 }
 
@@ -315,6 +414,8 @@ static struct kunit_case span_cases[] = {
 	KUNIT_CASE(power_of_two_objects_are_naturally_aligned),
 	KUNIT_CASE_PARAM(each_page_takes_references, ref_gen_params),
 	KUNIT_CASE(spans_count_as_slab_memory),
+	KUNIT_CASE(pages_that_are_no_power_of_two_are_all_free_again),
+	KUNIT_CASE_PARAM(page_allocator_hears_what_the_caller_wants, gfp_gen_params),
 	KUNIT_CASE(short_of_pages_a_span_has_just_enough_for_an_object),
 	KUNIT_CASE(spans_of_two_sizes_live_in_one_cache),
 	KUNIT_CASE_PARAM(without_memory_there_is_no_object_and_nothing_is_lost, fail_gen_params),

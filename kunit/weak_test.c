@@ -183,6 +183,30 @@ static void handle_reads_null_wherever_the_free_was(struct kunit *test)
 	kspan_weak_put(weak);
 }
 
+struct first {
+	void *obj;
+	struct kspan_weak *weak;
+};
+
+static void get_first(void *arg)
+{
+	struct first *first = arg;
+
+	first->weak = kspan_weak_get(first->obj, GFP_ATOMIC);
+}
+
+static void first_handle_may_be_made_anywhere(struct kunit *test)
+{
+	const struct test_context *c = test->param_value;
+	struct first first = { .obj = new_object(test) };
+
+	c->call(get_first, &first);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(first.weak));
+	KUNIT_EXPECT_PTR_EQ(test, deref(first.weak), first.obj);
+	kspan_weak_put(first.weak);
+	kspan_cache_free(cache, first.obj);
+}
+
 static void next_owner_of_the_memory_has_a_handle_of_its_own(struct kunit *test)
 {
 	void *obj = new_object(test), *again;
@@ -242,33 +266,82 @@ static void memory_is_not_reused_before_a_grace_period(struct kunit *test)
 	kspan_weak_put(weak);
 }
 
-static bool finalized_intact;
+static bool finalized, finalized_intact;
 
 static void check_content(void *obj, void *arg)
 {
 	finalized_intact = filled_with(obj, CONTENT, OBJECT_SIZE);
+	test_tell(&finalized);
+}
+
+/* A reader who keeps the object that it found until it is told to end. */
+struct long_reader {
+	struct kspan_weak *weak;
+	bool reads, ends;
+	bool intact;		/* when it ended */
+};
+
+static void read_for_long(void *arg)
+{
+	struct long_reader *reader = arg;
+	u64 limit = ktime_get_ns() + TEST_LIMIT_NS;
+	void *obj;
+
+	rcu_read_lock();
+	obj = kspan_weak_deref(reader->weak);
+	test_tell(&reader->reads);
+	while (!READ_ONCE(reader->ends) && ktime_get_ns() < limit)
+		udelay(5);
+	reader->intact = obj && filled_with(obj, CONTENT, OBJECT_SIZE);
+	rcu_read_unlock();
+}
+
+/* What a freed object comes to once its finalizer has returned. */
+static int state_after_finalizer(const void *obj)
+{
+	u64 limit = ktime_get_ns() + TEST_LIMIT_NS;
+	int state;
+
+	do {
+		state = state_of(obj);
+		if (state != KSPAN_STATE_FINALIZING && state != KSPAN_STATE_FREEING)
+			break;
+		usleep_range(20, 100);
+	} while (ktime_get_ns() < limit);
+	return state;
 }
 
 static void finalizer_and_a_reader_share_the_object(struct kunit *test)
 {
-	void *obj = new_object(test);
-	struct kspan_weak *weak = get(test, obj);
-	bool intact;
+	struct long_reader reader = {};
+	struct test_thread thread = {};
+	void *obj;
+	int state;
 
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs two CPUs");
+	obj = new_object(test);
+	reader.weak = get(test, obj);
+	finalized = false;
 	finalized_intact = false;
 	KUNIT_EXPECT_EQ(test, kspan_set_finalizer(obj, check_content, NULL, GFP_KERNEL), 0);
-	rcu_read_lock();
+	KUNIT_EXPECT_TRUE(test, test_thread_start(&thread, 0, read_for_long, &reader));
+	KUNIT_EXPECT_TRUE(test, test_wait_for(&reader.reads));
 	kspan_cache_free(cache, obj);
-	KUNIT_EXPECT_NULL(test, kspan_weak_deref(weak));
+	KUNIT_EXPECT_NULL(test, deref(reader.weak));
+
 	/* The finalizer runs meanwhile, and the object outlives it. */
-	mdelay(20);
-	intact = filled_with(obj, CONTENT, OBJECT_SIZE);
-	rcu_read_unlock();
-	KUNIT_EXPECT_TRUE(test, intact);
+	KUNIT_EXPECT_TRUE(test, test_wait_for(&finalized));
+	state = state_after_finalizer(obj);
+	KUNIT_EXPECT_TRUE_MSG(test, state == KSPAN_STATE_RCU_NEXT || state == KSPAN_STATE_RCU_WAIT,
+			      "state %d", state);
+	WRITE_ONCE(reader.ends, true);
+	test_thread_join(&thread);
+	KUNIT_EXPECT_TRUE(test, reader.intact);
 	test_settle();
 	KUNIT_EXPECT_TRUE(test, finalized_intact);
 	KUNIT_EXPECT_FALSE(test, kspan_owns(obj));
-	kspan_weak_put(weak);
+	kspan_weak_put(reader.weak);
 }
 
 static bool reader_stops, saw_garbage;
@@ -287,7 +360,8 @@ static void read_shared(void *arg)
 		if (weak)
 			obj = kspan_weak_deref(weak);
 		if (obj) {
-			reader_saw++;
+			/* Pairs with the loop that waits for it. */
+			WRITE_ONCE(reader_saw, reader_saw + 1);
 			if (!filled_with(obj, CONTENT, OBJECT_SIZE))
 				saw_garbage = true;
 			udelay(5);
@@ -301,10 +375,20 @@ static void read_shared(void *arg)
 
 #define ROUNDS		400
 
+/* Is there another round after @rounds? On a busy machine the reader may come late. */
+static bool lasts(int rounds, u64 begin)
+{
+	u64 age = ktime_get_ns() - begin;
+
+	if (!READ_ONCE(reader_saw))
+		return age < 20 * NSEC_PER_SEC;
+	return rounds < ROUNDS && age < 2 * NSEC_PER_SEC;
+}
+
 static void reader_never_sees_a_freed_object(struct kunit *test)
 {
 	struct test_thread reader = {};
-	u64 end = ktime_get_ns() + 2 * NSEC_PER_SEC;
+	u64 begin = ktime_get_ns();
 	int i;
 
 	reader_stops = false;
@@ -312,7 +396,7 @@ static void reader_never_sees_a_freed_object(struct kunit *test)
 	reader_saw = 0;
 	shared = NULL;
 	KUNIT_ASSERT_TRUE(test, test_thread_start(&reader, 0, read_shared, NULL));
-	for (i = 0; i < ROUNDS && ktime_get_ns() < end; i++) {
+	for (i = 0; lasts(i, begin); i++) {
 		void *obj = kspan_cache_alloc(cache, GFP_KERNEL);
 		struct kspan_weak *weak;
 
@@ -351,15 +435,10 @@ static void get_and_put(void *arg)
 
 static void two_threads_get_the_same_handle(struct kunit *test)
 {
-	struct test_thread threads[2] = {};
 	void *obj = new_object(test);
 	struct kspan_weak *weak;
-	int i;
 
-	for (i = 0; i < 2; i++)
-		KUNIT_EXPECT_TRUE(test, test_thread_start(&threads[i], i, get_and_put, obj));
-	for (i = 0; i < 2; i++)
-		test_thread_join(&threads[i]);
+	test_two_threads(test, get_and_put, (void *[]){ obj, obj });
 	weak = get(test, obj);
 	KUNIT_EXPECT_PTR_EQ(test, deref(weak), obj);
 	kspan_cache_free(cache, obj);
@@ -401,6 +480,7 @@ static struct kunit_case weak_cases[] = {
 	KUNIT_CASE(object_keeps_its_handle_when_everybody_has_put_it),
 	KUNIT_CASE_PARAM(handle_reads_null_from_the_moment_of_the_free, free_gen_params),
 	KUNIT_CASE_PARAM(handle_reads_null_wherever_the_free_was, context_gen_params),
+	KUNIT_CASE_PARAM(first_handle_may_be_made_anywhere, context_gen_params),
 	KUNIT_CASE(next_owner_of_the_memory_has_a_handle_of_its_own),
 	KUNIT_CASE_PARAM(memory_is_not_reused_before_a_grace_period, free_gen_params),
 	KUNIT_CASE(finalizer_and_a_reader_share_the_object),

@@ -15,10 +15,14 @@
 
 #include <kspan/kspan.h>
 
+#include "bypass.h"
 #include "cache.h"
 #include "compat.h"
+#include "fence.h"
+#include "free.h"
 #include "guard.h"
 #include "lock.h"
+#include "pagemap.h"
 #include "pcpu.h"
 #include "profile.h"
 #include "stats.h"
@@ -44,6 +48,7 @@ static noinline void *refill_from_spans(struct kspan_cache *cache, gfp_t gfp, in
 	struct kspan_slot slots[KSPAN_BATCH_MAX];
 	unsigned int want = nid == here ? cache->batch : 1, n;
 	struct kspan_span *span;
+	void *obj;
 
 	n = kspan_node_take(cache, nid, slots, want);
 	if (!n) {
@@ -57,11 +62,15 @@ static noinline void *refill_from_spans(struct kspan_cache *cache, gfp_t gfp, in
 		return NULL;
 
 	n--;
+	obj = slots[n].obj;
 	WRITE_ONCE(*slots[n].state, KSPAN_STATE_ALLOCATED);
 	/* More than one are all from here. */
 	if (n)
 		kspan_node_give(slots, kspan_pcpu_put(cache, here, slots, n));
-	return slots[n].obj;
+	/* The stack is scanned long after, as it is left: these would hide leaks. */
+	if (IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
+		memzero_explicit(slots, sizeof(slots));
+	return obj;
 }
 
 /*
@@ -98,11 +107,27 @@ static bool want_zero(const struct kspan_cache *cache, gfp_t gfp)
 static noinline void *finish(struct kspan_cache *cache, void *obj, size_t size, size_t slot_size,
 			     gfp_t gfp, unsigned long ip)
 {
+	/* A red zone begins where the size that was asked for ends. */
 	if (want_zero(cache, gfp))
-		memset(obj, 0, slot_size - cache->red_zone);
-	kmemleak_alloc(obj, size, 1, gfp);
+		memset(obj, 0, cache->flags & KSPAN_RED_ZONE ? size : slot_size);
+	/* Not in the middle of kspan: it allocates for itself, and the lock there may be raw. */
+	if (!kspan_nested())
+		kmemleak_alloc(obj, size, 1, gfp);
 	kspan_trace(kspan_alloc, ip, obj, size, slot_size, gfp, cache);
 	return obj;
+}
+
+/* *@obj is a sample: puts an object in a slot of guard mode in its place. False: there is none. */
+static noinline bool guarded(struct kspan_cache *cache, void **obj, size_t size, gfp_t gfp,
+			     int node)
+{
+	void *fenced = kspan_fence_alloc(cache, size, gfp, node);
+
+	if (!fenced)
+		return false;
+	kspan_free_unused(*obj);
+	*obj = fenced;
+	return true;
 }
 
 static noinline void *alloc_slow(struct kspan_cache *cache, size_t size, gfp_t gfp, int node,
@@ -118,45 +143,78 @@ static noinline void *alloc_slow(struct kspan_cache *cache, size_t size, gfp_t g
 	if (here)
 		obj = kspan_pcpu_pop_any(cache, &sampled, &weight);
 	counted = obj;
-	if (!obj && !kspan_refuse_nested())
+	if (!obj && !kspan_refuse_nested()) {
 		/* Caches are of one zone: DMA memory is had with kspan_alloc(). */
-		obj = refill(cache, gfp & ~(__GFP_DMA | __GFP_DMA32), node);
+		gfp &= ~(__GFP_DMA | __GFP_DMA32);
+		if (cache->flags & KSPAN_BYPASS) {
+			obj = kspan_bypass_alloc(cache, size, gfp, node);
+			slot_size = size;
+		} else {
+			obj = refill(cache, gfp, node);
+		}
+	}
 	if (!obj) {
 		kspan_count(KSPAN_ALLOC_FAILURES);
 		return NULL;
 	}
-	kspan_guard_alloc(cache, obj);
-	finish(cache, obj, size, slot_size, gfp, ip);
+	if (kspan_checked(cache))
+		__kspan_guard_alloc(kspan_pagemap_find(obj), obj, size);
 	if (!counted)
 		sampled = here ? kspan_pcpu_charge(cache, &weight)
-			       : kspan_pcpu_charge_alone(cache, slot_size, &weight);
+			       : kspan_pcpu_charge_alone(cache, cache->slot_size, &weight);
+	if (unlikely(cache->flags & KSPAN_GUARD) && sampled &&
+	    guarded(cache, &obj, size, gfp, node))
+		slot_size = size;
+	finish(cache, obj, size, slot_size, gfp, ip);
 	if (sampled)
-		kspan_profile_alloc(cache, obj, slot_size, weight, gfp);
+		kspan_profile_alloc(cache, obj, cache->slot_size, weight, gfp);
 	return obj;
 }
 
-/* Above the size classes, or in a zone of its own: a span for one object. */
+/* An object of *@slot_size bytes or more in a span of its own, or in the kernel's slab. */
+static void *take_large(size_t size, size_t *slot_size, gfp_t gfp, int node)
+{
+	bool red_zone = kspan_large_cache->flags & KSPAN_RED_ZONE;
+	struct kspan_span *span;
+	struct kspan_slot slot;
+
+	if (size > KMALLOC_MAX_SIZE)
+		return NULL;
+	if (kspan_large_cache->flags & KSPAN_BYPASS && kspan_bypass_takes(gfp)) {
+		*slot_size = size;
+		return kspan_bypass_alloc(kspan_large_cache, size, gfp, node);
+	}
+	/* Whole pages get a page of red zone, but for the largest, which can have none. */
+	if (red_zone && size == *slot_size && size < KMALLOC_MAX_SIZE)
+		*slot_size += PAGE_SIZE;
+	span = kspan_span_new(kspan_large_cache, *slot_size, gfp, node);
+	if (!span)
+		return NULL;
+	kspan_node_add(span, &slot, 1);
+	WRITE_ONCE(*slot.state, KSPAN_STATE_ALLOCATED);
+	if (red_zone)
+		__kspan_guard_alloc(span, slot.obj, size);
+	return slot.obj;
+}
+
+/* Above the size classes, or in a zone of its own. */
 static noinline void *alloc_large(size_t size, gfp_t gfp, int node, unsigned long ip)
 {
-	struct kspan_span *span = NULL;
 	size_t slot_size = PAGE_ALIGN(size);
-	struct kspan_slot slot;
+	void *obj;
 	u64 weight;
 
 	if (kspan_refuse_nested())
 		return NULL;
-	if (size <= KMALLOC_MAX_SIZE)
-		span = kspan_span_new(kspan_large_cache, slot_size, gfp, node);
-	if (!span) {
+	obj = take_large(size, &slot_size, gfp, node);
+	if (!obj) {
 		kspan_count(KSPAN_ALLOC_FAILURES);
 		return NULL;
 	}
-	kspan_node_add(span, &slot, 1);
-	WRITE_ONCE(*slot.state, KSPAN_STATE_ALLOCATED);
-	finish(kspan_large_cache, slot.obj, size, slot_size, gfp, ip);
+	finish(kspan_large_cache, obj, size, slot_size, gfp, ip);
 	if (kspan_pcpu_charge_alone(kspan_large_cache, slot_size, &weight))
-		kspan_profile_alloc(kspan_large_cache, slot.obj, slot_size, weight, gfp);
-	return slot.obj;
+		kspan_profile_alloc(kspan_large_cache, obj, slot_size, weight, gfp);
+	return obj;
 }
 
 /* ---- The fast path ------------------------------------------------------------------- */
@@ -294,14 +352,33 @@ EXPORT_SYMBOL_GPL(kspan_cache_alloc_bulk);
 
 /* ---- Any size ------------------------------------------------------------------------ */
 
-/* kspan_alloc() of any size. */
+/**
+ * __kspan_alloc() - kspan_alloc() of a size that the compiler does not know
+ * @size: bytes
+ * @gfp: as for kmalloc()
+ *
+ * For kspan_alloc() alone.
+ *
+ * Context: any but NMI; sleeps only if @gfp lets it.
+ * Return: as kspan_alloc().
+ */
 notrace void *__kspan_alloc(size_t size, gfp_t gfp)
 {
 	return alloc_size(size, gfp);
 }
 EXPORT_SYMBOL_GPL(__kspan_alloc);
 
-/* kspan_alloc() of a constant size; @cache is its class. */
+/**
+ * __kspan_alloc_class() - kspan_alloc() of a constant size
+ * @cache: the cache of its class, from kspan_class_cache
+ * @gfp: as for kmalloc()
+ * @size: bytes
+ *
+ * For kspan_alloc() alone.
+ *
+ * Context: any but NMI; sleeps only if @gfp lets it.
+ * Return: the memory, or NULL.
+ */
 notrace void *__kspan_alloc_class(struct kspan_cache *cache, gfp_t gfp, size_t size)
 {
 	return alloc_from(cache, gfp, size);

@@ -17,9 +17,11 @@
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 
+#include "bypass.h"
 #include "cache.h"
 #include "compat.h"
 #include "encode.h"
+#include "fence.h"
 #include "finalizer.h"
 #include "free.h"
 #include "guard.h"
@@ -41,6 +43,9 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_large_cache);
 
 static struct shrinker *shrinker;
 
+/* Of every cache, besides what each asks for: module parameters. */
+static unsigned int flags_of_all __ro_after_init;
+
 /* Destroyed with objects left, and kept for their late frees; under kspan_cache_mutex. */
 static LIST_HEAD(left_caches);
 
@@ -60,6 +65,7 @@ static void cache_free(struct kspan_cache *cache)
 	if (cache->pcpu)
 		kspan_count_n(KSPAN_ALLOCS, kspan_pcpu_allocs(cache));
 	kspan_pcpu_destroy(cache);
+	kspan_bypass_close(cache);
 	if (cache->label)
 		kspan_label_put(cache->label);
 	kfree(cache);
@@ -86,21 +92,28 @@ static int cache_setup(struct kspan_cache *cache, const char *name)
 }
 
 static struct kspan_cache *cache_create(const char *name, unsigned int object_size,
-					unsigned int slot_size, unsigned int span_pages,
-					unsigned int flags, void (*ctor)(void *obj))
+					unsigned int align, unsigned int slot_size,
+					unsigned int span_pages, unsigned int flags,
+					void (*ctor)(void *obj))
 {
 	struct kspan_cache *cache = kzalloc(struct_size(cache, node, nr_node_ids), GFP_KERNEL);
 
 	if (!cache)
 		return NULL;
 	cache->object_size = object_size;
+	cache->align = align;
 	cache->slot_size = slot_size;
 	cache->span_pages = span_pages;
+	/* As slab does: what a constructor made, or late readers may look at, is not poisoned. */
+	if (ctor || flags & KSPAN_TYPESAFE_BY_RCU)
+		flags &= ~KSPAN_POISON;
+	if (!kspan_fence_fits(object_size, flags))
+		flags &= ~KSPAN_GUARD;
 	cache->flags = flags;
 	cache->ctor = ctor;
 	if (flags & KSPAN_RED_ZONE)
 		cache->red_zone = slot_size - object_size;
-	if (cache_setup(cache, name)) {
+	if (cache_setup(cache, name) || (flags & KSPAN_BYPASS && kspan_bypass_open(cache))) {
 		cache_free(cache);
 		return NULL;
 	}
@@ -142,23 +155,36 @@ static unsigned int hwcache_align(unsigned int size, unsigned int align)
 struct kspan_cache *kspan_cache_create(const char *name, unsigned int size, unsigned int align,
 				       unsigned int flags, void (*ctor)(void *obj))
 {
+	unsigned int of_all = flags_of_all, slot;
 	struct kspan_cache *cache;
-	unsigned int slot;
 
 	if (!name || !size || size > KMALLOC_MAX_SIZE ||
 	    align > PAGE_SIZE || (align && !is_power_of_2(align)) || (flags & ~KSPAN_CACHE_FLAGS))
 		return NULL;
 
+	flags |= of_all & KSPAN_BYPASS;
+	if (flags & KSPAN_BYPASS) {
+		/* The kernel's own checkers do those. */
+		flags &= ~(KSPAN_CHECK_FLAGS | KSPAN_GUARD);
+		of_all = KSPAN_BYPASS;
+	}
 	align = max_t(unsigned int, align, ARCH_KMALLOC_MINALIGN);
 	if (flags & KSPAN_HWCACHE_ALIGN)
 		align = hwcache_align(size, align);
-	slot = ALIGN(size, align);
-	if (flags & KSPAN_RED_ZONE)
-		slot = size + kspan_guard_red_zone(size, align);
+	slot = size + kspan_guard_red_zone(size, align);
+	if (slot > KMALLOC_MAX_SIZE && flags & KSPAN_RED_ZONE)
+		return NULL;
+	if (slot <= KMALLOC_MAX_SIZE)
+		flags |= of_all & KSPAN_RED_ZONE;
+	if (!(flags & KSPAN_RED_ZONE))
+		slot = ALIGN(size, align);
 	if (slot > KMALLOC_MAX_SIZE)
 		return NULL;
+	flags |= of_all & (KSPAN_POISON | KSPAN_GUARD);
+	if (flags & KSPAN_GUARD && kspan_fence_open())
+		flags &= ~KSPAN_GUARD;
 
-	cache = cache_create(name, size, slot, kspan_span_pick_pages(slot), flags, ctor);
+	cache = cache_create(name, size, align, slot, kspan_span_pick_pages(slot), flags, ctor);
 	if (cache)
 		cache_publish(cache);
 	return cache;
@@ -409,7 +435,7 @@ static unsigned long shrink_scan(struct shrinker *s, struct shrink_control *sc)
 
 static void show_cache(struct kspan_buf *buf, struct kspan_cache *cache)
 {
-	unsigned long objs = 0, out = 0, spans = 0, pages = 0, used;
+	unsigned long objs = 0, out = 0, spans = 0, pages = 0, used, bytes;
 	int nid;
 
 	for_each_node(nid) {
@@ -424,11 +450,15 @@ static void show_cache(struct kspan_buf *buf, struct kspan_cache *cache)
 		kspan_unlock(&node->lock, flags);
 	}
 	used = out - min(cached(cache), out);
-	/* Waste is what no caller has asked for: free objects, rounding and tails. */
+	/*
+	 * Waste is what no caller has asked for: free objects, rounding and tails. What lies in
+	 * no pages of kspan's has none.
+	 */
+	bytes = cache->slot_size ? pages * PAGE_SIZE : 0;
 	kspan_buf_printf(buf, "%-24s %8u %8u %10lu %10lu %8lu %8lu %12lu\n",
 			 kspan_cache_name(cache), cache->object_size, cache->slot_size, used, objs,
 			 spans, pages,
-			 cache->slot_size ? pages * PAGE_SIZE - used * cache->object_size : 0);
+			 bytes - min(bytes, used * cache->object_size));
 }
 
 /* The caches file: one line for each cache. Process context. */
@@ -444,80 +474,20 @@ void kspan_caches_show(struct kspan_buf *buf)
 	mutex_unlock(&kspan_cache_mutex);
 }
 
-/* One line of the spans file, copied under the list lock and printed after it. */
-struct span_line {
-	void *base;
-	int nid;
-	u32 pages, objs, free;
-};
-
-/* Copies a node's spans; how many there are, which may be more than @room. */
-static unsigned long copy_spans(struct kspan_node *node, struct span_line *lines,
-				unsigned long room)
-{
-	struct list_head *const lists[] = { &node->full, &node->partial, &node->empty };
-	struct kspan_span *span;
-	unsigned long flags, n = 0;
-	int i;
-
-	kspan_lock(&node->lock, flags);
-	for (i = 0; i < ARRAY_SIZE(lists) && room; i++) {
-		list_for_each_entry(span, lists[i], list) {
-			if (n == room)
-				break;
-			lines[n++] = (struct span_line) {
-				.base = span->base, .nid = span->nid, .pages = span->nr_pages,
-				.objs = span->nr_objs, .free = span->nr_free,
-			};
-		}
-	}
-	n = node->nr_spans;
-	kspan_unlock(&node->lock, flags);
-	return n;
-}
-
-static void show_spans(struct kspan_buf *buf, struct kspan_cache *cache, struct kspan_node *node)
-{
-	unsigned long room = copy_spans(node, NULL, 0), n, i;
-	struct span_line *lines;
-
-	if (!room)
-		return;
-	/* Spans that come while this is allocated are left out. */
-	lines = kvmalloc_array(room, sizeof(*lines), GFP_KERNEL);
-	if (!lines) {
-		buf->err = -ENOMEM;
-		return;
-	}
-	n = min(copy_spans(node, lines, room), room);
-	for (i = 0; i < n; i++)
-		kspan_buf_printf(buf, "%px %s node %d pages %u objects %u free %u\n",
-				 lines[i].base, kspan_cache_name(cache), lines[i].nid,
-				 lines[i].pages, lines[i].objs, lines[i].free);
-	kvfree(lines);
-}
-
-/* The spans file: one line for each span, with the objects that are not handed out. */
-void kspan_spans_show(struct kspan_buf *buf)
-{
-	struct kspan_cache *cache;
-	int nid;
-
-	mutex_lock(&kspan_cache_mutex);
-	list_for_each_entry(cache, &kspan_caches, list)
-		for_each_node(nid)
-			show_spans(buf, cache, cache->node[nid]);
-	mutex_unlock(&kspan_cache_mutex);
-}
-
 /* ---- Start and end ------------------------------------------------------------------- */
 
 static int create_internal(struct kspan_cache **out, const char *name, unsigned int size,
-			   unsigned int span_bytes)
+			   unsigned int span_bytes, unsigned int flags)
 {
-	unsigned int pages = DIV_ROUND_UP(span_bytes, PAGE_SIZE);
-	struct kspan_cache *cache = cache_create(name, size, size, pages, 0, NULL);
+	unsigned int pages = DIV_ROUND_UP(span_bytes, PAGE_SIZE), slot = size;
+	struct kspan_cache *cache;
 
+	if (size && flags & KSPAN_RED_ZONE) {
+		/* What a size is aligned to without a red zone, it is with one. */
+		slot += kspan_guard_red_zone(size, 1U << __ffs(size));
+		pages = kspan_span_pick_pages(slot);
+	}
+	cache = cache_create(name, size, 0, slot, pages, flags, NULL);
 	if (!cache)
 		return -ENOMEM;
 	cache->internal = true;
@@ -537,19 +507,22 @@ static void destroy_internal(struct kspan_cache **cache)
 	*cache = NULL;
 }
 
-int kspan_cache_init(void)
+/* @flags are those of every cache: KSPAN_POISON, KSPAN_RED_ZONE, KSPAN_GUARD, or KSPAN_BYPASS. */
+int kspan_cache_init(unsigned int flags)
 {
 	char name[24];
 	int err, i;
 
+	flags_of_all = flags;
 	for (i = 0; i < KSPAN_NR_CLASSES; i++) {
 		snprintf(name, sizeof(name), "kspan-%u", kspan_classes[i].slot_size);
 		err = create_internal(&kspan_class_cache[i], name, kspan_classes[i].slot_size,
-				      kspan_classes[i].span_bytes);
+				      kspan_classes[i].span_bytes, flags);
 		if (err)
 			goto fail;
 	}
-	err = create_internal(&kspan_large_cache, "kspan-large", 0, 0);
+	err = create_internal(&kspan_large_cache, "kspan-large", 0, 0,
+			      flags & (KSPAN_RED_ZONE | KSPAN_BYPASS));
 	if (err)
 		goto fail;
 
@@ -570,18 +543,30 @@ fail:
 	return err;
 }
 
-/* Nobody is left who could free the objects of @cache: their memory stays, their records go. */
+static void forget_spans(struct list_head *spans)
+{
+	struct kspan_span *span, *next;
+
+	list_for_each_entry_safe(span, next, spans, list) {
+		kspan_free_forget(span);
+		kfree(span);
+	}
+}
+
+/*
+ * Nobody is left who could free the objects of @cache: their memory stays, their records and the
+ * headers of their spans go.
+ */
 static void forget(struct kspan_cache *cache)
 {
-	struct kspan_span *span;
 	int nid;
 
 	for_each_node(nid) {
-		list_for_each_entry(span, &cache->node[nid]->partial, list)
-			kspan_free_forget(span);
-		list_for_each_entry(span, &cache->node[nid]->full, list)
-			kspan_free_forget(span);
+		forget_spans(&cache->node[nid]->partial);
+		forget_spans(&cache->node[nid]->full);
 	}
+	/* What bypassed kspan is the kernel's, which keeps its cache too. */
+	cache->kernels = NULL;
 }
 
 void kspan_cache_exit(void)

@@ -7,9 +7,11 @@
 #define _KSPAN_CACHE_H
 
 #include <linux/list.h>
+#include <linux/log2.h>
 #include <linux/mutex.h>
 #include <linux/nodemask.h>
 #include <linux/percpu.h>
+#include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
@@ -26,9 +28,10 @@ struct kspan_label;
 
 /* All flags that kspan_cache_create() knows. */
 #define KSPAN_CACHE_FLAGS	(KSPAN_HWCACHE_ALIGN | KSPAN_NO_PROFILE | KSPAN_POISON | \
-				 KSPAN_RED_ZONE | KSPAN_TYPESAFE_BY_RCU)
+				 KSPAN_RED_ZONE | KSPAN_TYPESAFE_BY_RCU | KSPAN_GUARD | \
+				 KSPAN_BYPASS)
 /* Those whose checks need every allocation and free to take the slow path. */
-#define KSPAN_GUARD_FLAGS	(KSPAN_POISON | KSPAN_RED_ZONE)
+#define KSPAN_CHECK_FLAGS	(KSPAN_POISON | KSPAN_RED_ZONE)
 
 /* An object that is ready to be handed out, and its state byte. */
 struct kspan_slot {
@@ -87,6 +90,8 @@ struct kspan_cache {
 	unsigned int flags;		/* KSPAN_* */
 	unsigned int span_pages;
 	unsigned int red_zone;		/* bytes behind object_size that must stay as they are */
+	unsigned int align;		/* bytes; 0: by the size, see kspan_cache_align() */
+	struct kmem_cache *kernels;	/* of a named cache that bypasses kspan, else NULL */
 	void (*ctor)(void *obj);
 	struct kspan_label *label;	/* name in the profile; holds a reference */
 	u32 magic;
@@ -95,6 +100,22 @@ struct kspan_cache {
 	struct list_head list;		/* under cache_mutex */
 	struct kspan_node *node[];	/* nr_node_ids, NULL for a node that is not possible */
 };
+
+/* What an object of @size bytes that does not lie in a slot of @cache's is aligned to. */
+static inline unsigned int kspan_cache_align(const struct kspan_cache *cache, size_t size)
+{
+	if (cache->align)
+		return cache->align;
+	return max_t(unsigned int, is_power_of_2(size) ? size : 1, ARCH_KMALLOC_MINALIGN);
+}
+
+/* Bytes that the owner of object @index may use. */
+static inline u32 kspan_span_usable(const struct kspan_span *span, unsigned int index)
+{
+	if (span->asked)
+		return span->asked[index];
+	return span->cache->object_size ?: span->slot_size;
+}
 
 /* Guards the list of caches; outermost, process context. */
 extern struct mutex kspan_cache_mutex;
@@ -105,11 +126,13 @@ extern struct kspan_cache *kspan_large_cache;
 
 const char *kspan_cache_name(const struct kspan_cache *cache);
 
-int kspan_cache_init(void);
+int kspan_cache_init(unsigned int flags);
 void kspan_cache_exit(void);
 void kspan_cache_totals(unsigned long *allocs, unsigned long *in_use);
 void kspan_caches_show(struct kspan_buf *buf);
-void kspan_spans_show(struct kspan_buf *buf);
+
+/* Are objects of a span handed out in random order, or the lowest first? */
+extern bool kspan_freelist_random;
 
 /* node.c: the spans of a node. Any context but NMI, no lock held. */
 void kspan_node_init(struct kspan_node *node);

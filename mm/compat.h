@@ -54,6 +54,69 @@ static inline bool kspan_is_own_text(unsigned long addr)
 #define kspan_assign_str(dst, src)	__assign_str(dst, src)
 #endif
 
+/* Allocators have another name since 6.10, and that without it is a macro. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define KSPAN_NOPROF		"_noprof"
+#define KSPAN_ALLOC_PAGES_BULK	"alloc_pages_bulk_noprof"
+#else
+#define KSPAN_NOPROF		""
+#define KSPAN_ALLOC_PAGES_BULK	"__alloc_pages_bulk"
+#endif
+
+/*
+ * X(function): what calls a tracepoint's handlers, and those of the slab allocator that allocate.
+ * A stack that the tap shows begins at their caller. And two of them by name.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define KSPAN_SLAB_ENTRIES(X)						\
+	X(__traceiter_kmalloc)						\
+	X(__traceiter_kmem_cache_alloc)					\
+	X(__kmalloc_noprof)						\
+	X(__kmalloc_node_noprof)					\
+	X(__kmalloc_node_track_caller_noprof)				\
+	X(__kmalloc_cache_noprof)					\
+	X(__kmalloc_cache_node_noprof)					\
+	X(__kmalloc_large_noprof)					\
+	X(__kmalloc_large_node_noprof)					\
+	X(kmem_cache_alloc_noprof)					\
+	X(kmem_cache_alloc_lru_noprof)					\
+	X(kmem_cache_alloc_node_noprof)					\
+	X(kmem_cache_alloc_bulk_noprof)					\
+	X(krealloc_noprof)						\
+	X(__kvmalloc_node_noprof)
+#define KSPAN_ALLOC_BULK	"kmem_cache_alloc_bulk_noprof"
+#define KSPAN_KVMALLOC		"__kvmalloc_node_noprof"
+#else
+#define KSPAN_SLAB_ENTRIES(X)						\
+	X(__traceiter_kmalloc)						\
+	X(__traceiter_kmem_cache_alloc)					\
+	X(__kmalloc)							\
+	X(__kmalloc_node)						\
+	X(__kmalloc_node_track_caller)					\
+	X(kmalloc_trace)						\
+	X(kmalloc_node_trace)						\
+	X(kmalloc_large)						\
+	X(kmalloc_large_node)						\
+	X(kmem_cache_alloc)						\
+	X(kmem_cache_alloc_lru)						\
+	X(kmem_cache_alloc_node)					\
+	X(kmem_cache_alloc_bulk)					\
+	X(krealloc)							\
+	X(kvmalloc_node)
+#define KSPAN_ALLOC_BULK	"kmem_cache_alloc_bulk"
+#define KSPAN_KVMALLOC		"kvmalloc_node"
+#endif
+
+/* Argument @n, from 0, of the function that a probe stands at; of the first six. */
+#ifdef CONFIG_S390
+/* What the kernel has for it is not for modules. The sixth is on the stack. */
+#define kspan_argument(regs, n)						\
+	((n) < 5 ? (regs)->gprs[2 + (n)] :				\
+		   ((unsigned long *)((regs)->gprs[15] + STACK_FRAME_OVERHEAD))[(n) - 5])
+#else
+#define kspan_argument(regs, n)		regs_get_kernel_argument(regs, n)
+#endif
+
 /* Shrinkers are allocated since 6.7, and embedded before. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
 static inline struct shrinker *kspan_shrinker_alloc(const char *name)

@@ -26,8 +26,10 @@
 #include "encode.h"
 #include "sample.h"
 #include "snapshot.h"
+#include "span_list.h"
 #include "special.h"
 #include "stats.h"
+#include "tap.h"
 
 /* Nothing that is written is longer than a decimal u64 with its newline. */
 #define KSPAN_WRITE_MAX		32
@@ -36,10 +38,10 @@ static struct dentry *kspan_debugfs_dir;
 
 /* ------------------------------------------------------------------ content */
 
-static int render_profile(struct kspan_buf *buf,
+static int render_profile(struct kspan_bucket_table *heap, struct kspan_buf *buf,
 			  int (*encode)(const struct kspan_snapshot *snap, struct kspan_buf *buf))
 {
-	struct kspan_snapshot *snap = kspan_snapshot_take();
+	struct kspan_snapshot *snap = kspan_snapshot_take(heap);
 	int err;
 
 	if (IS_ERR(snap))
@@ -59,6 +61,16 @@ static int encode_allocs(const struct kspan_snapshot *snap, struct kspan_buf *bu
 	return kspan_encode_pprof(snap, KSPAN_ALLOC_SPACE, buf);
 }
 
+static int encode_peak(const struct kspan_snapshot *snap, struct kspan_buf *buf)
+{
+	return kspan_encode_pprof(snap, KSPAN_PEAK_SPACE, buf);
+}
+
+static int encode_lifetime(const struct kspan_snapshot *snap, struct kspan_buf *buf)
+{
+	return kspan_encode_pprof(snap, KSPAN_FREED_SPACE, buf);
+}
+
 static void show_sample_bytes(struct kspan_buf *buf)
 {
 	kspan_buf_printf(buf, "%llu\n", kspan_sample_bytes());
@@ -68,45 +80,96 @@ static int store_reset(u64 value)
 {
 	if (value != 1)
 		return -EINVAL;
-	kspan_profile_reset();
+	kspan_profile_reset(&kspan_heap);
+	return 0;
+}
+
+static void show_tap_enable(struct kspan_tap *tap, struct kspan_buf *buf)
+{
+	kspan_buf_printf(buf, "%d\n", kspan_tap_enabled(tap));
+}
+
+static void show_tap_sample_bytes(struct kspan_tap *tap, struct kspan_buf *buf)
+{
+	kspan_buf_printf(buf, "%llu\n", kspan_tap_sample_bytes(tap));
+}
+
+static int store_tap_reset(struct kspan_tap *tap, u64 value)
+{
+	if (value != 1)
+		return -EINVAL;
+	kspan_profile_reset(&tap->heap);
 	return 0;
 }
 
 /**
  * struct kspan_file - a file
- * @name: in the directory
+ * @name: in the directory, or that of a tap, a slash and the name in that one
  * @mode: permissions
+ * @heap: what @encode is given a snapshot of
  * @encode: writes a profile, or
  * @show: writes anything else; a file with neither reads as empty
  * @store: takes the number that is written: 0 or an errno with nothing changed
+ * @tap: the tap that the file is of, or NULL
+ * @tap_show: as @show, of that
+ * @tap_store: as @store, of that
  */
 struct kspan_file {
 	const char *name;
 	umode_t mode;
+	struct kspan_bucket_table *heap;
 	int (*encode)(const struct kspan_snapshot *snap, struct kspan_buf *buf);
 	void (*show)(struct kspan_buf *buf);
 	int (*store)(u64 value);
+	struct kspan_tap *tap;
+	void (*tap_show)(struct kspan_tap *tap, struct kspan_buf *buf);
+	int (*tap_store)(struct kspan_tap *tap, u64 value);
 };
 
+/* The files of a tap; @of is it. */
+#define KSPAN_TAP_FILE(name, mode, of, ...) \
+	{ name, mode, &(of).heap, .tap = &(of), __VA_ARGS__ }
+#define KSPAN_TAP_FILES(dir, of)							\
+	KSPAN_TAP_FILE(dir "/heap",	   0400, of, .encode = encode_heap),		\
+	KSPAN_TAP_FILE(dir "/allocs",	   0400, of, .encode = encode_allocs),		\
+	KSPAN_TAP_FILE(dir "/heap.txt",	   0400, of, .encode = kspan_encode_text),	\
+	KSPAN_TAP_FILE(dir "/heap.folded", 0400, of, .encode = kspan_encode_folded),	\
+	KSPAN_TAP_FILE(dir "/peak",	   0400, of, .encode = encode_peak),		\
+	KSPAN_TAP_FILE(dir "/lifetime",	   0400, of, .encode = encode_lifetime),	\
+	KSPAN_TAP_FILE(dir "/live",	   0400, of, .encode = kspan_encode_live),	\
+	KSPAN_TAP_FILE(dir "/stats",	   0400, of, .tap_show = kspan_tap_stats_show),	\
+	KSPAN_TAP_FILE(dir "/enable",	   0600, of, .tap_show = show_tap_enable,	\
+		       .tap_store = kspan_tap_enable),					\
+	KSPAN_TAP_FILE(dir "/sample_bytes", 0600, of, .tap_show = show_tap_sample_bytes, \
+		       .tap_store = kspan_tap_set_sample_bytes),			\
+	KSPAN_TAP_FILE(dir "/reset",	   0600, of, .tap_store = store_tap_reset)
+
 static const struct kspan_file kspan_files[] = {
-	{ "heap",	  0400, .encode = encode_heap },
-	{ "allocs",	  0400, .encode = encode_allocs },
-	{ "heap.txt",	  0400, .encode = kspan_encode_text },
-	{ "heap.folded",  0400, .encode = kspan_encode_folded },
+	{ "heap",	  0400, &kspan_heap, encode_heap },
+	{ "allocs",	  0400, &kspan_heap, encode_allocs },
+	{ "heap.txt",	  0400, &kspan_heap, kspan_encode_text },
+	{ "heap.folded",  0400, &kspan_heap, kspan_encode_folded },
+	{ "peak",	  0400, &kspan_heap, encode_peak },
+	{ "lifetime",	  0400, &kspan_heap, encode_lifetime },
+	{ "fragmentation", 0400, &kspan_heap, kspan_encode_fragments },
 	{ "caches",	  0400, .show = kspan_caches_show },
 	{ "spans",	  0400, .show = kspan_spans_show },
 	{ "specials",	  0400, .show = kspan_specials_show },
 	{ "stats",	  0400, .show = kspan_stats_show },
 	{ "sample_bytes", 0600, .show = show_sample_bytes, .store = kspan_set_sample_bytes },
 	{ "reset",	  0600, .store = store_reset },
+	KSPAN_TAP_FILES("slab", kspan_slab_tap),
+	KSPAN_TAP_FILES("pages", kspan_page_tap),
 };
 
 static int render(const struct kspan_file *desc, struct kspan_buf *buf)
 {
 	if (desc->encode)
-		return render_profile(buf, desc->encode);
+		return render_profile(desc->heap, buf, desc->encode);
 	if (desc->show)
 		desc->show(buf);
+	else if (desc->tap_show)
+		desc->tap_show(desc->tap, buf);
 	return buf->err;
 }
 
@@ -117,13 +180,14 @@ static int store(const struct kspan_file *desc, const char *text, size_t len)
 	u64 value;
 
 	/* kstrtoull() takes a plus sign; a zero byte would hide what comes after it */
-	if (!desc->store || !len || len > KSPAN_WRITE_MAX || text[0] == '+' || memchr(text, 0, len))
+	if (!(desc->store || desc->tap_store) || !len || len > KSPAN_WRITE_MAX ||
+	    text[0] == '+' || memchr(text, 0, len))
 		return -EINVAL;
 	memcpy(copy, text, len);
 	copy[len] = '\0';
 	if (kstrtoull(copy, 10, &value))
 		return -EINVAL;
-	return desc->store(value);
+	return desc->store ? desc->store(value) : desc->tap_store(desc->tap, value);
 }
 
 /* ------------------------------------------------------------------ files */
@@ -251,7 +315,7 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_debugfs_store);
  */
 int kspan_debugfs_init(void)
 {
-	struct dentry *dir = debugfs_create_dir(KSPAN_DEBUGFS_DIR, NULL);
+	struct dentry *dir = debugfs_create_dir(KSPAN_DEBUGFS_DIR, NULL), *slab, *pages;
 	size_t i;
 
 	if (dir == ERR_PTR(-ENODEV) || dir == ERR_PTR(-EPERM)) {
@@ -261,11 +325,16 @@ int kspan_debugfs_init(void)
 	if (IS_ERR(dir))
 		return PTR_ERR(dir);
 	kspan_debugfs_dir = dir;
+	slab = debugfs_create_dir("slab", dir);
+	pages = debugfs_create_dir("pages", dir);
 
 	for (i = 0; i < ARRAY_SIZE(kspan_files); i++) {
 		const struct kspan_file *desc = &kspan_files[i];
-		struct dentry *file = debugfs_create_file(desc->name, desc->mode, dir,
-							  (void *)desc, &kspan_file_fops);
+		const char *slash = strchr(desc->name, '/');
+		struct dentry *parent = !slash ? dir : desc->tap == &kspan_slab_tap ? slab : pages;
+		struct dentry *file = debugfs_create_file(slash ? slash + 1 : desc->name,
+							  desc->mode, parent, (void *)desc,
+							  &kspan_file_fops);
 
 		if (IS_ERR(file)) {
 			kspan_debugfs_exit();

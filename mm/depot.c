@@ -18,6 +18,24 @@
 #include "cache.h"
 #include "lock.h"
 
+/* One of the node's two lists of magazines, under its lock. */
+static void push(struct kspan_node *node, struct kspan_magazine **list, struct kspan_magazine *mag)
+{
+	lockdep_assert_held(&node->lock);
+	mag->next = *list;
+	*list = mag;
+}
+
+static struct kspan_magazine *pop(struct kspan_node *node, struct kspan_magazine **list)
+{
+	struct kspan_magazine *mag = *list;
+
+	lockdep_assert_held(&node->lock);
+	if (mag)
+		*list = mag->next;
+	return mag;
+}
+
 /*
  * Exchanges @full, which may not be kept by the caller, for an empty magazine or NULL. When the
  * node has enough full ones the objects go to their spans, and the magazine itself comes back
@@ -34,14 +52,11 @@ struct kspan_magazine *kspan_depot_put(struct kspan_cache *cache, int nid,
 	kspan_lock(&node->lock, flags);
 	room = node->nr_magazines < cache->depot_max;
 	if (room) {
-		full->next = node->magazines;
-		node->magazines = full;
+		push(node, &node->magazines, full);
 		WRITE_ONCE(node->nr_magazines, node->nr_magazines + 1);
-		empty = node->spares;
-		if (empty) {
-			node->spares = empty->next;
+		empty = pop(node, &node->spares);
+		if (empty)
 			node->nr_spares--;
-		}
 	}
 	kspan_unlock(&node->lock, flags);
 	if (room)
@@ -62,13 +77,11 @@ struct kspan_magazine *kspan_depot_get(struct kspan_cache *cache, int nid,
 	unsigned long flags;
 
 	kspan_lock(&node->lock, flags);
-	full = node->magazines;
+	full = pop(node, &node->magazines);
 	if (full) {
-		node->magazines = full->next;
 		WRITE_ONCE(node->nr_magazines, node->nr_magazines - 1);
 		if (empty && node->nr_spares < cache->depot_max) {
-			empty->next = node->spares;
-			node->spares = empty;
+			push(node, &node->spares, empty);
 			node->nr_spares++;
 			empty = NULL;
 		}

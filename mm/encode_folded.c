@@ -39,7 +39,7 @@ static int folded_cmp(const void *a, const void *b)
 }
 
 /* ';' ends a frame and the last space ends the stack. No C function has them; others might. */
-static void folded_frame(struct kspan_buf *buf, const char *name)
+void kspan_encode_word(struct kspan_buf *buf, const char *name)
 {
 	size_t start = buf->len;
 
@@ -54,18 +54,17 @@ static void folded_frame(struct kspan_buf *buf, const char *name)
 	}
 }
 
-static void folded_line(struct kspan_buf *buf, const struct kspan_row *row, u64 bytes)
+void kspan_encode_stack(struct kspan_buf *buf, const struct kspan_row *row)
 {
 	unsigned int i = row->nr_frames;
 
 	if (!i)
-		folded_frame(buf, "unknown");
+		kspan_encode_word(buf, "unknown");
 	while (i) {
-		folded_frame(buf, row->symbols[--i]->name);
+		kspan_encode_word(buf, row->symbols[--i]->name);
 		if (i)
 			kspan_buf_puts(buf, ";");
 	}
-	kspan_buf_printf(buf, " %llu\n", bytes);
 }
 
 /**
@@ -101,7 +100,8 @@ int kspan_encode_folded(const struct kspan_snapshot *snap, struct kspan_buf *buf
 		bytes += rows[i]->inuse_bytes;
 		if (i + 1 < nr && !folded_cmp(&rows[i], &rows[i + 1]))
 			continue;
-		folded_line(buf, rows[i], bytes);
+		kspan_encode_stack(buf, rows[i]);
+		kspan_buf_printf(buf, " %llu\n", bytes);
 		bytes = 0;
 	}
 	kvfree(rows);

@@ -26,6 +26,7 @@
 #include "compat.h"
 #include "encode.h"
 #include "encode_table.h"
+#include "lifetime.h"
 #include "snapshot.h"
 #include "symbol.h"
 
@@ -60,6 +61,7 @@ enum { WIRE_VARINT = 0, WIRE_BYTES = 2 };
  * @out: the profile
  * @msg: a message of the profile while it is built, as its length comes before it
  * @sub: a message inside @msg
+ * @kind: which profile it is
  * @strings: string -> 1 + index in the string table
  * @mappings: name of a module -> id
  * @functions: struct kspan_symbol -> id
@@ -70,6 +72,7 @@ struct kspan_pprof {
 	struct kspan_buf *out;
 	struct kspan_buf msg;
 	struct kspan_buf sub;
+	enum kspan_sample_type kind;
 	struct kspan_table strings;
 	struct kspan_table mappings;
 	struct kspan_table functions;
@@ -151,20 +154,46 @@ static u64 pprof_string(struct kspan_pprof *p, const char *str)
 
 /* ------------------------------------------------------------------ the profile */
 
-static const struct kspan_pprof_type {
+struct kspan_pprof_type {
 	const char *type;
 	const char *unit;
-} pprof_types[] = {
+};
+
+#define TYPES_MOST	4	/* that some readers take */
+
+/* In the order of pprof_row(). The peak has those of the heap, so that the two compare. */
+static const struct kspan_pprof_type pprof_heap_types[TYPES_MOST] = {
 	{ "alloc_objects", "count" },
 	{ "alloc_space", "bytes" },
 	{ "inuse_objects", "count" },
 	{ "inuse_space", "bytes" },
+}, pprof_freed_types[] = {
+	{ "freed_objects", "count" },
+	{ "freed_space", "bytes" },
+}, pprof_sparse_types[] = {
+	{ "spans", "count" },
+	{ "free_space", "bytes" },
 }, pprof_period_type = { "space", "bytes" };
 
-static const char *const pprof_default_types[] = {
-	[KSPAN_INUSE_SPACE] = "inuse_space",
-	[KSPAN_ALLOC_SPACE] = "alloc_space",
+static const struct kspan_pprof_kind {
+	const struct kspan_pprof_type *types;
+	unsigned int nr_types;
+	const char *def;
+} pprof_kinds[] = {
+	[KSPAN_INUSE_SPACE] = { pprof_heap_types, TYPES_MOST, "inuse_space" },
+	[KSPAN_ALLOC_SPACE] = { pprof_heap_types, TYPES_MOST, "alloc_space" },
+	[KSPAN_PEAK_SPACE] = { pprof_heap_types, TYPES_MOST, "inuse_space" },
+	[KSPAN_FREED_SPACE] = { pprof_freed_types, ARRAY_SIZE(pprof_freed_types), "freed_space" },
+	[KSPAN_SPARSE_SPACE] = { pprof_sparse_types, ARRAY_SIZE(pprof_sparse_types), "free_space" },
 };
+
+/* The bins of lifetime.h. */
+static const char *const pprof_lifetimes[] = {
+	"below 10us", "10us to 100us", "100us to 1ms", "1ms to 10ms", "10ms to 100ms",
+	"100ms to 1s", "1s to 10s", "10s to 100s", "100s to 1000s", "1000s and more",
+};
+
+static_assert(ARRAY_SIZE(pprof_lifetimes) == KSPAN_NR_LIFETIMES);
 
 static void pprof_value_type(struct kspan_pprof *p, unsigned int field,
 			     const struct kspan_pprof_type *type)
@@ -174,45 +203,86 @@ static void pprof_value_type(struct kspan_pprof *p, unsigned int field,
 	put_msg(p->out, field, &p->msg);
 }
 
-static void pprof_sample(struct kspan_pprof *p, const struct kspan_row *row)
+static void pprof_label(struct kspan_pprof *p, const char *key, const char *value)
 {
-	/* in the order of pprof_types */
-	const u64 values[] = {
-		row->alloc_objects, row->alloc_bytes, row->inuse_objects, row->inuse_bytes,
-	};
-	unsigned int i;
+	put_u64(&p->sub, LABEL_KEY, pprof_string(p, key));
+	put_u64(&p->sub, LABEL_STR, pprof_string(p, value));
+	put_msg(&p->msg, SAMPLE_LABEL, &p->sub);
+}
 
-	static_assert(ARRAY_SIZE(values) == ARRAY_SIZE(pprof_types));
+/* One sample, if any of its @values is not zero. @lifetime may be NULL. */
+static void pprof_sample(struct kspan_pprof *p, const struct kspan_row *row, const u64 *values,
+			 const char *lifetime)
+{
+	unsigned int nr = pprof_kinds[p->kind].nr_types, i;
 
+	if (!memchr_inv(values, 0, nr * sizeof(*values)))
+		return;
 	for (i = 0; i < row->nr_frames; i++)
 		kspan_encode_varint(&p->sub, pprof_number(p, &p->locations, row->symbols[i],
 							  row->addrs[i]));
 	put_msg(&p->msg, SAMPLE_LOCATION_ID, &p->sub);
 
-	for (i = 0; i < ARRAY_SIZE(values); i++)
+	for (i = 0; i < nr; i++)
 		kspan_encode_varint(&p->sub, values[i]);
 	put_msg(&p->msg, SAMPLE_VALUE, &p->sub);
 
-	put_u64(&p->sub, LABEL_KEY, pprof_string(p, "cache"));
-	put_u64(&p->sub, LABEL_STR, pprof_string(p, row->label));
-	put_msg(&p->msg, SAMPLE_LABEL, &p->sub);
-
+	pprof_label(p, "cache", row->label);
 	put_u64(&p->sub, LABEL_KEY, pprof_string(p, "bytes"));
 	put_u64(&p->sub, LABEL_NUM, row->slot_size);
 	put_u64(&p->sub, LABEL_NUM_UNIT, pprof_string(p, "bytes"));
 	put_msg(&p->msg, SAMPLE_LABEL, &p->sub);
+	if (lifetime)
+		pprof_label(p, "lifetime", lifetime);
 
 	put_msg(p->out, PROFILE_SAMPLE, &p->msg);
 }
 
-static void pprof_samples(struct kspan_pprof *p, const struct kspan_snapshot *snap)
+/* A sample for each bin. */
+static void pprof_freed(struct kspan_pprof *p, const struct kspan_row *row)
 {
-	const struct kspan_row *row;
+	unsigned int bin;
+	u64 objects;
 
-	for (row = snap->rows; row < snap->rows + snap->nr_rows && !p->out->err; row++) {
-		if (row->alloc_objects || row->alloc_bytes ||
-		    row->inuse_objects || row->inuse_bytes)
-			pprof_sample(p, row);
+	for (bin = 0; bin < KSPAN_NR_LIFETIMES; bin++) {
+		objects = kspan_row_freed(row, bin);
+		pprof_sample(p, row, (u64 [TYPES_MOST]) { objects, objects * row->slot_size },
+			     pprof_lifetimes[bin]);
+	}
+}
+
+static void pprof_row(struct kspan_pprof *p, const struct kspan_row *row,
+		      const struct kspan_sparse *sparse)
+{
+	u64 values[TYPES_MOST] = {
+		row->alloc_objects, row->alloc_bytes, row->inuse_objects, row->inuse_bytes,
+	};
+
+	switch (p->kind) {
+	case KSPAN_FREED_SPACE:
+		pprof_freed(p, row);
+		return;
+	case KSPAN_SPARSE_SPACE:
+		values[0] = sparse->spans;
+		values[1] = sparse->bytes;
+		break;
+	case KSPAN_PEAK_SPACE:
+		values[2] = row->peak_objects;
+		values[3] = row->peak_bytes;
+		break;
+	default:
+		break;
+	}
+	pprof_sample(p, row, values, NULL);
+}
+
+static void pprof_samples(struct kspan_pprof *p, const struct kspan_snapshot *snap,
+			  const struct kspan_sparse *sparse)
+{
+	size_t i;
+
+	for (i = 0; i < snap->nr_rows && !p->out->err; i++) {
+		pprof_row(p, &snap->rows[i], sparse ? &sparse[i] : NULL);
 		cond_resched();
 	}
 }
@@ -284,22 +354,12 @@ static void pprof_strings(struct kspan_pprof *p)
 	}
 }
 
-/**
- * kspan_encode_pprof() - write a snapshot as profile.proto
- * @snap: the snapshot
- * @def: the sample type that readers show unless asked for another
- * @buf: where to; appended
- *
- * A row that is all zero is left out. While sampling is off the period is 0, "not known".
- *
- * Context: process context; may sleep.
- * Return: 0 or -ENOMEM.
- */
-int kspan_encode_pprof(const struct kspan_snapshot *snap, enum kspan_sample_type def,
-		       struct kspan_buf *buf)
+static int encode(const struct kspan_snapshot *snap, enum kspan_sample_type kind,
+		  const struct kspan_sparse *sparse, struct kspan_buf *buf)
 {
 	struct kspan_pprof p = {
 		.out = buf,
+		.kind = kind,
 		.strings.strings = true,
 		.mappings.strings = true,
 	};
@@ -308,20 +368,21 @@ int kspan_encode_pprof(const struct kspan_snapshot *snap, enum kspan_sample_type
 	pprof_string(&p, "");
 	/* the first mapping is the "main binary", which pprof names above its tables */
 	pprof_number(&p, &p.mappings, KSPAN_VMLINUX, 0);
-	for (i = 0; i < ARRAY_SIZE(pprof_types); i++)
-		pprof_value_type(&p, PROFILE_SAMPLE_TYPE, &pprof_types[i]);
+	for (i = 0; i < pprof_kinds[kind].nr_types; i++)
+		pprof_value_type(&p, PROFILE_SAMPLE_TYPE, &pprof_kinds[kind].types[i]);
 
 	/* each gives numbers to what the next one writes */
-	pprof_samples(&p, snap);
+	pprof_samples(&p, snap, sparse);
 	pprof_locations(&p);
 	pprof_mappings(&p);
 	pprof_functions(&p);
 
-	put_u64(buf, PROFILE_TIME_NANOS, snap->time_ns);
+	put_u64(buf, PROFILE_TIME_NANOS,
+		kind == KSPAN_PEAK_SPACE ? snap->peak_time_ns : snap->time_ns);
 	put_u64(buf, PROFILE_DURATION_NANOS, snap->duration_ns);
 	pprof_value_type(&p, PROFILE_PERIOD_TYPE, &pprof_period_type);
 	put_u64(buf, PROFILE_PERIOD, snap->sample_bytes);
-	put_u64(buf, PROFILE_DEFAULT_SAMPLE_TYPE, pprof_string(&p, pprof_default_types[def]));
+	put_u64(buf, PROFILE_DEFAULT_SAMPLE_TYPE, pprof_string(&p, pprof_kinds[kind].def));
 	pprof_strings(&p);
 
 	kspan_table_free(&p.locations);
@@ -332,4 +393,36 @@ int kspan_encode_pprof(const struct kspan_snapshot *snap, enum kspan_sample_type
 	kspan_buf_free(&p.msg);
 	return buf->err;
 }
+
+/**
+ * kspan_encode_pprof() - write a snapshot as profile.proto
+ * @snap: the snapshot
+ * @def: which profile, by the sample type that readers show unless asked for another
+ * @buf: where to; appended
+ *
+ * A sample that is all zero is left out. While sampling is off the period is 0, "not known".
+ *
+ * Context: process context; may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int kspan_encode_pprof(const struct kspan_snapshot *snap, enum kspan_sample_type def,
+		       struct kspan_buf *buf)
+{
+	return encode(snap, def, NULL, buf);
+}
 EXPORT_SYMBOL_FOR_TESTS(kspan_encode_pprof);
+
+/**
+ * kspan_encode_sparse() - write what fragment.c found as profile.proto
+ * @snap: the snapshot
+ * @sparse: for each of its rows
+ * @buf: where to; appended
+ *
+ * Context: process context; may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int kspan_encode_sparse(const struct kspan_snapshot *snap, const struct kspan_sparse *sparse,
+			struct kspan_buf *buf)
+{
+	return encode(snap, KSPAN_SPARSE_SPACE, sparse, buf);
+}

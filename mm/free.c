@@ -27,6 +27,7 @@
 
 #include "cache.h"
 #include "compat.h"
+#include "fence.h"
 #include "finalizer.h"
 #include "free.h"
 #include "guard.h"
@@ -51,6 +52,7 @@ static noinline void report_bad_free(struct kspan_cache *cache, const void *obj)
 	enum kspan_counter what = KSPAN_INVALID_FREES;
 	const char *text = "free of memory that is not kspan's";
 	struct kspan_span *span;
+	bool print;
 	int index;
 
 	/* The span may be going away: @obj is not ours to keep it. */
@@ -68,30 +70,65 @@ static noinline void report_bad_free(struct kspan_cache *cache, const void *obj)
 			what = KSPAN_DOUBLE_FREES;
 			text = "double free";
 		}
+	} else if (kspan_fence_freed(obj)) {
+		/* Its span has gone, the slot's record has not. */
+		what = KSPAN_DOUBLE_FREES;
+		text = "double free";
+		name = kspan_fence_freed(obj);
 	}
 	if (what == KSPAN_WRONG_CACHE_FREES)
-		kspan_report(what, obj, "%s: %s, object of cache %s", text,
-			     kspan_cache_name(cache), name);
+		print = kspan_report(what, obj, "%s: %s, object of cache %s", text,
+				     kspan_cache_name(cache), name);
 	else
-		kspan_report(what, obj, "%s, cache %s", text, name);
+		print = kspan_report(what, obj, "%s, cache %s", text, name);
+	if (print)
+		kspan_fence_print(obj);
 	rcu_read_unlock();
 }
 
 /* ---- The slow path ------------------------------------------------------------------- */
+
+/* As slab decides it: late readers of a stable object must find it as it was. */
+static bool want_zero(const struct kspan_cache *cache)
+{
+	return want_init_on_free() && !cache->ctor &&
+	       !(cache->flags & (KSPAN_TYPESAFE_BY_RCU | KSPAN_POISON));
+}
+
+/* The memory of a single goes back to where it came from. State FREEING. */
+static void put_single(struct kspan_span *span, u8 *state)
+{
+	struct kspan_slot self = { .obj = span->base, .state = state };
+
+	if (want_zero(span->cache))
+		memset(span->base, 0, span->asked[0]);
+	if (test_bit(KSPAN_SPAN_FENCED, &span->flags))
+		kspan_fence_free(span);
+	kspan_node_give(&self, 1);
+}
 
 /* Gives a slot back whose object has no specials and nobody. State CACHED or on its way to it. */
 static void put_slot(struct kspan_span *span, void *obj, u8 *state)
 {
 	struct kspan_cache *cache = span->cache;
 
-	/* As slab decides it: late readers of a stable object must find it as it was. */
-	if (want_init_on_free() && !cache->ctor &&
-	    !(cache->flags & (KSPAN_TYPESAFE_BY_RCU | KSPAN_POISON)))
+	if (unlikely(kspan_span_single(span))) {
+		put_single(span, state);
+		return;
+	}
+	if (want_zero(cache))
 		memset(obj, 0, span->slot_size - cache->red_zone);
-	kspan_guard_free(cache, obj);
+	kspan_guard_free(span, obj);
 	WRITE_ONCE(*state, KSPAN_STATE_CACHED);
 	if (!kspan_pcpu_push(cache, span, obj, state))
 		kspan_pcpu_free_slow(cache, span, obj, state);
+}
+
+void kspan_free_unused(void *obj)
+{
+	struct kspan_span *span = kspan_pagemap_find(obj);
+
+	put_slot(span, obj, &span->state[kspan_span_index(span, obj)]);
 }
 
 /*
@@ -103,6 +140,8 @@ static void free_unlinked(struct kspan_span *span, void *obj, u8 *state,
 {
 	struct kspan_special *special, *cleanups = NULL, **tail = &cleanups;
 
+	/* While it is known what allocated the object. */
+	kspan_guard_check(span, obj, kspan_profile_bucket(list));
 	while ((special = list)) {
 		list = special->next;
 		switch (special->kind) {
@@ -197,6 +236,7 @@ static bool claim(u8 *state, u8 claimed)
 
 	if (old != KSPAN_STATE_ALLOCATED && old != KSPAN_STATE_SPECIALS)
 		return false;
+	kspan_test_point(KSPAN_AT_CLAIM);
 	return cmpxchg(state, old, claimed) == old;
 }
 
@@ -304,6 +344,7 @@ static noinline void free_object(struct kspan_cache *cache, void *obj, unsigned 
 	kmemleak_free(obj);
 	/* The free of this object by another CPU at this very moment is not seen; any later is. */
 	WRITE_ONCE(*state, KSPAN_STATE_FREEING);
+	kspan_guard_check(span, obj, NULL);
 	put_slot(span, obj, state);
 	return;
 bad:
@@ -312,14 +353,31 @@ bad:
 }
 
 /*
- * The fast path: a valid object without specials, into this CPU's array. False: not done. @any
- * is constant: the cache is not known, and is the span's.
+ * What the fast paths free: a valid object of @span, of memory near this CPU, without specials,
+ * in state ALLOCATED.
+ */
+static __always_inline bool is_plain(struct kspan_span *span, void *obj, u8 **state)
+{
+	size_t index;
+
+	if (!__kspan_span_index(span, obj, &index))
+		return false;
+	*state = &span->state[index];
+	/*
+	 * The owner of the object wrote the state, or told its owner to be. The free of this
+	 * object by another CPU at this very moment is not seen; any later one is.
+	 */
+	return likely(data_race(**state) == KSPAN_STATE_ALLOCATED && !kspan_pcpu_remote(span));
+}
+
+/*
+ * The fast path: a plain object, into this CPU's array. False: not done. @any is constant: the
+ * cache is not known, and is the span's.
  */
 static __always_inline bool free_fast(struct kspan_cache *cache, bool any, void *obj)
 {
 	struct kspan_span *span;
 	bool done = false;
-	size_t index;
 	u8 *state;
 
 	if (static_branch_unlikely(&kspan_free_more) || unlikely(in_nmi()))
@@ -329,14 +387,7 @@ static __always_inline bool free_fast(struct kspan_cache *cache, bool any, void 
 	span = __kspan_pagemap_find(obj);
 	if (!any && unlikely(span->cache != cache))
 		goto out;
-	if (!__kspan_span_index(span, obj, &index))
-		goto out;
-	state = &span->state[index];
-	/*
-	 * The owner of the object wrote the state, or told its owner to be. The free of this
-	 * object by another CPU at this very moment is not seen; any later one is.
-	 */
-	if (unlikely(data_race(*state) != KSPAN_STATE_ALLOCATED || kspan_pcpu_remote(span)))
+	if (!is_plain(span, obj, &state))
 		goto out;
 	kmemleak_free(obj);
 	done = __kspan_pcpu_push(any ? span->cache : cache, obj, state);
@@ -354,7 +405,7 @@ static size_t free_run(struct kspan_cache *cache, size_t n, void **objs)
 	struct kspan_pcpu *pcpu;
 	struct kspan_slot *slot;
 	struct kspan_span *span;
-	size_t i = 0, index;
+	size_t i = 0;
 	u64 word;
 	u32 limit;
 	u8 *state;
@@ -378,10 +429,7 @@ static size_t free_run(struct kspan_cache *cache, size_t n, void **objs)
 	n = min_t(size_t, n, (limit - (u32)word) / KSPAN_SLOT);
 	for (; i < n; i++) {
 		span = __kspan_pagemap_find(objs[i]);
-		if (span->cache != cache || !__kspan_span_index(span, objs[i], &index))
-			break;
-		state = &span->state[index];
-		if (READ_ONCE(*state) != KSPAN_STATE_ALLOCATED || kspan_pcpu_remote(span))
+		if (span->cache != cache || !is_plain(span, objs[i], &state))
 			break;
 		kmemleak_free(objs[i]);
 		WRITE_ONCE(*state, KSPAN_STATE_CACHED);
@@ -504,92 +552,3 @@ bad:
 	report_bad_free(NULL, obj);
 }
 EXPORT_SYMBOL_GPL(kspan_free_rcu);
-
-/* ---- Questions about an address ------------------------------------------------------ */
-
-struct kspan_span *kspan_free_find(const void *obj)
-{
-	struct kspan_span *span;
-	int index;
-	u8 state;
-
-	rcu_read_lock();
-	span = kspan_pagemap_find(obj);
-	if (span) {
-		index = kspan_span_index(span, obj);
-		state = index < 0 ? KSPAN_STATE_FREE : READ_ONCE(span->state[index]);
-		/* An allocated object keeps its span beyond the unlock. */
-		if (state != KSPAN_STATE_ALLOCATED && state != KSPAN_STATE_SPECIALS)
-			span = NULL;
-	}
-	rcu_read_unlock();
-	return span;
-}
-
-/**
- * kspan_size() - bytes that the caller may use of an object
- * @obj: from any allocation function of kspan's, or NULL or ZERO_SIZE_PTR
- *
- * Context: any.
- * Return: at least the size that was asked for, in bytes; 0 for NULL and ZERO_SIZE_PTR, and for
- * anything that is not an allocated object of kspan's.
- */
-size_t kspan_size(const void *obj)
-{
-	struct kspan_span *span = kspan_free_find(obj);
-
-	if (!span)
-		return 0;
-	return span->cache->object_size ?: span->slot_size;
-}
-EXPORT_SYMBOL_GPL(kspan_size);
-
-/**
- * kspan_owns() - does an address lie in a live object of kspan's?
- * @addr: any value
- *
- * Interior addresses count. An object is live until its free is complete: one that waits for
- * its finalizer or a grace period still is.
- *
- * Context: any.
- * Return: true if it does. Unless the caller owns the object, it may be gone a moment later.
- */
-bool kspan_owns(const void *addr)
-{
-	struct kspan_span *span;
-	bool owns = false;
-	unsigned int i;
-	u8 state;
-
-	rcu_read_lock();
-	span = kspan_pagemap_find(addr);
-	if (span) {
-		i = kspan_span_index_inside(span, addr);
-		state = i < span->nr_objs ? READ_ONCE(span->state[i]) : KSPAN_STATE_FREE;
-		owns = state != KSPAN_STATE_FREE && state != KSPAN_STATE_CACHED;
-	}
-	rcu_read_unlock();
-	return owns;
-}
-EXPORT_SYMBOL_GPL(kspan_owns);
-
-/**
- * kspan_in_span() - does an address lie in a page of kspan's?
- * @addr: any value
- *
- * True for free objects too: who must decide whether kspan or the core kernel is to be told of
- * a free asks this, so that a double free reaches the allocator that can tell.
- *
- * Context: any.
- * Return: true if it does.
- */
-bool kspan_in_span(const void *addr)
-{
-	bool in;
-
-	rcu_read_lock();
-	in = kspan_pagemap_find(addr);
-	rcu_read_unlock();
-	return in;
-}
-EXPORT_SYMBOL_GPL(kspan_in_span);

@@ -4,6 +4,11 @@
  * (<linux/poison.h>). Objects of such caches bypass the CPUs' arrays, so that every allocation
  * and free comes through here. What was found broken is reported, counted and mended, and the
  * allocation or free goes on. Takes no lock, is called under none.
+ *
+ * The red zone of a live object begins where the size that was asked for ends, so that of the
+ * size classes and of large objects the spans note it (span->asked); that of a free object lies
+ * behind all that a caller could have asked for. A single (span.h) has what alignment leaves
+ * between its end and that of its memory as a red zone, whatever its cache asks for.
  */
 #include <linux/poison.h>
 #include <linux/string.h>
@@ -18,55 +23,103 @@ unsigned int kspan_guard_red_zone(unsigned int size, unsigned int align)
 	return ALIGN(size + sizeof(unsigned long), align) - size;
 }
 
-static void poison(struct kspan_cache *cache, void *obj)
+static u32 *asked(const struct kspan_span *span, const void *obj)
 {
-	if (!(cache->flags & KSPAN_POISON) || cache->ctor)
+	return &span->asked[kspan_span_index(span, obj)];
+}
+
+/* Where the red zone begins: of a free object, and of a live one. Large objects are never free. */
+static u32 free_size(const struct kspan_span *span)
+{
+	return span->cache->object_size ?: span->slot_size;
+}
+
+static u32 live_size(const struct kspan_span *span, const void *obj)
+{
+	return span->asked ? *asked(span, obj) : span->cache->object_size;
+}
+
+static void poison(const struct kspan_span *span, void *obj)
+{
+	size_t size = span->cache->object_size;
+
+	if (!(span->cache->flags & KSPAN_POISON))
 		return;
-	memset(obj, POISON_FREE, cache->object_size - 1);
-	((u8 *)obj)[cache->object_size - 1] = POISON_END;
+	memset(obj, POISON_FREE, size - 1);
+	((u8 *)obj)[size - 1] = POISON_END;
 }
 
-static void red_zone(struct kspan_cache *cache, void *obj, u8 pattern)
+static bool has_red_zone(const struct kspan_span *span)
 {
-	memset(obj + cache->object_size, pattern, cache->red_zone);
+	return span->cache->flags & KSPAN_RED_ZONE || kspan_span_single(span);
 }
 
-static void check(struct kspan_cache *cache, const void *obj, const void *from, size_t len,
-		  u8 pattern, const char *what)
+static void red_zone(const struct kspan_span *span, void *obj, u32 from, u8 pattern)
 {
-	const u8 *bad = memchr_inv(from, pattern, len);
-
-	if (bad)
-		kspan_report(KSPAN_CORRUPTIONS, obj, "%s of cache %s: byte %zu is %02x, not %02x",
-			     what, kspan_cache_name(cache), (size_t)((void *)bad - obj), *bad,
-			     pattern);
+	if (has_red_zone(span))
+		memset(obj + from, pattern, span->slot_size - from);
 }
 
-void __kspan_guard_init(struct kspan_cache *cache, void *obj)
+/* Are the bytes from @from up to @to of @obj all @pattern? Reports it if not. */
+static bool check(const struct kspan_span *span, const void *obj, u32 from, u32 to, u8 pattern,
+		  const struct kspan_bucket *bucket, const char *what)
 {
-	poison(cache, obj);
-	red_zone(cache, obj, SLUB_RED_INACTIVE);
+	struct kspan_damage damage = {
+		.obj = obj, .size = live_size(span, obj), .slot_size = span->slot_size,
+		.bucket = bucket,
+	};
+	const u8 *bytes = obj, *bad = memchr_inv(obj + from, pattern, to - from);
+
+	if (likely(!bad))
+		return true;
+	while (bytes[to - 1] == pattern)
+		to--;
+	damage.first = bad - bytes;
+	damage.last = to - 1;
+	kspan_report_damage(&damage, "%s of cache %s: byte %u is %02x, not %02x", what,
+			    kspan_cache_name(span->cache), damage.first, *bad, pattern);
+	return false;
 }
 
-void __kspan_guard_alloc(struct kspan_cache *cache, void *obj)
+void __kspan_guard_init(struct kspan_span *span, void *obj)
 {
-	size_t size = cache->object_size;
-
-	if ((cache->flags & KSPAN_POISON) && !cache->ctor) {
-		check(cache, obj, obj, size - 1, POISON_FREE, "write after free");
-		check(cache, obj, obj + size - 1, 1, POISON_END, "write after free");
-	}
-	check(cache, obj, obj + size, cache->red_zone, SLUB_RED_INACTIVE,
-	      "write behind a free object");
-	if ((cache->flags & KSPAN_POISON) && !cache->ctor)
-		memset(obj, POISON_INUSE, size);
-	red_zone(cache, obj, SLUB_RED_ACTIVE);
+	poison(span, obj);
+	red_zone(span, obj, free_size(span), SLUB_RED_INACTIVE);
 }
 
-void __kspan_guard_free(struct kspan_cache *cache, void *obj)
+void __kspan_guard_alloc(struct kspan_span *span, void *obj, size_t size)
 {
-	check(cache, obj, obj + cache->object_size, cache->red_zone, SLUB_RED_ACTIVE,
-	      "write behind an object");
-	poison(cache, obj);
-	red_zone(cache, obj, SLUB_RED_INACTIVE);
+	u32 room = free_size(span);
+
+	/* What was overwritten before its last byte is one write, and one report. */
+	if (span->cache->flags & KSPAN_POISON &&
+	    check(span, obj, 0, room - 1, POISON_FREE, NULL, "write after free"))
+		check(span, obj, room - 1, room, POISON_END, NULL, "write after free");
+	if (span->cache->flags & KSPAN_RED_ZONE)
+		check(span, obj, room, span->slot_size, SLUB_RED_INACTIVE, NULL,
+		      "write behind a free object");
+	if (span->cache->flags & KSPAN_POISON)
+		memset(obj, POISON_INUSE, room);
+	if (span->asked)
+		*asked(span, obj) = size;
+	red_zone(span, obj, live_size(span, obj), SLUB_RED_ACTIVE);
+}
+
+void kspan_guard_single(struct kspan_span *span)
+{
+	red_zone(span, span->base, live_size(span, span->base), SLUB_RED_ACTIVE);
+}
+
+void __kspan_guard_check(const struct kspan_span *span, const void *obj,
+			 const struct kspan_bucket *bucket)
+{
+	if (has_red_zone(span))
+		check(span, obj, live_size(span, obj), span->slot_size, SLUB_RED_ACTIVE, bucket,
+		      "write behind an object");
+}
+
+void __kspan_guard_free(struct kspan_span *span, void *obj)
+{
+	poison(span, obj);
+	red_zone(span, obj, free_size(span), SLUB_RED_INACTIVE);
 }

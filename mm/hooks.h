@@ -18,7 +18,10 @@ enum kspan_test_point {
 	KSPAN_FAIL_BUCKET,	/* true: no memory for a bucket */
 	KSPAN_AT_RELEASE,	/* a profile special is about to be taken out of its bucket */
 	KSPAN_AT_ATTACH,	/* a profile special is about to be attached */
+	KSPAN_AT_CLAIM,		/* an object may be freed, and is about to be marked so */
 	KSPAN_AT_DEFER,		/* an object is marked to wait, its span not yet listed */
+	KSPAN_AT_FOUND,		/* a bucket was found, the lock for counting in it not yet taken */
+	KSPAN_AT_LEAF,		/* a leaf of the page map is about to be installed */
 };
 
 #if IS_ENABLED(CONFIG_KUNIT)

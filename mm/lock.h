@@ -44,6 +44,30 @@
 	} while (0)
 #endif
 
+/*
+ * The same for the locks that the tap takes too. It is called with preemption off, on PREEMPT_RT
+ * as well, where only a raw spinlock may be taken then. A probe's breakpoint is entered as an NMI
+ * is, though it never stands where one of these is held; lockdep, which cannot know that, lets a
+ * lock be tried there.
+ */
+#define kspan_raw_lock(lock, flags)				\
+	do {							\
+		local_irq_save(flags);				\
+		__this_cpu_write(kspan_locked, true);		\
+		if (unlikely(in_nmi()))				\
+			while (!raw_spin_trylock(lock))		\
+				cpu_relax();			\
+		else						\
+			raw_spin_lock(lock);			\
+	} while (0)
+
+#define kspan_raw_unlock(lock, flags)			\
+	do {						\
+		raw_spin_unlock(lock);			\
+		__this_cpu_write(kspan_locked, false);	\
+		local_irq_restore(flags);		\
+	} while (0)
+
 DECLARE_PER_CPU(bool, kspan_locked);
 
 /*
@@ -84,6 +108,16 @@ do {									\
 	spinlock_t *__lock = (lock);					\
 									\
 	spin_lock_init(__lock);						\
+	lockdep_set_class_and_name(__lock, &__class, name);		\
+} while (0)
+
+/* As raw_spin_lock_init(), likewise. */
+#define kspan_raw_spin_lock_init(lock, name)				\
+do {									\
+	static struct lock_class_key __class;				\
+	raw_spinlock_t *__lock = (lock);				\
+									\
+	raw_spin_lock_init(__lock);					\
 	lockdep_set_class_and_name(__lock, &__class, name);		\
 } while (0)
 

@@ -7,11 +7,16 @@
  * Locks: the node's list lock, a leaf. Nothing else is called under it.
  */
 #include <linux/bitmap.h>
+#include <linux/random.h>
 
 #include "cache.h"
 #include "compat.h"
 #include "lock.h"
 #include "pagemap.h"
+
+/* A module parameter, off by default: an object of a new span costs a third more. */
+bool kspan_freelist_random;
+EXPORT_SYMBOL_FOR_TESTS(kspan_freelist_random);
 
 void kspan_node_init(struct kspan_node *node)
 {
@@ -47,30 +52,67 @@ static void relist(struct kspan_node *node, struct kspan_span *span)
 	list_move(&span->list, list);
 }
 
-/* Takes up to @want objects out of @span's bitmap. */
-static unsigned int take(struct kspan_node *node, struct kspan_span *span,
-			 struct kspan_slot *slots, unsigned int want)
+static void take_one(struct kspan_span *span, unsigned int i, struct kspan_slot *slot)
 {
-	unsigned int n = 0, w, i;
+	WRITE_ONCE(span->state[i], KSPAN_STATE_CACHED);
+	slot->obj = kspan_span_object(span, i);
+	slot->state = &span->state[i];
+}
+
+static void take_in_order(struct kspan_span *span, struct kspan_slot *slots, unsigned int want)
+{
+	unsigned int n = 0, w;
 	unsigned long bits;
 
-	lockdep_assert_held(&node->lock);
-	want = min(want, span->nr_free);
 	for (w = 0; n < want; w++) {
 		bits = span->free_map[w];
-		for (; bits && n < want; bits &= bits - 1) {
-			i = w * BITS_PER_LONG + __ffs(bits);
-			WRITE_ONCE(span->state[i], KSPAN_STATE_CACHED);
-			slots[n].obj = kspan_span_object(span, i);
-			slots[n].state = &span->state[i];
-			n++;
-		}
+		for (; bits && n < want; bits &= bits - 1)
+			take_one(span, w * BITS_PER_LONG + __ffs(bits), &slots[n++]);
 		span->free_map[w] = bits;
 	}
-	span->nr_free -= n;
-	node->nr_out += n;
+}
+
+/*
+ * Each the first that is free from a random place on. Behind objects that are taken that is not
+ * quite as likely for each; but which is next, nobody can tell. The steps between are those of a
+ * linear congruential generator, whose upper half is used.
+ */
+static void take_at_random(struct kspan_span *span, struct kspan_slot *slots, unsigned int want,
+			   u64 *chance)
+{
+	unsigned int n, i;
+
+	for (n = 0; n < want; n++) {
+		*chance = *chance * 6364136223846793005ULL + 1442695040888963407ULL;
+		i = (*chance >> 32) * span->nr_objs >> 32;
+		i = find_next_bit(span->free_map, span->nr_objs, i);
+		if (i >= span->nr_objs)
+			i = find_first_bit(span->free_map, span->nr_objs);
+		__clear_bit(i, span->free_map);
+		take_one(span, i, &slots[n]);
+	}
+}
+
+/* Takes up to @want objects out of @span's bitmap. */
+static unsigned int take(struct kspan_node *node, struct kspan_span *span,
+			 struct kspan_slot *slots, unsigned int want, u64 *chance)
+{
+	lockdep_assert_held(&node->lock);
+	want = min(want, span->nr_free);
+	if (READ_ONCE(kspan_freelist_random))
+		take_at_random(span, slots, want, chance);
+	else
+		take_in_order(span, slots, want);
+	span->nr_free -= want;
+	node->nr_out += want;
 	relist(node, span);
-	return n;
+	return want;
+}
+
+/* Before the lock: the kernel's generator takes locks of its own. */
+static u64 draw(void)
+{
+	return READ_ONCE(kspan_freelist_random) ? get_random_u64() : 0;
 }
 
 /* Up to @want objects from the spans of node @nid; how many. */
@@ -81,9 +123,11 @@ unsigned int kspan_node_take(struct kspan_cache *cache, int nid, struct kspan_sl
 	struct kspan_span *span;
 	unsigned long flags;
 	unsigned int n = 0;
+	u64 chance;
 
 	if (!node)
 		return 0;
+	chance = draw();
 	kspan_lock(&node->lock, flags);
 	while (n < want) {
 		span = list_first_entry_or_null(&node->partial, struct kspan_span, list);
@@ -91,7 +135,7 @@ unsigned int kspan_node_take(struct kspan_cache *cache, int nid, struct kspan_sl
 			span = list_first_entry_or_null(&node->empty, struct kspan_span, list);
 		if (!span)
 			break;
-		n += take(node, span, slots + n, want - n);
+		n += take(node, span, slots + n, want - n, &chance);
 	}
 	kspan_unlock(&node->lock, flags);
 	return n;
@@ -101,6 +145,7 @@ unsigned int kspan_node_take(struct kspan_cache *cache, int nid, struct kspan_sl
 unsigned int kspan_node_add(struct kspan_span *span, struct kspan_slot *slots, unsigned int want)
 {
 	struct kspan_node *node = node_of(span);
+	u64 chance = draw();
 	unsigned long flags;
 	unsigned int n;
 
@@ -108,7 +153,7 @@ unsigned int kspan_node_add(struct kspan_span *span, struct kspan_slot *slots, u
 	node->nr_spans++;
 	node->nr_pages += span->nr_pages;
 	node->nr_objs += span->nr_objs;
-	n = take(node, span, slots, want);
+	n = take(node, span, slots, want, &chance);
 	kspan_unlock(&node->lock, flags);
 	return n;
 }
@@ -155,6 +200,9 @@ static void give(struct kspan_node *node, struct kspan_span *span, const struct 
 	node->nr_out--;
 	if (span->nr_free == 1 || span->nr_free == span->nr_objs)
 		relist(node, span);
+	/* A single is not handed out again. */
+	if (kspan_span_single(span))
+		remove(node, span, superfluous);
 	/* The limit falls as spans go: what was kept a moment ago may be too much now. */
 	while (span->where == KSPAN_LIST_EMPTY && node->nr_empty > empty_limit(span->cache, node))
 		remove(node, list_last_entry(&node->empty, struct kspan_span, list), superfluous);

@@ -19,6 +19,7 @@
 #include <linux/vmalloc.h>
 
 #include "compat.h"
+#include "hooks.h"
 #include "lock.h"
 #include "pagemap.h"
 #include "span.h"
@@ -66,6 +67,7 @@ static int install_leaf(unsigned long i, gfp_t gfp)
 	if (!spare)
 		return -ENOMEM;
 	*spare = kspan_no_leaf;
+	kspan_test_point(KSPAN_AT_LEAF);
 
 	kspan_lock(&kspan_pagemap_lock, flags);
 	map = rcu_dereference_protected(kspan_pagemap, lockdep_is_held(&kspan_pagemap_lock));
@@ -114,11 +116,13 @@ int kspan_pagemap_set(const void *base, unsigned int nr_pages, struct kspan_span
 	set_pages(base, nr_pages, span);
 	return 0;
 }
+EXPORT_SYMBOL_FOR_TESTS(kspan_pagemap_set);
 
 void kspan_pagemap_clear(const void *base, unsigned int nr_pages)
 {
 	set_pages(base, nr_pages, &kspan_no_span);
 }
+EXPORT_SYMBOL_FOR_TESTS(kspan_pagemap_clear);
 
 size_t kspan_pagemap_bytes(void)
 {

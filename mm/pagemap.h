@@ -3,6 +3,7 @@
 #ifndef _KSPAN_PAGEMAP_H
 #define _KSPAN_PAGEMAP_H
 
+#include <linux/jump_label.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/types.h>
@@ -47,12 +48,18 @@ static __always_inline struct kspan_span *__kspan_pagemap_find(const void *addr)
 	return smp_load_acquire(&rcu_dereference_raw(map->leaf[i])->span[page % KSPAN_LEAF_PAGES]);
 }
 
-/* The same, NULL for none. */
+/* On once a cache has objects outside the pages that the map knows: mm/bypass.c has those. */
+DECLARE_STATIC_KEY_FALSE(kspan_bypassing);
+struct kspan_span *kspan_bypass_find(const void *addr);
+
+/* The same, NULL for none; and wherever the object lies. */
 static inline struct kspan_span *kspan_pagemap_find(const void *addr)
 {
 	struct kspan_span *span = __kspan_pagemap_find(addr);
 
-	return span != &kspan_no_span ? span : NULL;
+	if (likely(span != &kspan_no_span))
+		return span;
+	return static_branch_unlikely(&kspan_bypassing) ? kspan_bypass_find(addr) : NULL;
 }
 
 int kspan_pagemap_set(const void *base, unsigned int nr_pages, struct kspan_span *span,

@@ -12,6 +12,7 @@
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
+#include <linux/kmemleak.h>
 #include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -38,7 +39,7 @@ static_assert(SLOTS_MAX * KSPAN_SLOT < KSPAN_OFFSET_LIMIT);
 static unsigned int capacity(const struct kspan_cache *cache)
 {
 	if (!cache->slot_size || cache->slot_size > KSPAN_MAX_CLASS_SIZE ||
-	    (cache->flags & KSPAN_GUARD_FLAGS))
+	    (cache->flags & (KSPAN_CHECK_FLAGS | KSPAN_BYPASS)))
 		return 0;
 	return clamp_t(unsigned int, SZ_32K / cache->slot_size, 4, SLOTS_MAX);
 }
@@ -58,6 +59,8 @@ struct kspan_pcpu __percpu *kspan_pcpu_create(struct kspan_cache *cache)
 	pcpu = __alloc_percpu(struct_size(this, slot, cap), cache_line_size());
 	if (!pcpu)
 		return NULL;
+	/* Slots that were emptied still point to objects, which may have leaked since. */
+	kmemleak_free_percpu(pcpu);
 	for_each_possible_cpu(cpu) {
 		this = per_cpu_ptr(pcpu, cpu);
 		kspan_stride_init(&this->stride);
@@ -222,11 +225,13 @@ static struct kspan_magazine *take_spare(struct kspan_cache *cache)
 	return spare;
 }
 
-/* Leaves an empty magazine, or NULL, with this CPU for the next time. */
+/* Leaves an empty magazine, if there is one, with this CPU for the next time. */
 static void keep_spare(struct kspan_cache *cache, struct kspan_magazine *spare)
 {
 	struct kspan_pcpu *pcpu;
 
+	if (!spare)
+		return;
 	preempt_disable();
 	pcpu = this_cpu_ptr(cache->pcpu);
 	if (alone(kspan_pcpu_enter(cache->pcpu)) && !pcpu->spare)
@@ -266,7 +271,9 @@ static struct kspan_magazine *magazine_new(const struct kspan_cache *cache)
 
 	if (kspan_test_point(KSPAN_FAIL_MAGAZINE))
 		return NULL;
-	return kmalloc(struct_size(mag, slot, cache->batch), GFP_NOWAIT | __GFP_NOWARN);
+	mag = kmalloc(struct_size(mag, slot, cache->batch), GFP_NOWAIT | __GFP_NOWARN);
+	kmemleak_ignore(mag);	/* as the arrays */
+	return mag;
 }
 
 /*
@@ -310,10 +317,10 @@ void kspan_pcpu_free_slow(struct kspan_cache *cache, const struct kspan_span *sp
 			  u8 *state)
 {
 	struct kspan_slot self = { .obj = obj, .state = state };
+	u32 limit = READ_ONCE(cache->pcpu_limit);
 
 	/* A look from afar: by the time it matters, the array is looked at again. */
-	if ((u32)raw_cpu_read(cache->pcpu->word) == READ_ONCE(cache->pcpu_limit) &&
-	    READ_ONCE(cache->pcpu_limit))
+	if (limit && (u32)raw_cpu_read(cache->pcpu->word) == limit)
 		flush(cache);
 	if (!kspan_pcpu_push(cache, span, obj, state))
 		kspan_node_give(&self, 1);

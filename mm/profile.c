@@ -25,6 +25,7 @@
  * On allocation, too, the special is allocated first: then nothing can fail once the bucket has
  * counted, and there is nothing to undo.
  */
+#include <linux/ktime.h>
 #include <linux/lockdep.h>
 #include <linux/printk.h>
 #include <linux/stacktrace.h>
@@ -48,7 +49,7 @@ static struct kspan_bucket *count_alloc(struct kspan_cache *cache, size_t slot_s
 	struct kspan_stack stack;
 
 	kspan_stack_capture(&stack);
-	return kspan_bucket_alloc(&stack, slot_size, cache->label, weight, gfp);
+	return kspan_bucket_alloc(&kspan_heap, &stack, slot_size, cache->label, weight, gfp);
 }
 
 void kspan_profile_alloc(struct kspan_cache *cache, void *obj, size_t slot_size, u64 weight,
@@ -61,13 +62,14 @@ void kspan_profile_alloc(struct kspan_cache *cache, void *obj, size_t slot_size,
 	if (!special)
 		goto dropped;
 	special->profile.weight = weight;
+	special->profile.born = ktime_get_mono_fast_ns();
 	special->profile.bucket = count_alloc(cache, slot_size, weight, gfp);
 	if (!special->profile.bucket)
 		goto no_bucket;
 
 	/* The bucket lock has been dropped: from here on only the span's. */
 	span = kspan_pagemap_find(obj);
-	lockdep_assert_not_held(&kspan_bucket_lock);
+	lockdep_assert_not_held(&kspan_heap.lock);
 	kspan_test_point(KSPAN_AT_ATTACH);
 	if (WARN_ON_ONCE(kspan_special_add(span, obj, special))) {
 		/* The object is fresh and ours: this is for one that was freed behind us. */
@@ -89,19 +91,26 @@ void kspan_profile_release(struct kspan_span *span, struct kspan_special *specia
 	/* The special is on a private list, and the span's lock has been dropped. */
 	lockdep_assert_not_held(&span->special_lock);
 	kspan_test_point(KSPAN_AT_RELEASE);
-	kspan_bucket_free(special->profile.bucket, special->profile.weight);
+	kspan_bucket_free_aged(special->profile.bucket, special->profile.weight,
+			       ktime_get_mono_fast_ns() - special->profile.born);
 	kspan_special_delete(special);
 }
 
-/* The buckets of up to @room sampled objects of @span, each once, without taking its lock twice. */
+const struct kspan_bucket *kspan_profile_bucket(const struct kspan_special *list)
+{
+	while (list && list->kind != KSPAN_SPECIAL_PROFILE)
+		list = list->next;
+	return list ? list->profile.bucket : NULL;
+}
+
+/* The buckets of up to @room sampled objects of @span, each once. */
 static unsigned int collect(struct kspan_span *span, struct kspan_bucket **buckets,
 			    unsigned int room)
 {
 	unsigned int n = 0, i;
 	struct rb_node *node;
-	unsigned long flags;
 
-	kspan_lock(&span->special_lock, flags);
+	lockdep_assert_held(&span->special_lock);
 	for (node = rb_first(&span->specials); node && n < room; node = rb_next(node)) {
 		struct kspan_special *special = rb_entry(node, struct kspan_special, node);
 
@@ -112,17 +121,19 @@ static unsigned int collect(struct kspan_span *span, struct kspan_bucket **bucke
 		if (i == n)
 			buckets[n++] = special->profile.bucket;
 	}
-	kspan_unlock(&span->special_lock, flags);
 	return n;
 }
 
 void kspan_profile_print_span(struct kspan_span *span)
 {
 	struct kspan_bucket *buckets[16];
+	unsigned long flags;
 	unsigned int n, i;
 
-	/* Objects in use keep their bucket, and the caller keeps the objects. */
+	kspan_lock(&span->special_lock, flags);
 	n = collect(span, buckets, ARRAY_SIZE(buckets));
+	kspan_unlock(&span->special_lock, flags);
+	/* Objects in use keep their bucket, and the caller keeps the objects. */
 	for (i = 0; i < n; i++) {
 		pr_err("kspan: in use, of %u bytes, allocated at:\n", buckets[i]->slot_size);
 		stack_trace_print(buckets[i]->frames, buckets[i]->nr_frames, 1);

@@ -5,6 +5,7 @@
 
 #include <linux/types.h>
 
+struct kspan_bucket;
 struct kspan_cache;
 struct kspan_span;
 struct kspan_special;
@@ -15,6 +16,9 @@ void kspan_profile_alloc(struct kspan_cache *cache, void *obj, size_t slot_size,
 
 /* Takes the unlinked profile special out of its bucket and deletes it. Likewise. */
 void kspan_profile_release(struct kspan_span *span, struct kspan_special *special);
+
+/* The bucket of the profile special among those on @list, unlinked and not released; or NULL. */
+const struct kspan_bucket *kspan_profile_bucket(const struct kspan_special *list);
 
 /* Prints the sampled stacks of the objects of @span that are in use, each once. Process context. */
 void kspan_profile_print_span(struct kspan_span *span);

@@ -3,7 +3,20 @@
 #ifndef _KSPAN_REPORT_H
 #define _KSPAN_REPORT_H
 
+#include <linux/types.h>
+
 #include "stats.h"
+
+struct kspan_bucket;
+
+/* Bytes of a slot that somebody wrote who should not have. All numbers in bytes. */
+struct kspan_damage {
+	const void *obj;
+	u32 size;			/* of the object, as asked for */
+	u32 slot_size;
+	u32 first, last;		/* the damaged ones, from obj */
+	const struct kspan_bucket *bucket;	/* what allocated it; NULL: not sampled, or freed */
+};
 
 /* Sees each report; true keeps it from being printed. For tests, which expect their reports. */
 typedef bool (*kspan_report_filter_t)(enum kspan_counter what, const void *addr,
@@ -11,8 +24,18 @@ typedef bool (*kspan_report_filter_t)(enum kspan_counter what, const void *addr,
 
 void kspan_report_set_filter(kspan_report_filter_t filter);
 
-/* Any context but NMI, no lock held. Counts @what and prints one report about @addr. */
+/*
+ * Any context but NMI, no lock held. Counts @what and prints one report about @addr; true if it
+ * did print it.
+ */
 __printf(3, 4)
-void kspan_report(enum kspan_counter what, const void *addr, const char *fmt, ...);
+bool kspan_report(enum kspan_counter what, const void *addr, const char *fmt, ...);
+
+/*
+ * The same of a corruption, with what is known of the object and the bytes themselves. The
+ * caller keeps the object, and so its bucket.
+ */
+__printf(2, 3)
+void kspan_report_damage(const struct kspan_damage *damage, const char *fmt, ...);
 
 #endif /* _KSPAN_REPORT_H */

@@ -34,9 +34,7 @@ DEFINE_PER_CPU(struct kspan_sampler, kspan_sampler);
 
 static DEFINE_MUTEX(kspan_rate_mutex);
 
-/* Written under kspan_rate_mutex: the mean first, then the epoch. */
-static u64 rate_mean;
-static u32 rate_epoch;
+struct kspan_rate kspan_rate;
 
 /*
  * Bytes to the next point. The generator need not be safe against guessing, and must not take a
@@ -55,21 +53,28 @@ static u64 weight_of(size_t size, u64 mean)
 	return mean == 1 ? KSPAN_WEIGHT_ONE : kspan_weight(size, mean);
 }
 
-bool kspan_sample_take(size_t size, u64 *weight)
+bool kspan_sampler_take(struct kspan_sampler __percpu *samplers, const struct kspan_rate *rate,
+			size_t size, u64 *weight)
 {
-	/* Pairs with the release in kspan_set_sample_bytes(): the mean is not older than this. */
-	u32 epoch = smp_load_acquire(&rate_epoch);
-	u64 mean = READ_ONCE(rate_mean), old_mean;
+	/* Pairs with the release in set_rate(): the mean is not older than this. */
+	u32 epoch = smp_load_acquire(&rate->epoch);
+	u64 mean = READ_ONCE(rate->mean), old_mean;
 	struct kspan_sampler *sampler;
 	unsigned long flags;
 	bool hit = true;
 	long gap;
 
-	if (!mean)
+	if (!mean) {
+		/* Not to be asked again, unless the rate has changed and this CPU heard of it. */
+		local_irq_save(flags);
+		if (!READ_ONCE(rate->mean))
+			this_cpu_ptr(samplers)->left = LONG_MAX;
+		local_irq_restore(flags);
 		return false;
+	}
 
 	local_irq_save(flags);
-	sampler = this_cpu_ptr(&kspan_sampler);
+	sampler = this_cpu_ptr(samplers);
 	if (sampler->epoch != epoch) {
 		/*
 		 * The countdown belongs to another rate. The process has no memory, so begin
@@ -95,6 +100,11 @@ bool kspan_sample_take(size_t size, u64 *weight)
 	return hit;
 }
 
+bool kspan_sample_take(size_t size, u64 *weight)
+{
+	return kspan_sampler_take(&kspan_sampler, &kspan_rate, size, weight);
+}
+
 /* How many allocations of @size bytes come before the one in which the next point lies. */
 static u64 draw_allocs(struct kspan_stride *stride, size_t size)
 {
@@ -113,14 +123,14 @@ void kspan_stride_init(struct kspan_stride *stride)
  */
 bool kspan_stride_next(struct kspan_stride *stride, size_t size, bool off, u32 *budget)
 {
-	/* Pairs with the release in kspan_set_sample_bytes(): the mean is not older than this. */
-	u32 epoch = smp_load_acquire(&rate_epoch);
+	/* Pairs with the release in set_rate(): the mean is not older than this. */
+	u32 epoch = smp_load_acquire(&kspan_rate.epoch);
 	bool hit = false;
 
 	if (stride->epoch != epoch) {
 		/* As in kspan_sample_take(): begin anew, with this allocation. */
 		stride->epoch = epoch;
-		stride->mean = off ? 0 : READ_ONCE(rate_mean);
+		stride->mean = off ? 0 : READ_ONCE(kspan_rate.mean);
 		if (stride->mean)
 			stride->weight = weight_of(size, stride->mean);
 		stride->left = draw_allocs(stride, size);
@@ -138,13 +148,22 @@ bool kspan_stride_next(struct kspan_stride *stride, size_t size, bool off, u32 *
 
 u64 kspan_sample_bytes(void)
 {
-	return READ_ONCE(rate_mean);
+	return READ_ONCE(kspan_rate.mean);
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_sample_bytes);
 
-static void end_countdown(void *unused)
+static void end_countdown(void *samplers)
 {
-	this_cpu_write(kspan_sampler.left, -1);
+	this_cpu_ptr((struct kspan_sampler __percpu __force *)samplers)->left = -1;
+}
+
+/* Whoever begins a countdown from here on begins it with @bytes. */
+static void set_rate(struct kspan_rate *rate, u64 bytes)
+{
+	lockdep_assert_held(&kspan_rate_mutex);
+	WRITE_ONCE(rate->mean, bytes);
+	/* Pairs with kspan_sampler_take() and kspan_stride_next(). */
+	smp_store_release(&rate->epoch, rate->epoch + 1);
 }
 
 /*
@@ -155,17 +174,37 @@ void kspan_sample_cpu_starts(unsigned int cpu)
 {
 	struct kspan_sampler *sampler = per_cpu_ptr(&kspan_sampler, cpu);
 
-	sampler->epoch = READ_ONCE(rate_epoch) - 1;
+	sampler->epoch = READ_ONCE(kspan_rate.epoch) - 1;
 	sampler->left = -1;
+}
+
+void kspan_sampler_seed(struct kspan_sampler __percpu *samplers)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		prandom_seed_state(&per_cpu_ptr(samplers, cpu)->rnd, get_random_u64());
 }
 
 /* Before the first allocation. */
 void kspan_sample_init(void)
 {
+	kspan_sampler_seed(&kspan_sampler);
+}
+
+void kspan_rate_set(struct kspan_rate *rate, struct kspan_sampler __percpu *samplers, u64 bytes)
+{
 	int cpu;
 
+	mutex_lock(&kspan_rate_mutex);
+	cpus_read_lock();
+	set_rate(rate, bytes);
+	on_each_cpu(end_countdown, (void __force *)samplers, 1);
 	for_each_possible_cpu(cpu)
-		prandom_seed_state(&per_cpu(kspan_sampler, cpu).rnd, get_random_u64());
+		if (!cpu_online(cpu))
+			per_cpu_ptr(samplers, cpu)->left = -1;
+	cpus_read_unlock();
+	mutex_unlock(&kspan_rate_mutex);
 }
 
 /*
@@ -179,14 +218,12 @@ int kspan_set_sample_bytes(u64 bytes)
 		return -EINVAL;
 
 	mutex_lock(&kspan_rate_mutex);
-	WRITE_ONCE(rate_mean, bytes);
-	/* Pairs with kspan_sample_take(). */
-	smp_store_release(&rate_epoch, rate_epoch + 1);
+	set_rate(&kspan_rate, bytes);
 	if (bytes)
 		static_branch_enable(&kspan_sampling);
 	else
 		static_branch_disable(&kspan_sampling);
-	on_each_cpu(end_countdown, NULL, 1);
+	on_each_cpu(end_countdown, (void __force *)&kspan_sampler, 1);
 	kspan_pcpu_end_budgets();
 	mutex_unlock(&kspan_rate_mutex);
 	return 0;

@@ -12,6 +12,14 @@
 #define KSPAN_SAMPLE_BYTES_DEFAULT	(512ULL << 10)
 #define KSPAN_SAMPLE_BYTES_MAX		BIT_ULL(40)
 
+/* How densely a heap is sampled. Written under kspan_rate_mutex: the mean first, then the epoch. */
+struct kspan_rate {
+	u64 mean;		/* bytes between samples; 1: everything, 0: nothing */
+	u32 epoch;		/* changes with it */
+};
+
+extern struct kspan_rate kspan_rate;	/* of the allocator */
+
 struct kspan_sampler {
 	long left;		/* bytes until the next sample; negative: one is due */
 	u32 epoch;		/* of the rate that left was drawn at */
@@ -44,6 +52,13 @@ static __always_inline bool kspan_sample_due(size_t size)
  * *@weight. Any context but NMI.
  */
 bool kspan_sample_take(size_t size, u64 *weight);
+
+/* The same with another heap's countdowns and rate. */
+bool kspan_sampler_take(struct kspan_sampler __percpu *samplers, const struct kspan_rate *rate,
+			size_t size, u64 *weight);
+void kspan_sampler_seed(struct kspan_sampler __percpu *samplers);
+/* Process context, sleeps; in force on every CPU when it returns. */
+void kspan_rate_set(struct kspan_rate *rate, struct kspan_sampler __percpu *samplers, u64 bytes);
 
 void kspan_stride_init(struct kspan_stride *stride);
 bool kspan_stride_next(struct kspan_stride *stride, size_t size, bool off, u32 *budget);

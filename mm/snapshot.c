@@ -4,9 +4,10 @@
  * that the profile shows one moment; names are found and numbers worked out after it. Each
  * bucket is kept by a reference until the snapshot is freed.
  *
- * Locks: kspan_bucket_mutex, and under it kspan_bucket_lock for the copy. Process context.
+ * Locks: kspan_bucket_mutex, and under it the lock of the table for the copy. Process context.
  */
 #include <linux/err.h>
+#include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
@@ -26,7 +27,8 @@
 /* A snapshot with what it keeps: snap.rows[i] is made from copies[i]. */
 struct copy {
 	struct kspan_bucket *bucket;
-	u64 allocs, live;
+	u64 allocs, live, peak;
+	u64 oldest;
 };
 
 struct taken {
@@ -63,35 +65,50 @@ static void fill_row(struct kspan_row *row, const struct copy *copy, u64 mean)
 	row->alloc_bytes = round_weight(copy->allocs, size);
 	row->inuse_objects = round_weight(copy->live, 1);
 	row->inuse_bytes = round_weight(copy->live, size);
+	row->peak_objects = round_weight(copy->peak, 1);
+	row->peak_bytes = round_weight(copy->peak, size);
 	row->alloc_samples = div64_u64(copy->allocs + one / 2, one);
 	row->inuse_samples = div64_u64(copy->live + one / 2, one);
+	row->lifetimes = bucket->lifetimes;
+	row->oldest_ms = 0;
+	if (bucket->table->date && copy->live)
+		row->oldest_ms = div_u64(ktime_get_mono_fast_ns() - copy->oldest, NSEC_PER_MSEC);
 }
 
-/* Copies up to @room buckets; how many there are. */
-static size_t copy_buckets(struct copy *copies, size_t room)
+/* Copies all buckets, if they are not more than @room; how many there are. */
+static size_t copy_all(struct kspan_bucket_table *table, struct copy *copies, size_t room)
 {
 	struct kspan_bucket *bucket;
-	unsigned long flags;
 	size_t n = 0;
 
-	kspan_lock(&kspan_bucket_lock, flags);
-	if (kspan_bucket_count() <= room) {
-		list_for_each_entry(bucket, &kspan_buckets, all) {
-			copies[n++] = (struct copy) {
-				.bucket = bucket, .allocs = bucket->allocs, .live = bucket->live,
-			};
-			refcount_inc(&bucket->refs);
-		}
-	} else {
-		n = kspan_bucket_count();
+	lockdep_assert_held(&table->lock);
+	if (table->nr > room)
+		return table->nr;
+	list_for_each_entry(bucket, &table->all, all) {
+		copies[n++] = (struct copy) {
+			.bucket = bucket, .allocs = bucket->allocs, .live = bucket->live,
+			.peak = kspan_peak_of(&table->peak, &bucket->peak, bucket->live),
+			.oldest = bucket->oldest,
+		};
+		refcount_inc(&bucket->refs);
 	}
-	kspan_unlock(&kspan_bucket_lock, flags);
 	return n;
 }
 
-static int take_copies(struct taken *taken)
+static size_t copy_buckets(struct kspan_bucket_table *table, struct copy *copies, size_t room)
 {
-	size_t n = copy_buckets(NULL, 0), room = 0;
+	unsigned long flags;
+	size_t n;
+
+	kspan_raw_lock(&table->lock, flags);
+	n = copy_all(table, copies, room);
+	kspan_raw_unlock(&table->lock, flags);
+	return n;
+}
+
+static int take_copies(struct taken *taken, struct kspan_bucket_table *table)
+{
+	size_t n = copy_buckets(table, NULL, 0), room = 0;
 
 	while (n > room) {
 		kvfree(taken->copies);
@@ -100,7 +117,7 @@ static int take_copies(struct taken *taken)
 		taken->copies = kvmalloc_array(room, sizeof(*taken->copies), GFP_KERNEL);
 		if (!taken->copies)
 			return -ENOMEM;
-		n = copy_buckets(taken->copies, room);
+		n = copy_buckets(table, taken->copies, room);
 	}
 	taken->nr_copies = n;
 	return 0;
@@ -121,7 +138,7 @@ static int resolve_copies(struct taken *taken)
 	return 0;
 }
 
-struct kspan_snapshot *kspan_snapshot_take(void)
+struct kspan_snapshot *kspan_snapshot_take(struct kspan_bucket_table *table)
 {
 	struct taken *taken = kzalloc(sizeof(*taken), GFP_KERNEL);
 	struct kspan_snapshot *snap;
@@ -133,10 +150,13 @@ struct kspan_snapshot *kspan_snapshot_take(void)
 	snap = &taken->snap;
 
 	mutex_lock(&kspan_bucket_mutex);
-	err = take_copies(taken);
+	if (table->date)
+		table->date(table);
+	err = take_copies(taken, table);
 	snap->time_ns = ktime_get_real_ns();
-	snap->duration_ns = ktime_get_ns() - kspan_profile_start_ns();
-	snap->sample_bytes = kspan_sample_bytes();
+	snap->peak_time_ns = snap->time_ns - jiffies_to_nsecs(jiffies - READ_ONCE(table->peak.at));
+	snap->duration_ns = ktime_get_ns() - kspan_profile_start_ns(table);
+	snap->sample_bytes = READ_ONCE(table->rate->mean);
 	if (!err)
 		err = resolve_copies(taken);
 	mutex_unlock(&kspan_bucket_mutex);
@@ -171,3 +191,9 @@ void kspan_snapshot_free(struct kspan_snapshot *snap)
 	kfree(taken);
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_snapshot_free);
+
+u64 kspan_row_freed(const struct kspan_row *row, unsigned int bin)
+{
+	return round_weight(READ_ONCE(row->lifetimes[bin]), 1);
+}
+EXPORT_SYMBOL_FOR_TESTS(kspan_row_freed);

@@ -9,6 +9,8 @@
 
 #include <linux/types.h>
 
+struct kspan_bucket_table;
+
 /* A function, interned: equal name and module give the same pointer for the module's life. */
 struct kspan_symbol {
 	const char *name;	/* "kmem_func", or "0xffffffffc0123456" where none is known */
@@ -27,13 +29,18 @@ struct kspan_row {
 	u64 alloc_bytes;
 	u64 inuse_objects;
 	u64 inuse_bytes;
+	u64 peak_objects;			/* in use when the heap was largest */
+	u64 peak_bytes;
+	const u64 *lifetimes;			/* for kspan_row_freed() */
 	/* What the sampler would have seen at sample_bytes: for readers that scale by it. */
 	u64 alloc_samples;
 	u64 inuse_samples;
+	u64 oldest_ms;		/* age of the oldest live sample; 0 where that is not kept */
 };
 
 struct kspan_snapshot {
 	u64 time_ns;		/* CLOCK_REALTIME */
+	u64 peak_time_ns;	/* likewise, when the heap was largest, to a tick */
 	u64 duration_ns;	/* since the module was loaded or the profile last reset */
 	u64 sample_bytes;	/* mean distance in bytes; 0 is off */
 	size_t nr_rows;
@@ -41,10 +48,14 @@ struct kspan_snapshot {
 };
 
 /*
- * Take a snapshot. Process context, may sleep. Every row's alloc and inuse belong together.
- * Returns ERR_PTR(-ENOMEM) when there is no memory. Symbols stay valid until the snapshot is freed.
+ * Take a snapshot of one heap. Process context, may sleep. Every row's alloc and inuse belong
+ * together. Returns ERR_PTR(-ENOMEM) when there is no memory. Symbols stay valid until the
+ * snapshot is freed.
  */
-struct kspan_snapshot *kspan_snapshot_take(void);
+struct kspan_snapshot *kspan_snapshot_take(struct kspan_bucket_table *table);
 void kspan_snapshot_free(struct kspan_snapshot *snap);
+
+/* How many objects were freed at an age of that bin, see lifetime.h; as it is now. */
+u64 kspan_row_freed(const struct kspan_row *row, unsigned int bin);
 
 #endif /* _KSPAN_SNAPSHOT_H */

@@ -4,13 +4,16 @@
  * page map; takes no lock itself and is called under none, since pages are neither allocated
  * nor freed under a spinlock.
  */
+#include <linux/kmemleak.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
+#include "bypass.h"
 #include "cache.h"
 #include "compat.h"
+#include "fence.h"
 #include "guard.h"
 #include "hooks.h"
 #include "lock.h"
@@ -109,10 +112,70 @@ static void account(const struct kspan_span *span, long sign)
 	atomic_long_add(sign * span->nr_pages, &span_pages);
 }
 
-static size_t header_bytes(u32 nr_objs)
+/* Do objects of @cache differ in what was asked for, and does it matter? */
+static bool keeps_asked(const struct kspan_cache *cache)
 {
-	return ALIGN(struct_size((struct kspan_span *)0, state, nr_objs + 1), sizeof(long)) +
-	       BITS_TO_LONGS(nr_objs) * sizeof(long);
+	return cache->internal && cache->flags & KSPAN_RED_ZONE;
+}
+
+static size_t header_bytes(u32 nr_objs, bool asked, bool single)
+{
+	size_t bytes = ALIGN(struct_size((struct kspan_span *)0, state, nr_objs + 1), sizeof(long));
+
+	bytes += BITS_TO_LONGS(nr_objs) * sizeof(long);
+	if (asked)
+		bytes += ALIGN(nr_objs * sizeof(u32), sizeof(long));
+	return bytes + (single ? KSPAN_SINGLE_TAIL : 0);
+}
+
+static size_t bytes_of(const struct kspan_span *span)
+{
+	return header_bytes(span->nr_objs, span->asked, kspan_span_single(span));
+}
+
+/*
+ * A header for @nr_objs objects from @base on, every object free; not accounted yet. @kind is
+ * that of a single, or 0.
+ */
+static struct kspan_span *header_new(struct kspan_cache *cache, void *base, size_t slot_size,
+				     u32 nr_objs, int kind, int nid, gfp_t gfp)
+{
+	bool asked = kind || keeps_asked(cache);
+	struct kspan_span *span;
+
+	if (kspan_test_point(KSPAN_FAIL_HEADER))
+		return NULL;
+	span = kzalloc_node(header_bytes(nr_objs, asked, kind), gfp, nid);
+	if (!span)
+		return NULL;
+	span->magic = KSPAN_SPAN_MAGIC;
+	span->base = base;
+	span->cache = cache;
+	span->slot_size = slot_size;
+	span->nr_objs = nr_objs;
+	span->reciprocal = kspan_span_reciprocal(slot_size, nr_objs);
+	span->nid = nid;
+	span->nr_free = nr_objs;
+	span->specials = RB_ROOT;
+	kspan_spin_lock_init(&span->special_lock, "kspan_special_lock");
+	INIT_LIST_HEAD(&span->list);
+	span->free_map = PTR_ALIGN((unsigned long *)&span->state[nr_objs + 1], sizeof(long));
+	bitmap_set(span->free_map, 0, nr_objs);
+	/* All pointers but base, which would make the first object reachable for ever. */
+	kmemleak_scan_area(&span->list, offsetof(struct kspan_span, free_map) -
+					offsetof(struct kspan_span, list), gfp);
+	if (asked)
+		span->asked = (u32 *)(span->free_map + BITS_TO_LONGS(nr_objs));
+	if (kind)
+		__set_bit(kind, &span->flags);
+	return span;
+}
+
+/* @span is in the page map, or wherever it is found: from here on it counts. */
+static void count_new(const struct kspan_span *span)
+{
+	atomic_long_add(bytes_of(span), &span_bytes);
+	kspan_count(KSPAN_SPANS_CREATED);
 }
 
 /*
@@ -160,31 +223,16 @@ struct kspan_span *kspan_span_new(struct kspan_cache *cache, size_t slot_size, g
 		return NULL;
 	nr_objs = ((size_t)nr_pages << PAGE_SHIFT) / slot_size;
 
-	if (kspan_test_point(KSPAN_FAIL_HEADER))
-		goto free_pages;
-	span = kzalloc_node(header_bytes(nr_objs), header_gfp, page_to_nid(page));
+	span = header_new(cache, page_address(page), slot_size, nr_objs, 0, page_to_nid(page),
+			  header_gfp);
 	if (!span)
 		goto free_pages;
-
-	span->magic = KSPAN_SPAN_MAGIC;
-	span->base = page_address(page);
-	span->cache = cache;
-	span->slot_size = slot_size;
-	span->nr_objs = nr_objs;
-	span->reciprocal = kspan_span_reciprocal(slot_size, nr_objs);
 	span->nr_pages = nr_pages;
-	span->nid = page_to_nid(page);
-	span->nr_free = nr_objs;
-	span->specials = RB_ROOT;
-	kspan_spin_lock_init(&span->special_lock, "kspan_special_lock");
-	INIT_LIST_HEAD(&span->list);
-	span->free_map = PTR_ALIGN((unsigned long *)&span->state[nr_objs + 1], sizeof(long));
-	bitmap_set(span->free_map, 0, nr_objs);
 
 	for (i = 0; i < nr_objs; i++) {
 		void *obj = kspan_span_object(span, i);
 
-		kspan_guard_init(cache, obj);
+		kspan_guard_init(span, obj);
 		if (cache->ctor)
 			cache->ctor(obj);
 	}
@@ -192,8 +240,7 @@ struct kspan_span *kspan_span_new(struct kspan_cache *cache, size_t slot_size, g
 		goto free_span;
 
 	account(span, 1);
-	atomic_long_add(header_bytes(nr_objs), &span_bytes);
-	kspan_count(KSPAN_SPANS_CREATED);
+	count_new(span);
 	return span;
 
 free_span:
@@ -203,11 +250,39 @@ free_pages:
 	return NULL;
 }
 
+/*
+ * A span for one object of @size bytes at @obj, whose memory is another file's, as @kind (a bit of
+ * span->flags) says. @room bytes from @obj on are its slot. Constructed, but nobody finds it yet.
+ * Any context but NMI, no lock held; sleeps only if @gfp lets it. NULL when there is no memory.
+ */
+struct kspan_span *kspan_span_new_single(struct kspan_cache *cache, void *obj, size_t room,
+					 size_t size, int kind, int nid, gfp_t gfp)
+{
+	struct kspan_span *span = header_new(cache, obj, room, 1, kind, nid,
+					     (gfp & KSPAN_GFP_METADATA) | __GFP_NOWARN);
+
+	if (!span)
+		return NULL;
+	span->asked[0] = size;
+	if (cache->ctor)
+		cache->ctor(obj);
+	count_new(span);
+	return span;
+}
+
+static void memory_free(struct kspan_span *span)
+{
+	if (test_bit(KSPAN_SPAN_BYPASSED, &span->flags))
+		kspan_bypass_free(span);
+	else
+		pages_free(virt_to_page(span->base), span->nr_pages);
+}
+
 static void span_free_rcu(struct rcu_head *rcu)
 {
 	struct kspan_span *span = container_of(rcu, struct kspan_span, rcu);
 
-	pages_free(virt_to_page(span->base), span->nr_pages);
+	memory_free(span);
 	kfree(span);
 }
 
@@ -219,15 +294,24 @@ static void span_free_rcu(struct rcu_head *rcu)
 void kspan_span_free(struct kspan_span *span)
 {
 	WARN_ON_ONCE(!RB_EMPTY_ROOT(&span->specials));
-	kspan_pagemap_clear(span->base, span->nr_pages);
-	account(span, -1);
-	atomic_long_sub(header_bytes(span->nr_objs), &span_bytes);
+	atomic_long_sub(bytes_of(span), &span_bytes);
 	kspan_count(KSPAN_SPANS_FREED);
+	if (test_bit(KSPAN_SPAN_FENCED, &span->flags)) {
+		kspan_fence_put(span);
+		kfree_rcu(span, rcu);
+		return;
+	}
+	if (test_bit(KSPAN_SPAN_BYPASSED, &span->flags)) {
+		kspan_bypass_forget(span);
+	} else {
+		kspan_pagemap_clear(span->base, span->nr_pages);
+		account(span, -1);
+	}
 
 	if (span->cache->flags & KSPAN_TYPESAFE_BY_RCU) {
 		call_rcu(&span->rcu, span_free_rcu);
 		return;
 	}
-	pages_free(virt_to_page(span->base), span->nr_pages);
+	memory_free(span);
 	kfree_rcu(span, rcu);
 }

@@ -47,6 +47,9 @@ enum kspan_state {
 
 /* Bits of span->flags, atomic. */
 #define KSPAN_SPAN_RCU_QUEUED	0	/* on the list of mm/rcu.c */
+/* Never change; singles, whose memory is: */
+#define KSPAN_SPAN_FENCED	1	/* a slot of mm/fence.c */
+#define KSPAN_SPAN_BYPASSED	2	/* the kernel's slab's, see mm/bypass.c */
 
 /* Pages of a span with several objects; see kspan_span_index() for the bound in bytes. */
 #define KSPAN_MAX_SPAN_PAGES	clamp_t(unsigned int, SZ_64K / PAGE_SIZE, 1, 8)
@@ -77,6 +80,12 @@ struct kspan_span {
 	unsigned long flags;		/* KSPAN_SPAN_* bits */
 	struct llist_node rcu_node;	/* with KSPAN_SPAN_RCU_QUEUED set */
 	struct rcu_head rcu;
+
+	/*
+	 * Behind free_map, NULL unless the span is a single or objects of several sizes have red
+	 * zones: the bytes that each was asked for. Its owner's.
+	 */
+	u32 *asked;
 
 	unsigned long *free_map;	/* behind state[]; under the list lock */
 	u8 state[];			/* nr_objs, and one that stays FREE for the tail */
@@ -123,8 +132,24 @@ static inline void *kspan_span_object(const struct kspan_span *span, unsigned in
 	return span->base + (size_t)index * span->slot_size;
 }
 
+/* Is this a span for one object whose memory did not come as pages for it? */
+static inline bool kspan_span_single(const struct kspan_span *span)
+{
+	return READ_ONCE(span->flags) & (BIT(KSPAN_SPAN_FENCED) | BIT(KSPAN_SPAN_BYPASSED));
+}
+
+/* Bytes behind the header of a single, which are those of whoever's memory it has. */
+#define KSPAN_SINGLE_TAIL	(7 * sizeof(long))
+
+static inline void *kspan_span_tail(const struct kspan_span *span)
+{
+	return PTR_ALIGN((void *)&span->asked[1], sizeof(long));
+}
+
 struct kspan_span *kspan_span_new(struct kspan_cache *cache, size_t slot_size, gfp_t gfp,
 				  int node);
+struct kspan_span *kspan_span_new_single(struct kspan_cache *cache, void *obj, size_t room,
+					 size_t size, int kind, int nid, gfp_t gfp);
 void kspan_span_free(struct kspan_span *span);
 
 u32 kspan_span_reciprocal(u32 slot_size, u32 nr_objs);

@@ -166,8 +166,12 @@ int kspan_special_add_locked(struct kspan_span *span, void *obj, struct kspan_sp
 	    kspan_special_find(span, special->offset, special->kind))
 		return -EEXIST;
 	insert(span, special);
-	/* The owner of the object reads this when it frees; nobody else writes it meanwhile. */
-	WRITE_ONCE(span->state[index], KSPAN_STATE_SPECIALS);
+	/*
+	 * The owner of the object reads this when it frees. Whoever has come by a weak handle is
+	 * not the owner, who may be freeing at this moment: then it is SPECIALS already.
+	 */
+	if (state == KSPAN_STATE_ALLOCATED)
+		WRITE_ONCE(span->state[index], KSPAN_STATE_SPECIALS);
 	return 0;
 }
 

@@ -36,6 +36,7 @@ struct kspan_special {
 		struct {
 			struct kspan_bucket *bucket;
 			u64 weight;		/* what the bucket counted; 1 / probability */
+			u64 born;		/* ktime_get_mono_fast_ns() */
 		} profile;
 		struct {
 			void (*fn)(void *obj, void *arg);

@@ -9,6 +9,7 @@
 #include "cache.h"
 #include "compat.h"
 #include "encode.h"
+#include "fence.h"
 #include "pagemap.h"
 #include "span.h"
 #include "special.h"
@@ -52,20 +53,22 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_counter_sum);
 void kspan_stats_show(struct kspan_buf *buf)
 {
 	size_t spans = kspan_span_bytes(), map = kspan_pagemap_bytes();
-	size_t specials = kspan_special_bytes(), buckets = kspan_bucket_bytes();
-	size_t symbols = kspan_symbol_bytes();
+	size_t specials = kspan_special_bytes(), buckets = kspan_bucket_bytes(&kspan_heap);
+	size_t symbols = kspan_symbol_bytes(), guard = kspan_fence_bytes();
 	int i;
 
 	for (i = 0; i < KSPAN_NR_COUNTERS; i++)
 		kspan_buf_printf(buf, "%s %lu\n", counter_names[i], kspan_counter_sum(i));
 
 	kspan_buf_printf(buf, "pages %lu\n", kspan_span_pages());
-	kspan_buf_printf(buf, "buckets %lu\n", kspan_bucket_count());
+	kspan_buf_printf(buf, "buckets %lu\n", kspan_bucket_count(&kspan_heap));
 	kspan_buf_printf(buf, "specials %lu\n", kspan_special_count());
 	kspan_buf_printf(buf, "span_bytes %zu\n", spans);
 	kspan_buf_printf(buf, "pagemap_bytes %zu\n", map);
 	kspan_buf_printf(buf, "special_bytes %zu\n", specials);
 	kspan_buf_printf(buf, "bucket_bytes %zu\n", buckets);
 	kspan_buf_printf(buf, "symbol_bytes %zu\n", symbols);
-	kspan_buf_printf(buf, "metadata_bytes %zu\n", spans + map + specials + buckets + symbols);
+	kspan_buf_printf(buf, "guard_bytes %zu\n", guard);
+	kspan_buf_printf(buf, "metadata_bytes %zu\n",
+			 spans + map + specials + buckets + symbols + guard);
 }

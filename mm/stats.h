@@ -31,7 +31,10 @@ struct kspan_buf;
 	X(KSPAN_DOUBLE_FREES,		"double_frees") \
 	X(KSPAN_WRONG_CACHE_FREES,	"wrong_cache_frees") \
 	X(KSPAN_CACHES_LEFT,		"caches_left_in_use") \
-	X(KSPAN_CORRUPTIONS,		"corruptions")
+	X(KSPAN_CORRUPTIONS,		"corruptions") \
+	X(KSPAN_GUARDED,		"guarded") \
+	X(KSPAN_GUARD_FULL,		"guard_full") \
+	X(KSPAN_GUARD_FAULTS,		"guard_faults")
 
 #define KSPAN_COUNTER_ENUM(id, name) id,
 enum kspan_counter {

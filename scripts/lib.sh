@@ -252,7 +252,7 @@ export KSPAN_COUNTS='^([0-9]+) passed, ([0-9]+) failed(, ([0-9]+) skipped)?$'
 # read_row NAME: sets what a row may say, as scripts/test explains it.
 # shellcheck disable=SC2034
 read_row() {
-	about="" run=() kernel="" build=() packages=() quick=0 alone=0
+	about="" run=() kernel="" build=() packages=() quick=0 own=0 guests=1
 	# shellcheck source=/dev/null
 	. "$KSPAN_ROWS/$1.row"
 }
@@ -271,7 +271,7 @@ copy_tree() {
 # build for that machine. A kernel's directory says in the file arch what it is for.
 # shellcheck disable=SC2034
 load_arch() {
-	arch=$1 cross="" compiler=gcc kernel_make=()
+	arch=$1 cross="" compiler=gcc kernel_append="" kernel_make=()
 	# shellcheck source=scripts/arch/amd64
 	. "$KSPAN_TOP/scripts/arch/$1"
 	[ -z "$cross" ] || kernel_make=("ARCH=$kernel_arch" "CROSS_COMPILE=$cross")
@@ -280,4 +280,41 @@ load_arch() {
 # arch_of KERNEL-DIR
 arch_of() {
 	if [ -r "$1/arch" ]; then cat "$1/arch"; else echo amd64; fi
+}
+
+# Options of scripts/guest for suites of which what calls itself slow has run elsewhere.
+# shellcheck disable=SC2034
+KSPAN_NO_SLOW_TESTS=(--append 'kunit.filter=speed>slow' --append kunit.filter_action=skip)
+
+# lock_graph_options: sets $lock_graph, options of scripts/guest for a lock graph that can be
+# judged: none if $ROW_KERNEL keeps no such one. PREEMPT_RT's spinlocks sleep, and take the
+# scheduler's locks to do so.
+lock_graph_options() {
+	lock_graph=()
+	if grep -q '^CONFIG_PROVE_LOCKING=y' "$ROW_KERNEL/build/.config" &&
+		! grep -q '^CONFIG_PREEMPT_RT=y' "$ROW_KERNEL/build/.config"; then
+		lock_graph=(--append no_hash_pointers)
+	fi
+}
+
+# judge_lock_graph [LOCK]...: has scripts/lock-graph judge what save_lock_graph of scripts/guest-tests has
+# left in $ROW_DIR/out, if $lock_graph asks for it. Sets $graph_passed and $graph_failed, and
+# prints what was not met. What has run has no use for each LOCK.
+judge_lock_graph() {
+	local lock absent=()
+	for lock; do
+		absent+=(--absent "$lock")
+	done
+	graph_passed=0 graph_failed=0
+	((${#lock_graph[@]})) || return 0
+	# Guard mode knows how to hide pages on one machine only.
+	[ "$(arch_of "$ROW_KERNEL")" = amd64 ] || absent+=(--absent kspan_fence_lock)
+	"$KSPAN_TOP/scripts/lock-graph" --stats "$ROW_DIR/out/lockdep_stats" \
+		--kallsyms "$ROW_DIR/out/kallsyms" "${absent[@]}" "$ROW_DIR/out/lockdep" >"$ROW_DIR/lock-graph" || {
+		echo "the lock graph is not as Documentation/design.rst says:" >&2
+		grep -v '^ok: ' "$ROW_DIR/lock-graph" || true
+	}
+	# Without a count there was no judgement.
+	read -r graph_passed _ graph_failed _ < <(tail -n 1 "$ROW_DIR/lock-graph") &&
+		[[ $graph_passed$graph_failed =~ ^[0-9]+$ ]] || graph_passed=0 graph_failed=1
 }

@@ -17,8 +17,14 @@
 
 #include <linux/bits.h>
 #include <linux/compiler.h>
+#include <linux/err.h>
 #include <linux/gfp.h>
 #include <linux/types.h>
+#ifdef __has_include
+#if __has_include(<linux/cleanup.h>)
+#include <linux/cleanup.h>
+#endif
+#endif
 
 #include "sizeclass.h"
 
@@ -31,6 +37,8 @@ struct kspan_weak;
 #define KSPAN_POISON		BIT(2)	/* fill freed objects, check before reuse */
 #define KSPAN_RED_ZONE		BIT(3)	/* guard bytes behind each object */
 #define KSPAN_TYPESAFE_BY_RCU	BIT(4)	/* pages leave only after a grace period */
+#define KSPAN_GUARD		BIT(5)	/* sampled objects end at a page that is not there */
+#define KSPAN_BYPASS		BIT(6)	/* each object from the kernel's slab, for its checkers */
 
 /* Named caches. */
 struct kspan_cache *kspan_cache_create(const char *name, unsigned int size, unsigned int align,
@@ -126,5 +134,20 @@ void kspan_flush_finalizers(void);
 struct kspan_weak *kspan_weak_get(void *obj, gfp_t gfp);
 void *kspan_weak_deref(struct kspan_weak *weak);
 void kspan_weak_put(struct kspan_weak *weak);
+
+/**
+ * DOC: Scope-based cleanup
+ *
+ * A variable can give up what it holds when it goes out of scope, on kernels that have
+ * ``<linux/cleanup.h>`` (since 6.5, and in later 6.1.y): ``__free(kspan_free)`` for any object,
+ * named caches' included, ``__free(kspan_cache_destroy)`` for a cache, ``__free(kspan_weak_put)``
+ * for a weak handle. NULL and errors are left alone.
+ */
+#ifdef DEFINE_FREE
+DEFINE_FREE(kspan_free, void *, if (!IS_ERR_OR_NULL(_T)) kspan_free(_T))
+DEFINE_FREE(kspan_cache_destroy, struct kspan_cache *,
+	    if (!IS_ERR_OR_NULL(_T)) kspan_cache_destroy(_T))
+DEFINE_FREE(kspan_weak_put, struct kspan_weak *, if (!IS_ERR_OR_NULL(_T)) kspan_weak_put(_T))
+#endif
 
 #endif /* _KSPAN_KSPAN_H */

@@ -15,6 +15,10 @@
 #include <linux/printk.h>
 #include <linux/types.h>
 
+/* Pairs of one run, and of how many runs the least is taken, of what is over at once. */
+#define BENCH_PAIRS	320
+#define BENCH_RUNS	40
+
 /* Prints one figure; the format and what follows it are the fields after unit=. */
 #define bench_figure(group, name, unit, fmt, ...)			\
 	pr_info("bench: group=%s name=%s unit=%s " fmt "\n", group, name, unit, ##__VA_ARGS__)
@@ -77,6 +81,7 @@ void *bench_alloc_from(unsigned int path, unsigned int levels, const struct benc
 
 /* The groups; each returns 0 or an error. */
 int bench_pairs(void);
+int bench_pages(void);
 int bench_sizes(void);
 int bench_sampling(void);
 int bench_memory(void);

@@ -12,7 +12,7 @@
 
 static char *run = "pairs";
 module_param(run, charp, 0);
-MODULE_PARM_DESC(run, "comma-separated groups: pairs, sizes, sampling, memory, cpus, fill, load");
+MODULE_PARM_DESC(run, "comma-separated groups: pairs, pages, sizes, sampling, memory, cpus, fill, load");
 
 static char *who = "slab,kspan";
 module_param(who, charp, 0);
@@ -40,6 +40,7 @@ static const struct {
 	int (*fn)(void);
 } groups[] = {
 	{ "pairs", bench_pairs },
+	{ "pages", bench_pages },
 	{ "sizes", bench_sizes },
 	{ "sampling", bench_sampling },
 	{ "memory", bench_memory },

@@ -12,8 +12,6 @@
 
 #include "bench.h"
 
-#define RUNS	40
-#define PAIRS	320
 #define BATCH	32
 #define BURST	256
 #define SIZE	192
@@ -85,7 +83,7 @@ static __always_inline void in_turn(alloc_fn alloc, free_fn free)
 {
 	int i;
 
-	for (i = 0; i < PAIRS; i++)
+	for (i = 0; i < BENCH_PAIRS; i++)
 		free(alloc());
 }
 
@@ -106,7 +104,7 @@ static void nothing(void)
 {
 	int i;
 
-	for (i = 0; i < PAIRS; i++)
+	for (i = 0; i < BENCH_PAIRS; i++)
 		barrier();
 }
 
@@ -119,10 +117,10 @@ LOOP(slab_constant_pairs, in_turn, slab_constant, slab_any_free)
 LOOP(kspan_constant_pairs, in_turn, kspan_constant, kspan_any_free)
 LOOP(slab_variable_pairs, in_turn, slab_variable, slab_any_free)
 LOOP(kspan_variable_pairs, in_turn, kspan_variable, kspan_any_free)
-LOOP(slab_named_batches, in_batches, slab_named, slab_named_free, PAIRS, BATCH)
-LOOP(kspan_named_batches, in_batches, kspan_named, kspan_named_free, PAIRS, BATCH)
-LOOP(slab_constant_batches, in_batches, slab_constant, slab_any_free, PAIRS, BATCH)
-LOOP(kspan_constant_batches, in_batches, kspan_constant, kspan_any_free, PAIRS, BATCH)
+LOOP(slab_named_batches, in_batches, slab_named, slab_named_free, BENCH_PAIRS, BATCH)
+LOOP(kspan_named_batches, in_batches, kspan_named, kspan_named_free, BENCH_PAIRS, BATCH)
+LOOP(slab_constant_batches, in_batches, slab_constant, slab_any_free, BENCH_PAIRS, BATCH)
+LOOP(kspan_constant_batches, in_batches, kspan_constant, kspan_any_free, BENCH_PAIRS, BATCH)
 LOOP(slab_named_burst, in_batches, slab_named, slab_named_free, BURST, BURST)
 LOOP(kspan_named_burst, in_batches, kspan_named, kspan_named_free, BURST, BURST)
 
@@ -130,7 +128,7 @@ static void slab_bulk(void)
 {
 	int i;
 
-	for (i = 0; i < PAIRS / BATCH; i++) {
+	for (i = 0; i < BENCH_PAIRS / BATCH; i++) {
 		int n = kmem_cache_alloc_bulk(slab_cache, GFP_KERNEL, BATCH, objs);
 
 		if (n)
@@ -142,7 +140,7 @@ static void kspan_bulk(void)
 {
 	int i;
 
-	for (i = 0; i < PAIRS / BATCH; i++) {
+	for (i = 0; i < BENCH_PAIRS / BATCH; i++) {
 		int n = kspan_cache_alloc_bulk(kspan_cache, GFP_KERNEL, BATCH, objs);
 
 		if (n)
@@ -159,21 +157,21 @@ static const struct pair {
 	void (*slab)(void);
 	void (*kspan)(void);
 } table[] = {
-	{ "named", PAIRS, true, slab_named_pairs, kspan_named_pairs },
-	{ "constant", PAIRS, true, slab_constant_pairs, kspan_constant_pairs },
-	{ "variable", PAIRS, true, slab_variable_pairs, kspan_variable_pairs },
-	{ "batch32", PAIRS, true, slab_named_batches, kspan_named_batches },
-	{ "constant_batch32", PAIRS, true, slab_constant_batches, kspan_constant_batches },
-	{ "bulk32", PAIRS, false, slab_bulk, kspan_bulk },
+	{ "named", BENCH_PAIRS, true, slab_named_pairs, kspan_named_pairs },
+	{ "constant", BENCH_PAIRS, true, slab_constant_pairs, kspan_constant_pairs },
+	{ "variable", BENCH_PAIRS, true, slab_variable_pairs, kspan_variable_pairs },
+	{ "batch32", BENCH_PAIRS, true, slab_named_batches, kspan_named_batches },
+	{ "constant_batch32", BENCH_PAIRS, true, slab_constant_batches, kspan_constant_batches },
+	{ "bulk32", BENCH_PAIRS, false, slab_bulk, kspan_bulk },
 	{ "burst256", BURST, true, slab_named_burst, kspan_named_burst },
 };
 
 /* Instructions of a pair, of which a run has @pairs. */
 static u64 of_a_pair(void (*fn)(void), unsigned int pairs, bool irqs_off)
 {
-	u64 empty = bench_count(nothing, RUNS, true) * pairs / PAIRS;
+	u64 empty = bench_count(nothing, BENCH_RUNS, true) * pairs / BENCH_PAIRS;
 
-	return DIV_ROUND_CLOSEST_ULL(bench_count(fn, RUNS, irqs_off) - empty, pairs);
+	return DIV_ROUND_CLOSEST_ULL(bench_count(fn, BENCH_RUNS, irqs_off) - empty, pairs);
 }
 
 int bench_pairs(void)

@@ -11,8 +11,6 @@
 
 #include "bench.h"
 
-#define RUNS		40
-#define PAIRS		320
 #define FRESH_RUNS	5
 #define FRESH		256
 
@@ -28,14 +26,14 @@ static void recycled_run(void)
 {
 	int i;
 
-	for (i = 0; i < PAIRS; i++)
+	for (i = 0; i < BENCH_PAIRS; i++)
 		side->free(side->alloc(READ_ONCE(size), GFP_KERNEL));
 }
 
 static u64 recycled(const struct bench_side *s)
 {
 	side = s;
-	return bench_count(recycled_run, RUNS, true);
+	return bench_count(recycled_run, BENCH_RUNS, true);
 }
 
 /* What FRESH allocations take in a new cache, or U64_MAX. */
@@ -90,7 +88,7 @@ int bench_sizes(void)
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		size = sizes[i];
-		print("recycled", recycled, PAIRS);
+		print("recycled", recycled, BENCH_PAIRS);
 		print("fresh", fresh, FRESH);
 	}
 	return 0;

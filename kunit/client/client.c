@@ -4,7 +4,8 @@
  * known functions, so that what the profile says of them can be compared with what is true.
  * scripts/tests/smoke has the same numbers. With mixed=N it makes N allocations of mixed sizes
  * instead, for the estimate of a sampled profile; misuse=1 adds a bad free of each kind, and
- * leak=1 leaves two objects of its cache behind.
+ * leak=1 leaves two objects of its cache behind. Each write to the parameter poke allocates and
+ * frees an object in a system call of its own.
  */
 #include <linux/module.h>
 #include <linux/sched.h>
@@ -28,6 +29,16 @@ MODULE_PARM_DESC(misuse, "free what must not be freed");
 static bool leak;
 module_param(leak, bool, 0);
 MODULE_PARM_DESC(leak, "leave objects in the cache that is destroyed");
+
+static noinline int client_poke(const char *value, const struct kernel_param *param)
+{
+	kspan_free(kspan_alloc(160, GFP_KERNEL));
+	return 0;
+}
+
+static const struct kernel_param_ops poke_ops = { .set = client_poke };
+module_param_cb(poke, &poke_ops, NULL, 0200);
+MODULE_PARM_DESC(poke, "write to it to allocate and free an object");
 
 static void *kept[NR_KEPT], *freed[NR_FREED], *cached[NR_CACHED], *large[NR_LARGE];
 static struct kspan_cache *cache;

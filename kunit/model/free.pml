@@ -12,16 +12,9 @@ bool rcu_queued[NSPANS];	/* KSPAN_SPAN_RCU_QUEUED */
 bool rcu_work;			/* the work is queued */
 byte refused;			/* frees of what is free already */
 
-/* State FREEING: the end of the object of @slot. */
-inline free_last()
+/* State FREEING, its specials in @kinds and @bucket: the end of the object of @slot. */
+inline free_unlinked()
 {
-#ifdef SLOT_BEFORE_SPECIALS
-	old = slot;
-	put_slot();
-	slot = old;
-	old = 0;
-#endif
-	kspan_special_unlink(CLEANUP | FINALIZER | WEAK, true);
 #ifdef SLOT_BEFORE_RELEASE
 	old = slot;
 	put_slot();
@@ -45,6 +38,12 @@ inline free_last()
 	:: else
 	fi;
 	kinds = 0
+}
+
+inline free_last()
+{
+	kspan_special_unlink(ALL_KINDS, true);
+	free_unlinked()
 }
 
 /* Takes the weak handle off; @had_weak tells if there was one. */
@@ -129,19 +128,24 @@ inline off_the_list()
 #endif
 }
 
-#ifdef WEAK_WITHOUT_GRACE_PERIOD
-#define MUST_WAIT	false
-#else
-#define MUST_WAIT	had_weak
-#endif
-
 /* State FREEING: finalizer first, then readers of the weak handle, then the end. */
 inline free_claimed()
 {
-	clear_weak();
-	kspan_special_unlink(FINALIZER, false);
+#ifdef SLOT_BEFORE_SPECIALS
+	old = slot;
+	put_slot();
+	slot = old;
+	old = 0;
+#endif
+	kspan_special_unlink_first(FINALIZER | WEAK);
 	if
-	:: kinds ->
+	:: kinds & WEAK ->
+		had_weak = true;
+		kspan_weak_release()
+	:: else
+	fi;
+	if
+	:: kinds & FINALIZER ->
 		kinds = 0;
 		TOUCH(slot);
 		state[slot] = FINALIZING;
@@ -153,8 +157,14 @@ inline free_claimed()
 		}
 	:: else ->
 		if
-		:: MUST_WAIT -> free_after_grace_period()
-		:: else -> free_last()
+		:: had_weak ->
+			kinds = 0;
+#ifdef WEAK_WITHOUT_GRACE_PERIOD
+			free_last()
+#else
+			free_after_grace_period()
+#endif
+		:: else -> free_unlinked()
 		fi
 	fi;
 	had_weak = false
@@ -248,6 +258,9 @@ inline kspan_free()
 		claim();
 		if
 		:: accepted -> free_claimed()
+#ifdef NESTED_FREES
+		:: accepted -> free_after_grace_period()	/* free_nested() */
+#endif
 		:: else ->
 			atomic {
 				refused++;

@@ -24,7 +24,7 @@
  *	kspan_snapshot_take()		snapshot.c, with copy_buckets() and resolve_copies()
  *	use_snapshot()			snapshot.c fill_row(), kspan_snapshot_free()
  *	text_leaves()			bucket.c, from module_event()
- *	special_add_profile(), special_add()	special.c kspan_special_add()
+ *	special_add_profile(), special_add(), add_to_anothers()	special.c kspan_special_add()
  *	kspan_free()			free.c kspan_free(), free_fast(), free_object(), free_slow()
  *	enqueue(), free_waiting(), off_the_list()	rcu.c
  *	FinalizerWorker			finalizer.c run_queue(), run_one(); free.c
@@ -49,8 +49,8 @@
  *	- what the buckets have counted is what was sampled, and nothing is in use
  *	- of several frees of one object one was accepted
  *
- * Beyond the model: memory is sequentially consistent; a CPU's array holds one object and batches
- * are of one; one cache, one node, one stack, one weak handle; the list of objects that wait for a
+ * Beyond the model: memory is sequentially consistent; a CPU's array holds one object, batches are
+ * of one, and no depot stands between arrays and node; how a stack is walked; one cache, one node, one stack, one weak handle; the list of objects that wait for a
  * finalizer has no order; budgets, rates and weights. Specials are of the kinds of mm/special.h but
  * one of each for an object. Bounds are small on purpose: what goes wrong between two or three
  * threads goes wrong with few objects.
@@ -227,10 +227,34 @@ proctype Freer(byte me; byte cpu)
 #endif
 
 #ifdef WEAK_HANDLES
-proctype Reader(byte me)
+/* Another than the owner hangs a special on the object of @slot, which may be freed meanwhile. */
+inline add_to_anothers()
 {
-	byte tmp;
-	bool hit;
+	kspan_special_new();
+	spin_lock_irqsave(special_lock[SPAN_OF(slot)]);
+	seen = state[slot];
+	if
+	:: seen == ALLOCATED || seen == SPECIALS ->
+		on_kinds[slot] = on_kinds[slot] | CLEANUP;
+#ifndef ADD_WRITES_ALWAYS
+		if
+		:: seen == ALLOCATED -> state[slot] = SPECIALS
+		:: else
+		fi;
+#else
+		state[slot] = SPECIALS;
+#endif
+		spin_unlock_irqrestore(special_lock[SPAN_OF(slot)])
+	:: else ->
+		spin_unlock_irqrestore(special_lock[SPAN_OF(slot)]);
+		kspan_special_delete()
+	fi;
+	seen = 0
+}
+
+proctype Reader(byte me; byte cpu)
+{
+	LOCALS;
 
 end:	(weak_posted);
 	rcu_read_lock();
@@ -238,6 +262,14 @@ end:	(weak_posted);
 	hit = !weak_null;
 	/* What was found stays what it is, until here. */
 	assert(!hit || !weak_reused);
+#ifdef READER_ADDS
+	if
+	:: hit ->
+		slot = weak_of;
+		add_to_anothers()
+	:: else
+	fi;
+#endif
 	rcu_read_unlock();
 	kspan_weak_put();
 	reader_done = true
@@ -432,7 +464,7 @@ init {
 		run Interrupt(CLIENTS, 0);
 #endif
 #ifdef WEAK_HANDLES
-		run Reader(WEAK_READER);
+		run Reader(WEAK_READER, 0);
 #endif
 #ifdef FINALIZER_WORK
 		run FinalizerWorker(FINALIZER_WORKER, 0);

@@ -8,6 +8,7 @@
 #define CLEANUP		1
 #define FINALIZER	2
 #define WEAK		4
+#define ALL_KINDS	(CLEANUP | FINALIZER | WEAK)
 
 byte on_profile[NOBJS] = NONE;	/* special->profile.bucket, in the tree; under special_lock */
 byte on_kinds[NOBJS];		/* the others */
@@ -129,6 +130,28 @@ inline kspan_profile_release()
 	kspan_special_delete()
 }
 
+/* Under special_lock: as unlink() with @mask, and the profile's if @whole; into @kinds and @bucket. */
+inline unlink(mask, whole)
+{
+	d_step {
+		TOUCH(slot);
+		kinds = on_kinds[slot] & (mask);
+		on_kinds[slot] = on_kinds[slot] & ~(mask);
+		if
+		:: whole ->
+			bucket = on_profile[slot];
+			on_profile[slot] = NONE
+		:: else
+		fi
+	}
+#ifdef FREE_HALF
+	if
+	:: bucket != NONE -> kspan_profile_release()
+	:: else
+	fi;
+#endif
+}
+
 /*
  * Takes specials of the kinds in @mask off the object of @slot, and the profile's if @whole: into
  * @kinds and @bucket, the private list.
@@ -137,23 +160,20 @@ inline kspan_special_unlink(mask, whole)
 {
 	spin_lock_irqsave(special_lock[SPAN_OF(slot)]);
 	STEP {
-		d_step {
-			TOUCH(slot);
-			kinds = on_kinds[slot] & (mask);
-			on_kinds[slot] = on_kinds[slot] & ~(mask);
-			if
-			:: whole ->
-				bucket = on_profile[slot];
-				on_profile[slot] = NONE
-			:: else
-			fi
-		}
-#ifdef FREE_HALF
+		unlink(mask, whole);
+		spin_unlock_irqrestore(special_lock[SPAN_OF(slot)])
+	}
+}
+
+/* Those in @mask if there are any, else all. */
+inline kspan_special_unlink_first(mask)
+{
+	spin_lock_irqsave(special_lock[SPAN_OF(slot)]);
+	STEP {
 		if
-		:: whole && bucket != NONE -> kspan_profile_release()
-		:: else
+		:: on_kinds[slot] & (mask) -> unlink(mask, false)
+		:: else -> unlink(ALL_KINDS, true)
 		fi;
-#endif
 		spin_unlock_irqrestore(special_lock[SPAN_OF(slot)])
 	}
 }

@@ -4,15 +4,20 @@
 # Runs in the guest: loads kspan and then each module of suites, which runs them.
 # The markers tell scripts/tests/kunit whose results follow; nothing else may
 # print on the console in between, or it would break into the kernel's lines.
+# The argument, if any, is where kspan.ko and kunit/ are, and in /out what is saved,
+# if there is a file called graph.
 
-status=0
+# shellcheck source=scripts/guest-tests/check.sh
+. /check.sh
+
+top=${1:-}
 
 mark() {
 	echo "<6>kspan-test: $*" >/dev/kmsg
 }
 
-insmod /kspan.ko || exit 1
-for module in /kunit/*.ko; do
+insmod "$top/kspan.ko" || exit 1
+for module in "$top"/kunit/*.ko; do
 	name=$(basename "$module" .ko)
 	mark begin "$name"
 	insmod "$module" 2>/tmp/error || { mark "cannot insert $name"; status=1; }
@@ -20,13 +25,13 @@ for module in /kunit/*.ko; do
 	cat /tmp/error
 done
 
-# The lock classes and what was ever taken under them, for scripts/lock-graph.
-cat /proc/lockdep >/out/lockdep 2>/dev/null
-cat /proc/lockdep_stats >/out/lockdep_stats 2>/dev/null
-grep ']$' /proc/kallsyms >/out/kallsyms
-cat /sys/kernel/debug/kspan/stats >/out/stats 2>/dev/null
+if [ -z "$top" ] || [ -e "$top/graph" ]; then
+	mkdir -p "/out$top"
+	save_lock_graph "/out$top"
+	cat "$dir/stats" >"/out$top/stats"
+fi
 
-for module in /kunit/*.ko; do
+for module in "$top"/kunit/*.ko; do
 	rmmod "$(basename "$module" .ko)" || status=1
 done
 rmmod kspan || status=1

@@ -58,6 +58,14 @@ echo 1 >$dir/reset
 save reset
 # Its own count of what it checked is for the host.
 /debugfs >/out/debugfs || status=1
+# Kernels give each system call another part of its stack.
+walked=$(stat_of stacks_walked)
+for i in $(seq 100); do
+	echo "$i" >/sys/module/kspan_client/parameters/poke
+done
+check "stacks of system calls are known after some" \
+	[ $(($(stat_of stacks_walked) - walked)) -le 10 ]
+check "and none is taken for another one" grep -q '^0: 0 \[100: 16000\] @' $dir/heap.txt
 rmmod kspan_client
 check "kspan leaves" rmmod kspan
 

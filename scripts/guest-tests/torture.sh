@@ -5,7 +5,7 @@
 # shellcheck disable=SC2317,SC2086
 #
 # Runs in the guest: the torture module, and around it what only a shell can do:
-# the rate, exports, resets, memory pressure, tracing, CPUs that go and come, a
+# the rate, exports, resets, memory pressure, tracing, the taps, CPUs that go and come, a
 # client and kspan itself that are loaded and unloaded, failures injected. In the
 # end everything must be free. Prints "ok WHAT" or "not ok WHAT"; what was done goes
 # to /out/sums, one "shell NAME COUNT" a line, for scripts/tests/torture.
@@ -23,9 +23,12 @@ did() {
 	eval "did_$1=\$((\${did_$1:-0} + 1))"
 }
 
-# now: sets now to the seconds since the guest's start.
+# now: sets now to the seconds since the guest's start; where a failure that is injected meets
+# the question itself, it is asked again.
 now() {
-	read -r now _ </proc/uptime
+	until read -r now _ </proc/uptime; do
+		:
+	done 2>/dev/null
 	now=${now%.*}
 }
 
@@ -36,7 +39,9 @@ export_all() {
 	while [ ! -e /tmp/stop ]; do
 		# An export may find no memory while failures are injected.
 		cat $dir/heap $dir/allocs $dir/heap.txt $dir/heap.folded $dir/caches $dir/spans \
-			$dir/specials $dir/stats $dir/sample_bytes >/dev/null 2>&1 &&
+			$dir/specials $dir/stats $dir/sample_bytes $dir/peak $dir/lifetime \
+			$dir/fragmentation $dir/slab/heap $dir/slab/heap.txt $dir/slab/peak \
+			$dir/slab/stats >/dev/null 2>&1 &&
 			exports=$((exports + 1))
 		# The threads are to have the CPUs.
 		sleep 1
@@ -127,6 +132,19 @@ trace_off() {
 	echo 0 >/sys/kernel/tracing/events/kspan/enable
 }
 
+tap_on() {
+	echo 16384 >$dir/slab/sample_bytes
+	# Its hooks may find no memory while failures are injected.
+	echo 1 2>/dev/null >$dir/slab/enable && did tap
+	echo 65536 >$dir/pages/sample_bytes
+	echo 1 2>/dev/null >$dir/pages/enable && did tap_pages
+}
+
+tap_off() {
+	echo 0 >$dir/slab/enable
+	echo 0 >$dir/pages/enable
+}
+
 set_rate() {
 	echo "$1" 2>/dev/null >$dir/sample_bytes && did rate
 }
@@ -138,30 +156,34 @@ chaos() {
 	rm -f /tmp/stop /tmp/exports
 	export_all &
 	now
-	until=$((now + $1))
-	while now && { [ "$now" -lt $until ] || [ $round = $rounds ] && [ $turn -lt 13 ]; }; do
+	end=$((now + $1))
+	while now; [ "$now" -lt $end ] || { [ $round = $rounds ] && [ $turn -lt 16 ]; }; do
 		turn=$((turn + 1))
-		case $((turn % 13)) in
+		case $((turn % 16)) in
 		1) set_rate 1 ;;
 		2) faults atomic ;;
 		3) client ;;
 		4) echo 1 2>/dev/null >$dir/reset && did reset ;;
-		5) sleep 1 ;;
-		6) faults all ;;
-		7) patched trace_on ;;
-		8) hotplug ;;
-		9) echo 2 >/proc/sys/vm/drop_caches && did pressure ;;
-		10)
+		5) patched tap_on ;;
+		6) sleep 1 ;;
+		7) faults all ;;
+		8) patched trace_on ;;
+		9) hotplug ;;
+		10) echo 2 >/proc/sys/vm/drop_caches && did pressure ;;
+		11)
 			faults off
 			patched trace_off
 			;;
-		11) patched set_rate 0 ;;
-		12) client ;;
+		12) patched set_rate 0 ;;
+		13) patched tap_off ;;
+		14) client ;;
+		15) patched tap_on ;;
 		0) patched set_rate 524288 ;;
 		esac
 	done
 	faults off
 	patched trace_off
+	patched tap_off
 	touch /tmp/stop
 	while [ ! -e /tmp/exports ]; do
 		sleep 1
@@ -171,20 +193,17 @@ chaos() {
 
 # ---- What must be so in the end
 
-all_freed() {
-	[ "$(stat_of allocations)" = "$(stat_of frees)" ] || { cat $dir/stats; return 1; }
-}
-
-no_specials() {
-	awk '$2 { print; bad = 1 } END { exit bad }' $dir/specials
-}
-
 no_heap() {
 	grep -q '^heap profile: *0: *0 ' $dir/heap.txt || { head -n 5 $dir/heap.txt; return 1; }
 }
 
 no_pages() {
 	[ "$(stat_of pages)" = 0 ] || { cat $dir/caches; return 1; }
+}
+
+long_enough() {
+	now
+	[ $((now - begin)) -ge $((seconds / rounds)) ] || { echo "$((now - begin)) s"; return 1; }
 }
 
 no_errors() {
@@ -197,9 +216,12 @@ while [ $round -lt $rounds ]; do
 	check "round $round: kspan loads" insmod /kspan.ko sample_bytes=1
 	check "round $round: torture begins" insmod /kspan_torture.ko \
 		seconds=$((seconds / rounds + 1)) seed=$((seed + round)) threads=$threads
+	now
+	begin=$now
 	faults_begin
 	chaos $((seconds / rounds))
 	check "round $round: torture ends" rmmod kspan_torture
+	check "round $round: it has lasted as long as it should" long_enough
 	did torture_unload
 	check "round $round: every object is as it was" no_errors
 	check "round $round: what was allocated was freed" all_freed
@@ -210,13 +232,12 @@ while [ $round -lt $rounds ]; do
 	check "round $round: the profile is empty" no_heap
 	check "round $round: no page is left" no_pages
 	cat $dir/stats >"/out/stats.$round"
-	# The lock classes, and what was ever taken under them.
-	cat /proc/lockdep 2>/dev/null >/out/lockdep
+	save_lock_graph /out
 	check "round $round: kspan leaves" rmmod kspan
 	did kspan_unload
 done
 
-for name in rate reset export pressure tracing offline online client_load client_unload \
+for name in rate reset export pressure tracing tap tap_pages offline online client_load client_unload \
 	torture_unload kspan_unload; do
 	eval "echo shell \$name \${did_$name:-0}"
 done >/out/sums

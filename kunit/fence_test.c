@@ -1,0 +1,494 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Tests of guard mode, all that does not end in an oops: whether an address can be reached is asked
+ * with a read that survives a fault. What a fault reports is for scripts/tests/hardening.
+ */
+#include "suite.h"
+
+#include <linux/cpu.h>
+#include <linux/log2.h>
+#include <linux/smp.h>
+#include <linux/uaccess.h>
+
+#include "../mm/bucket.h"
+#include "../mm/fence.h"
+#include "../mm/special.h"
+#include "profile_helpers.h"
+
+#define OBJ_SIZE	100
+
+static struct kspan_cache *cache;
+static unsigned long specials_before;
+
+static int fence_test_init(struct kunit *test)
+{
+	if (kspan_fence_open())
+		kunit_skip(test, "no guard mode on this machine");
+	if (test_begin(test))
+		return -EINVAL;
+	specials_before = kspan_special_count();
+	cache = kspan_cache_create("fence", OBJ_SIZE, 0, KSPAN_GUARD, NULL);
+	return cache ? 0 : -ENOMEM;
+}
+
+static void fence_test_exit(struct kunit *test)
+{
+	if (!cache)
+		return;
+	test_end(test);
+	kspan_cache_destroy(cache);
+	cache = NULL;
+	KUNIT_EXPECT_EQ(test, kspan_special_count(), specials_before);
+}
+
+/* Can the byte be read? Neither outcome is an oops. */
+static bool reachable(const void *addr)
+{
+	u8 byte;
+
+	return !copy_from_kernel_nofault(&byte, addr, 1);
+}
+
+static bool is_guarded(const void *obj)
+{
+	return kspan_fence_contains(obj);
+}
+
+static void *new_object(struct kunit *test)
+{
+	void *obj = kspan_cache_alloc(cache, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	KUNIT_ASSERT_TRUE(test, is_guarded(obj));
+	return obj;
+}
+
+/* ------------------------------------------------------------------ place */
+
+static const struct place_case {
+	const char *desc;
+	unsigned int size, align, flags;
+	unsigned int aligned;		/* what every object is, at least */
+} place_cases[] = {
+	{ "one byte", 1, 0, 0, ARCH_KMALLOC_MINALIGN },
+	{ "odd size", 101, 0, 0, ARCH_KMALLOC_MINALIGN },
+	{ "no gap", 192, 0, 0, ARCH_KMALLOC_MINALIGN },
+	{ "aligned to 64", 100, 64, 0, 64 },
+	{ "aligned to a page", 100, PAGE_SIZE, 0, PAGE_SIZE },
+	{ "by cache line", 100, 0, KSPAN_HWCACHE_ALIGN, 64 },
+	{ "whole page", PAGE_SIZE, 0, 0, ARCH_KMALLOC_MINALIGN },
+	{ "poison and red zone", 100, 0, KSPAN_POISON | KSPAN_RED_ZONE, ARCH_KMALLOC_MINALIGN },
+};
+
+static void place_desc(const struct place_case *c, char *desc)
+{
+	strscpy(desc, c->desc, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(place, place_cases, place_desc);
+
+static void object_ends_where_nothing_can_be_reached(struct kunit *test)
+{
+	const struct place_case *c = test->param_value;
+	struct kspan_cache *placed = kspan_cache_create("fence-place", c->size, c->align,
+							c->flags | KSPAN_GUARD, NULL);
+	u8 *obj, *end;
+
+	KUNIT_ASSERT_NOT_NULL(test, placed);
+	obj = kspan_cache_zalloc(placed, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	end = PTR_ALIGN(obj + c->size, PAGE_SIZE);
+	KUNIT_EXPECT_TRUE(test, is_guarded(obj));
+	KUNIT_EXPECT_TRUE(test, IS_ALIGNED((unsigned long)obj, c->aligned));
+	KUNIT_EXPECT_LT(test, (size_t)(end - obj - c->size), (size_t)c->aligned);
+	KUNIT_EXPECT_TRUE(test, filled_with(obj, 0, c->size));
+	fill(obj, 0x5a, c->size);
+	KUNIT_EXPECT_TRUE(test, reachable(end - 1));
+	KUNIT_EXPECT_FALSE(test, reachable(end));
+	KUNIT_EXPECT_FALSE(test, reachable(end - PAGE_SIZE - 1));
+	KUNIT_EXPECT_EQ(test, kspan_size(obj), (size_t)c->size);
+	KUNIT_EXPECT_TRUE(test, kspan_owns(obj) && kspan_owns(obj + c->size - 1));
+	KUNIT_EXPECT_FALSE(test, kspan_owns(end));
+	kspan_cache_free(placed, obj);
+	KUNIT_EXPECT_FALSE(test, reachable(obj));
+	KUNIT_EXPECT_FALSE(test, kspan_owns(obj));
+	KUNIT_EXPECT_TRUE(test, kspan_in_span(obj));
+	kspan_cache_destroy(placed);
+}
+
+/* A power of two is aligned to itself, wherever it lies. */
+static void sizes_without_a_cache_keep_their_alignment(struct kunit *test)
+{
+	struct kspan_cache *class;
+	unsigned int before;
+	size_t size;
+
+	for (size = 1; size <= PAGE_SIZE; size += 1 + size / 5) {
+		u8 *obj;
+
+		class = kspan_class_cache[kspan_class_index(size)];
+		before = class->flags;
+		class->flags |= KSPAN_GUARD;
+		obj = kspan_alloc(size, GFP_KERNEL);
+		class->flags = before;
+		KUNIT_ASSERT_NOT_NULL(test, obj);
+		KUNIT_EXPECT_TRUE(test, is_guarded(obj));
+		KUNIT_EXPECT_TRUE(test, IS_ALIGNED((unsigned long)obj,
+						   is_power_of_2(size) ? size : sizeof(long)));
+		KUNIT_EXPECT_EQ(test, kspan_size(obj), size);
+		fill(obj, 0x5a, size);
+		kspan_free(obj);
+		KUNIT_EXPECT_FALSE(test, reachable(obj));
+	}
+}
+
+static const struct not_case {
+	const char *desc;
+	unsigned int size, flags;
+} not_cases[] = {
+	{ "larger than a page", PAGE_SIZE + 1, KSPAN_GUARD },
+	{ "typesafe", OBJ_SIZE, KSPAN_GUARD | KSPAN_TYPESAFE_BY_RCU },
+	{ "never sampled", OBJ_SIZE, KSPAN_GUARD | KSPAN_NO_PROFILE },
+	{ "without the flag", OBJ_SIZE, 0 },
+};
+
+static void not_desc(const struct not_case *c, char *desc)
+{
+	strscpy(desc, c->desc, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(not, not_cases, not_desc);
+
+static void object_is_not_guarded(struct kunit *test)
+{
+	const struct not_case *c = test->param_value;
+	unsigned long before = kspan_counter_sum(KSPAN_GUARDED);
+	struct kspan_cache *other = kspan_cache_create("fence-not", c->size, 0, c->flags, NULL);
+	void *obj;
+
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	obj = kspan_cache_alloc(other, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	KUNIT_EXPECT_FALSE(test, is_guarded(obj));
+	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_GUARDED), before);
+	kspan_cache_free(other, obj);
+	kspan_cache_destroy(other);
+}
+
+static void only_samples_are_guarded(struct kunit *test)
+{
+	void *obj;
+
+	kspan_set_sample_bytes(0);
+	obj = kspan_cache_alloc(cache, GFP_KERNEL);
+	KUNIT_EXPECT_FALSE(test, is_guarded(obj));
+	kspan_free(obj);
+}
+
+/* ------------------------------------------------------------------ freeing */
+
+struct far {
+	void *obj;
+	bool seen;
+};
+
+static void look_from_afar(void *arg)
+{
+	struct far *far = arg;
+
+	far->seen = reachable(far->obj);
+}
+
+/* Each CPU has read the object, so that its TLB knows the page. */
+static void freed_object_cannot_be_reached_from_any_cpu(struct kunit *test)
+{
+	struct far far = { .obj = new_object(test) };
+	u64 end;
+	int cpu;
+
+	cpus_read_lock();
+	for_each_online_cpu(cpu) {
+		smp_call_function_single(cpu, look_from_afar, &far, 1);
+		KUNIT_EXPECT_TRUE(test, far.seen);
+	}
+	kspan_free(far.obj);
+	KUNIT_EXPECT_FALSE(test, reachable(far.obj));
+	for_each_online_cpu(cpu) {
+		end = ktime_get_ns() + TEST_LIMIT_NS;
+		do {
+			smp_call_function_single(cpu, look_from_afar, &far, 1);
+		} while (far.seen && ktime_get_ns() < end);
+		KUNIT_EXPECT_FALSE(test, far.seen);
+	}
+	cpus_read_unlock();
+}
+
+static void object_can_be_reached_until_its_grace_period(struct kunit *test)
+{
+	u8 *obj = new_object(test);
+	struct kspan_weak *weak = kspan_weak_get(obj, GFP_KERNEL);
+	bool during;
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(weak));
+	rcu_read_lock();
+	KUNIT_EXPECT_PTR_EQ(test, kspan_weak_deref(weak), (void *)obj);
+	kspan_free(obj);
+	mdelay(20);
+	during = reachable(obj);
+	KUNIT_EXPECT_NULL(test, kspan_weak_deref(weak));
+	rcu_read_unlock();
+	kspan_weak_put(weak);
+	KUNIT_EXPECT_TRUE(test, during);
+	test_settle();
+	KUNIT_EXPECT_FALSE(test, reachable(obj));
+
+	obj = new_object(test);
+	kspan_free_rcu(obj);
+	test_settle();
+	KUNIT_EXPECT_FALSE(test, reachable(obj));
+}
+
+static bool finalizer_reached;
+
+static void finalize(void *obj, void *arg)
+{
+	finalizer_reached = reachable(obj);
+}
+
+static void clean_up(void *arg)
+{
+	(*(unsigned int *)arg)++;
+}
+
+static void finalizer_has_the_object(struct kunit *test)
+{
+	unsigned int cleanups = 0;
+	void *obj = new_object(test);
+
+	finalizer_reached = false;
+	KUNIT_EXPECT_EQ(test, kspan_set_finalizer(obj, finalize, NULL, GFP_KERNEL), 0);
+	KUNIT_EXPECT_EQ(test, kspan_add_cleanup(obj, clean_up, &cleanups, GFP_KERNEL), 0);
+	kspan_free(obj);
+	kspan_flush_finalizers();
+	KUNIT_EXPECT_TRUE(test, finalizer_reached);
+	KUNIT_EXPECT_EQ(test, cleanups, 1U);
+	KUNIT_EXPECT_FALSE(test, reachable(obj));
+}
+
+static void bad_frees_are_reported(struct kunit *test)
+{
+	expect_bad_frees_reported(test, new_object(test), "fence", KSPAN_DOUBLE_FREES,
+				  "double free, cache fence");
+}
+
+/* What alignment leaves behind the object does not fault, and is found when it is freed. */
+static void overrun_within_the_gap_is_reported(struct kunit *test)
+{
+	u8 *obj = new_object(test);
+
+	catch_reports();
+	fill(obj + OBJ_SIZE, 0x5a, 1);
+	kspan_free(obj);
+	expect_report(test, KSPAN_CORRUPTIONS, obj,
+		      "write behind an object of cache fence: byte 100");
+}
+
+/* ------------------------------------------------------------------ slots */
+
+/* The slot that was freed last is the last to be used again. */
+static void slots_are_used_in_turn(struct kunit *test)
+{
+	void *first = new_object(test), *obj;
+	unsigned int n = 0;
+
+	kspan_free(first);
+	do {
+		KUNIT_EXPECT_FALSE(test, reachable(first));
+		obj = new_object(test);
+		kspan_free(obj);
+		n++;
+	} while (obj != first && n < 2000);
+	KUNIT_EXPECT_EQ(test, n, (unsigned int)KSPAN_FENCE_SLOTS_DEFAULT);
+}
+
+static void objects_beyond_the_slots_are_ordinary(struct kunit *test)
+{
+	const unsigned int nr = KSPAN_FENCE_SLOTS_DEFAULT + 20;
+	unsigned long full = kspan_counter_sum(KSPAN_GUARD_FULL);
+	unsigned long guarded = kspan_counter_sum(KSPAN_GUARDED);
+	void **objs = objs_new(test, nr);
+	unsigned int i, n = 0;
+
+	KUNIT_ASSERT_EQ(test, kspan_cache_alloc_bulk(cache, GFP_KERNEL, nr, objs), (int)nr);
+	for (i = 0; i < nr; i++) {
+		n += is_guarded(objs[i]);
+		fill(objs[i], i, OBJ_SIZE);
+	}
+	KUNIT_EXPECT_EQ(test, n, (unsigned int)KSPAN_FENCE_SLOTS_DEFAULT);
+	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_GUARDED), guarded + n);
+	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_GUARD_FULL), full + nr - n);
+	for (i = 0; i < nr; i++)
+		KUNIT_EXPECT_TRUE(test, filled_with(objs[i], i, OBJ_SIZE));
+	kspan_cache_free_bulk(cache, nr, objs);
+}
+
+static void without_a_header_the_object_is_ordinary(struct kunit *test)
+{
+	void *kept, *obj;
+
+	/* The span of ordinary objects is there, and kept. */
+	kspan_set_sample_bytes(0);
+	kept = kspan_cache_alloc(cache, GFP_KERNEL);
+	kspan_set_sample_bytes(1);
+	fail_all(KSPAN_FAIL_HEADER);
+	obj = kspan_cache_alloc(cache, GFP_KERNEL);
+	fail_nothing();
+	KUNIT_EXPECT_NOT_NULL(test, obj);
+	KUNIT_EXPECT_FALSE(test, is_guarded(obj));
+	kspan_free(obj);
+	kspan_free(kept);
+	kspan_free(new_object(test));
+}
+
+/* Guarded it is, sampled it could not be: the free must not take it for one of a CPU's array. */
+static void object_without_a_profile_special_is_freed_too(struct kunit *test)
+{
+	void *obj;
+
+	fail_all(KSPAN_FAIL_SPECIAL);
+	obj = new_object(test);
+	fail_nothing();
+	kspan_free(obj);
+	KUNIT_EXPECT_FALSE(test, reachable(obj));
+}
+
+/* ------------------------------------------------------------------ everything else */
+
+static unsigned int constructed;
+
+static void construct(void *obj)
+{
+	constructed++;
+	memset(obj, 0x77, OBJ_SIZE);
+}
+
+static void object_is_constructed(struct kunit *test)
+{
+	struct kspan_cache *made = kspan_cache_create("fence-ctor", OBJ_SIZE, 0, KSPAN_GUARD,
+						      construct);
+	void *obj;
+
+	KUNIT_ASSERT_NOT_NULL(test, made);
+	obj = kspan_cache_alloc(made, GFP_KERNEL);
+	KUNIT_EXPECT_TRUE(test, is_guarded(obj));
+	KUNIT_EXPECT_TRUE(test, filled_with(obj, 0x77, OBJ_SIZE));
+	kspan_cache_free(made, obj);
+	kspan_cache_destroy(made);
+}
+
+static void realloc_moves_the_content(struct kunit *test)
+{
+	u8 *obj = new_object(test), *more;
+
+	fill(obj, 0x33, OBJ_SIZE);
+	more = kspan_realloc(obj, OBJ_SIZE + 1, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, more);
+	KUNIT_EXPECT_TRUE(test, filled_with(more, 0x33, OBJ_SIZE));
+	KUNIT_EXPECT_FALSE(test, reachable(obj));
+	kspan_free(more);
+}
+
+struct round {
+	void *obj;
+	bool guarded, gone;
+};
+
+static void alloc_and_free(void *arg)
+{
+	struct round *round = arg;
+
+	round->obj = kspan_cache_alloc(cache, GFP_ATOMIC);
+	round->guarded = is_guarded(round->obj);
+	kspan_free(round->obj);
+	round->gone = !reachable(round->obj);
+}
+
+KUNIT_ARRAY_PARAM(context, test_contexts, test_context_desc);
+
+static void works_in_every_context(struct kunit *test)
+{
+	const struct test_context *context = test->param_value;
+	struct round round = {};
+	unsigned int i;
+
+	for (i = 0; i < 5; i++) {
+		context->call(alloc_and_free, &round);
+		KUNIT_EXPECT_TRUE(test, round.guarded);
+		KUNIT_EXPECT_TRUE(test, round.gone);
+	}
+}
+
+static void works_with_interrupts_off(struct kunit *test)
+{
+	struct round round = {};
+	unsigned long flags;
+
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		kunit_skip(test, "not allowed on PREEMPT_RT");
+	local_irq_save(flags);
+	alloc_and_free(&round);
+	local_irq_restore(flags);
+	KUNIT_EXPECT_TRUE(test, round.guarded);
+	KUNIT_EXPECT_TRUE(test, round.gone);
+}
+
+/* The books: what is guarded is in use, once, and then it is not. */
+static void guarded_object_counts_once(struct kunit *test)
+{
+	unsigned long allocs = kspan_counter_sum(KSPAN_ALLOCS);
+	unsigned long frees = kspan_counter_sum(KSPAN_FREES);
+	unsigned long samples = kspan_counter_sum(KSPAN_SAMPLES);
+	void *obj = new_object(test);
+	struct kspan_special *special = kspan_special_remove(span_of(obj), obj,
+							     KSPAN_SPECIAL_PROFILE);
+
+	KUNIT_ASSERT_NOT_NULL(test, special);
+	KUNIT_EXPECT_EQ(test, special->profile.bucket->live, KSPAN_WEIGHT_ONE);
+	KUNIT_EXPECT_EQ(test, kspan_special_add(span_of(obj), obj, special), 0);
+	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_ALLOCS), allocs + 1);
+	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_FREES), frees);
+	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_SAMPLES), samples + 1);
+	kspan_free(obj);
+	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_FREES), frees + 1);
+}
+
+static struct kunit_case fence_cases[] = {
+	KUNIT_CASE_PARAM(object_ends_where_nothing_can_be_reached, place_gen_params),
+	KUNIT_CASE(sizes_without_a_cache_keep_their_alignment),
+	KUNIT_CASE_PARAM(object_is_not_guarded, not_gen_params),
+	KUNIT_CASE(only_samples_are_guarded),
+	KUNIT_CASE(freed_object_cannot_be_reached_from_any_cpu),
+	KUNIT_CASE(object_can_be_reached_until_its_grace_period),
+	KUNIT_CASE(finalizer_has_the_object),
+	KUNIT_CASE(bad_frees_are_reported),
+	KUNIT_CASE(overrun_within_the_gap_is_reported),
+	KUNIT_CASE(slots_are_used_in_turn),
+	KUNIT_CASE(objects_beyond_the_slots_are_ordinary),
+	KUNIT_CASE(without_a_header_the_object_is_ordinary),
+	KUNIT_CASE(object_without_a_profile_special_is_freed_too),
+	KUNIT_CASE(object_is_constructed),
+	KUNIT_CASE(realloc_moves_the_content),
+	KUNIT_CASE_PARAM(works_in_every_context, context_gen_params),
+	KUNIT_CASE(works_with_interrupts_off),
+	KUNIT_CASE(guarded_object_counts_once),
+	{}
+};
+
+static struct kunit_suite fence_suite = {
+	.name = "kspan_fence",
+	.init = fence_test_init,
+	.exit = fence_test_exit,
+	.test_cases = fence_cases,
+};
+
+kunit_test_suite(fence_suite);
