@@ -3,6 +3,8 @@
 
 import argparse
 import collections
+import fcntl
+import os
 import pathlib
 import shlex
 import shutil
@@ -21,6 +23,7 @@ import patches
 import report
 import source
 import state
+import suites
 import tree
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -49,6 +52,7 @@ class Run:
     """A run: what is chosen, and what has become of it so far."""
 
     def __init__(self, options):
+        options.work.mkdir(parents=True, exist_ok=True)
         self.options, self.children = options, guest.Children()
         self.state = state.State(options.work / "state", state.hash_of(TOP, options.kernel))
         self.equivalent = equivalent.Equivalent(TOP / "kunit/mutants/equivalent")
@@ -67,11 +71,17 @@ class Run:
         named = [path for path in sources if str(path.relative_to(top)) in self.options.file]
         if len(named) == len(self.options.file) > 0 and not self.options.mutant:
             sources = named
-        functions = list(catalog.functions_of(top, self.options.kernel / "build", sources))
-        mutants = catalog.mutants_of(functions)
-        if sources is not named:
+
+        def make():
+            return catalog.catalog(top, self.options.kernel / "build", sources)
+
+        if sources is named:
+            mutants, names = make()
+        else:
+            key = state.hash_of(TOP, self.options.kernel, state.SOURCES)
+            mutants, names = catalog.kept(self.options.work / "catalog", key, make)
             self.equivalent.check(mutants)
-        self.suites = catalog.suites_of(TOP, functions)
+        self.suites = suites.Suites(TOP, names)
         return mutants
 
     def chosen(self):
@@ -191,7 +201,12 @@ class Run:
 
     def go(self):
         """All of it: whether nothing is alive that should not be."""
-        self.options.work.mkdir(parents=True, exist_ok=True)
+        # One at a time in these trees; the lock goes with the process.
+        alone = os.open(self.options.work, os.O_RDONLY)
+        try:
+            fcntl.flock(alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise judge.NoGuest(f"another run is at work in {self.options.work}") from error
         self.tree(0).prepare(self.children)
         mutants, self.wanted = self.chosen()
         if self.options.list:

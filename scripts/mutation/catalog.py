@@ -5,11 +5,11 @@ import collections
 import difflib
 import hashlib
 import pathlib
+import pickle
 import random
 
 import operators
 import source
-import suites
 
 
 # What is there for the suites alone.
@@ -105,7 +105,24 @@ def shuffled(mutants, seed):
             yield left[name].pop()
 
 
-def suites_of(top, functions):
-    """Which suites belong to which source."""
-    return suites.Suites(top, [(function.code.name, function.name) for function in functions
-                               if not function.static])
+def catalog(top, build, sources):
+    """All mutants of those sources, and the names of the functions that others may call: (file,
+    name)."""
+    functions = list(functions_of(top, build, sources))
+    return mutants_of(functions), [(function.code.name, function.name) for function in functions
+                                   if not function.static]
+
+
+def kept(path, key, make):
+    """As make(), which takes a minute; once for a key."""
+    try:
+        with path.open("rb") as file:
+            found, value = pickle.load(file)
+        if found == key:
+            return value
+    except (OSError, EOFError, ValueError, pickle.UnpicklingError):
+        pass
+    value = make()
+    with path.open("wb") as file:
+        pickle.dump((key, value), file)
+    return value

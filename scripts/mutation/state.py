@@ -12,13 +12,15 @@ import judge
 INPUTS = ("Kbuild", "Makefile", "include", "mm", "kunit", "scripts/guest", "scripts/guest-init",
           "scripts/guest-scan", "scripts/guest-tests", "scripts/tests/debug",
           "scripts/tests/lib.sh", "scripts/lock-graph", "Documentation/design.rst")
-KEPT = {".c", ".h", ".sh", ".rst", ""}
+# What the mutants themselves depend on.
+SOURCES = ("Kbuild", "include", "mm", "scripts/mutation")
+KEPT = {".c", ".h", ".sh", ".rst", ".py", ""}
 
 
-def hash_of(top, kernel):
+def hash_of(top, kernel, inputs=INPUTS):
     """The sources and tests as they are now, in one word."""
     top, total = pathlib.Path(top), hashlib.sha256(str(kernel).encode())
-    for name in INPUTS:
+    for name in inputs:
         root = top / name
         for path in sorted(root.rglob("*") if root.is_dir() else [root]):
             hidden = path.name.startswith(".") or path.name.endswith(".mod.c")
