@@ -168,7 +168,7 @@ class Run:
             while self.left and (self.wanted > 0 or self.left[0].operator == "patch"):
                 mutant = self.left.popleft()
                 known = self.state.verdicts.get(mutant.key)
-                if known and not self.options.again:
+                if known and not self.options.again and not self.options.mutant:
                     self.settle(mutant, known)
                     continue
                 # Given back if it does not count.
