@@ -77,8 +77,8 @@ class Judge:
             return verdict
         if run.hung:
             verdict.by = "hangs after: " + last(run.console.lines)
-        elif run.status < 0 or run.status > 128 or not run.console.lines:
-            raise NoGuest(f"there was no guest: {last(run.console.lines)}; see {directory}/output")
+        elif no_guest(run):
+            raise NoGuest(f"there was no guest: see {directory}/output")
         elif run.status:
             verdict.by = "afterwards: " + first_failure(directory / "output")
         else:
@@ -107,6 +107,8 @@ class Judge:
                    "--add", self.scripts / "guest-tests/check.sh", "--", "/kunit.sh"]
         run = guest.watch(self.children, [str(word) for word in command], console,
                           directory / "output", enough, self.patience)
+        if not run.hung and not enough(console) and no_guest(run):
+            raise NoGuest(f"there was no guest: see {directory}/output")
         absent = missing(console) + self.absent_in_graph(directory, patch)
         early = not enough(console) and not (directory / "out").exists()
         if early and not patch.ends:
@@ -128,6 +130,11 @@ class Judge:
              out / "kallsyms", out / "lockdep"], stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, check=False).stdout.decode(errors="replace")
         return [sign for sign in patch.fields["Graph"] if not re.search(sign, text)]
+
+
+def no_guest(run):
+    """Whether there was none, or somebody has ended it."""
+    return run.status < 0 or run.status > 128 or not run.console.lines
 
 
 def last(lines):
