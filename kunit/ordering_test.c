@@ -6,7 +6,7 @@
  * whoever is in the middle of one of these steps keeps nobody else from anything. The last test
  * is the situation of 2014 itself.
  *
- * kunit/mutants/ has both halves as patches; scripts/tests/ordering shows these tests failing
+ * kunit/mutants/ has both halves as patches; scripts/mutate shows these tests failing
  * with them. A test that would hang ends at a limit and says "hung", but for the last one with
  * both halves: its threads then hang for ever.
  */

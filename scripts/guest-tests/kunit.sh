@@ -3,7 +3,8 @@
 # shellcheck shell=dash
 #
 # Runs in the guest: loads kspan and then each module of suites, which runs them. The
-# markers in the kernel's log tell scripts/tests/kunit whose results follow.
+# markers in the kernel's log tell scripts/tests/kunit whose results follow. Modules that the
+# file /kunit/first names come first, in its order.
 
 # shellcheck source=scripts/guest-tests/check.sh
 . /check.sh
@@ -12,9 +13,17 @@ mark() {
 	echo "<6>kspan-test: $*" >/dev/kmsg
 }
 
+modules() {
+	[ ! -e /kunit/first ] || cat /kunit/first
+	for module in /kunit/*.ko; do
+		grep -qsx "${module##*/}" /kunit/first || echo "${module##*/}"
+	done
+}
+
 # shellcheck disable=SC2119
 load_kspan || exit 1
-for module in /kunit/*.ko; do
+for module in $(modules); do
+	module=/kunit/$module
 	name=$(basename "$module" .ko)
 	mark begin "$name"
 	insmod "$module" || { mark "cannot insert $name"; status=1; }
