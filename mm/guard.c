@@ -2,9 +2,9 @@
 /*
  * Poison and red zones, with the byte patterns that readers know from slab_debug
  * (<linux/poison.h>). KASAN, which knows what is free and where an object ends, is asked to look
- * away while that is written and read. Objects of such caches bypass the CPUs' arrays, so that every allocation
- * and free comes through here. What was found broken is reported, counted and mended, and the
- * allocation or free goes on. Takes no lock, is called under none.
+ * away while they are written and read. Objects of such caches bypass the CPUs' arrays, so that
+ * every allocation and free comes through here. What was found broken is reported, counted and
+ * mended, and the allocation or free goes on. Takes no lock, is called under none.
  *
  * The red zone of a live object begins where the size that was asked for ends, so that of the
  * size classes and of large objects the spans note it (span->asked); that of a free object lies

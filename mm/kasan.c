@@ -8,12 +8,13 @@
  * Any context, no lock.
  */
 #include <linux/align.h>
+#include <linux/bits.h>
 #include <linux/string.h>
 
 #include "kasan.h"
 #include "span.h"
 
-#define GRANULE		(1UL << KASAN_SHADOW_SCALE_SHIFT)
+#define GRANULE		BIT(KASAN_SHADOW_SCALE_SHIFT)
 
 /* As mm/kasan/kasan.h has them; they are what its reports go by. */
 #define REDZONE		0xfc		/* "slab-out-of-bounds" */
