@@ -7,6 +7,7 @@
 #ifndef _KSPAN_KUNIT_ALLOCATOR_H
 #define _KSPAN_KUNIT_ALLOCATOR_H
 
+#include <linux/kasan.h>
 #include <linux/mm.h>
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
@@ -161,6 +162,24 @@ static inline void fill(void *obj, u8 byte, size_t len)
 {
 	OPTIMIZER_HIDE_VAR(obj);
 	memset(obj, byte, len);
+}
+
+/* The same of memory that is not the test's, which KASAN knows: it looks away. */
+static inline bool left_filled_with(const void *obj, u8 byte, size_t len)
+{
+	bool filled;
+
+	kasan_disable_current();
+	filled = filled_with(obj, byte, len);
+	kasan_enable_current();
+	return filled;
+}
+
+static inline void poke(void *obj, int offset, u8 byte)
+{
+	kasan_disable_current();
+	fill(obj + offset, byte, 1);
+	kasan_enable_current();
 }
 
 #endif /* _KSPAN_KUNIT_ALLOCATOR_H */

@@ -47,12 +47,6 @@ static void guarded_end(struct kunit *test, struct guarded *g)
 	KUNIT_EXPECT_EQ(test, caught.nr, 0U);
 }
 
-static void poke(void *obj, int offset, u8 value)
-{
-	OPTIMIZER_HIDE_VAR(obj);
-	((u8 *)obj)[offset] = value;
-}
-
 /* ------------------------------------------------------------------ what is found */
 
 static const struct write_case {
@@ -198,8 +192,8 @@ static void poison_is_what_slab_debug_writes(struct kunit *test)
 	guarded_new(test, &g, KSPAN_POISON);
 	KUNIT_EXPECT_TRUE(test, filled_with(g.obj, POISON_INUSE, OBJ_SIZE));
 	kspan_cache_free(g.cache, g.obj);
-	KUNIT_EXPECT_TRUE(test, filled_with(g.obj, POISON_FREE, OBJ_SIZE - 1));
-	KUNIT_EXPECT_TRUE(test, filled_with(g.obj + OBJ_SIZE - 1, POISON_END, 1));
+	KUNIT_EXPECT_TRUE(test, left_filled_with(g.obj, POISON_FREE, OBJ_SIZE - 1));
+	KUNIT_EXPECT_TRUE(test, left_filled_with(g.obj + OBJ_SIZE - 1, POISON_END, 1));
 	KUNIT_EXPECT_EQ(test, caught.nr, 0U);
 	guarded_end(test, &g);
 }

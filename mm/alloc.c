@@ -21,6 +21,7 @@
 #include "fence.h"
 #include "free.h"
 #include "guard.h"
+#include "kasan.h"
 #include "lock.h"
 #include "pagemap.h"
 #include "pcpu.h"
@@ -108,8 +109,11 @@ static noinline void *finish(struct kspan_cache *cache, void *obj, size_t size, 
 			     gfp_t gfp, unsigned long ip)
 {
 	/* A red zone begins where the size that was asked for ends. */
-	if (want_zero(cache, gfp))
+	if (want_zero(cache, gfp)) {
+		kspan_kasan_unpoison(obj, slot_size);
 		memset(obj, 0, cache->flags & KSPAN_RED_ZONE ? size : slot_size);
+	}
+	kspan_kasan_alloc(obj, size, slot_size);
 	/* Not in the middle of kspan: it allocates for itself, and the lock there may be raw. */
 	if (!kspan_nested())
 		kmemleak_alloc(obj, size, 1, gfp);
@@ -249,7 +253,7 @@ static __always_inline void *alloc_from(struct kspan_cache *cache, gfp_t gfp, si
 	if (unlikely(in_nmi() || !kspan_pcpu_pop(cache, &obj)))
 		return alloc_from_slow(cache, gfp, size);
 	if (static_branch_unlikely(&kspan_alloc_more) || unlikely(gfp & __GFP_ZERO) ||
-	    IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
+	    KSPAN_EACH_IS_TOLD)
 		return alloc_from_more(cache, gfp, size, obj);
 	return obj;
 }
@@ -331,7 +335,7 @@ int kspan_cache_alloc_bulk(struct kspan_cache *cache, gfp_t gfp, size_t n, void 
 		/* What the array has, then one the slow way, which fills the array again. */
 		end = in_nmi() ? i : i + kspan_pcpu_pop_bulk(cache, n - i, objs + i);
 		if (static_branch_unlikely(&kspan_alloc_more) || gfp & __GFP_ZERO ||
-		    IS_ENABLED(CONFIG_DEBUG_KMEMLEAK)) {
+		    KSPAN_EACH_IS_TOLD) {
 			for (; i < end; i++)
 				finish(cache, objs[i], cache->object_size, cache->slot_size, gfp,
 				       _RET_IP_);
@@ -452,8 +456,10 @@ void *kspan_realloc(const void *obj, size_t size, gfp_t gfp)
 		kspan_free(obj);
 		return NULL;
 	}
-	if (size <= old)
+	if (size <= old) {
+		kspan_kasan_alloc(obj, size, old);
 		return (void *)obj;
+	}
 	new = alloc_size(size, gfp);
 	if (new) {
 		memcpy(new, obj, old);

@@ -32,6 +32,7 @@
 #include "free.h"
 #include "guard.h"
 #include "hooks.h"
+#include "kasan.h"
 #include "lock.h"
 #include "pagemap.h"
 #include "pcpu.h"
@@ -116,9 +117,12 @@ static void put_slot(struct kspan_span *span, void *obj, u8 *state)
 		put_single(span, state);
 		return;
 	}
-	if (want_zero(cache))
+	if (want_zero(cache)) {
+		kspan_kasan_unpoison(obj, span->slot_size);
 		memset(obj, 0, span->slot_size - cache->red_zone);
+	}
 	kspan_guard_free(span, obj);
+	kspan_kasan_free(span, obj);
 	WRITE_ONCE(*state, KSPAN_STATE_CACHED);
 	if (!kspan_pcpu_push(cache, span, obj, state))
 		kspan_pcpu_free_slow(cache, span, obj, state);
@@ -390,6 +394,8 @@ static __always_inline bool free_fast(struct kspan_cache *cache, bool any, void 
 	if (!is_plain(span, obj, &state))
 		goto out;
 	kmemleak_free(obj);
+	/* Before it is in the array, whence an interrupt may take it. */
+	kspan_kasan_free(span, obj);
 	done = __kspan_pcpu_push(any ? span->cache : cache, obj, state);
 out:
 	preempt_enable();
@@ -432,6 +438,7 @@ static size_t free_run(struct kspan_cache *cache, size_t n, void **objs)
 		if (span->cache != cache || !is_plain(span, objs[i], &state))
 			break;
 		kmemleak_free(objs[i]);
+		kspan_kasan_free(span, objs[i]);
 		WRITE_ONCE(*state, KSPAN_STATE_CACHED);
 		*slot++ = (struct kspan_slot) { .obj = objs[i], .state = state };
 	}

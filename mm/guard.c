@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Poison and red zones, with the byte patterns that readers know from slab_debug
- * (<linux/poison.h>). Objects of such caches bypass the CPUs' arrays, so that every allocation
- * and free comes through here. What was found broken is reported, counted and mended, and the
- * allocation or free goes on. Takes no lock, is called under none.
+ * (<linux/poison.h>). KASAN, which knows what is free and where an object ends, is asked to look
+ * away while they are written and read. Objects of such caches bypass the CPUs' arrays, so that
+ * every allocation and free comes through here. What was found broken is reported, counted and
+ * mended, and the allocation or free goes on. Takes no lock, is called under none.
  *
  * The red zone of a live object begins where the size that was asked for ends, so that of the
  * size classes and of large objects the spans note it (span->asked); that of a free object lies
  * behind all that a caller could have asked for. A single (span.h) has what alignment leaves
  * between its end and that of its memory as a red zone, whatever its cache asks for.
  */
+#include <linux/kasan.h>
 #include <linux/poison.h>
 #include <linux/string.h>
 
 #include "compat.h"
 #include "guard.h"
+#include "kasan.h"
 #include "report.h"
 
 unsigned int kspan_guard_red_zone(unsigned int size, unsigned int align)
@@ -45,8 +48,10 @@ static void poison(const struct kspan_span *span, void *obj)
 
 	if (!(span->cache->flags & KSPAN_POISON))
 		return;
+	kasan_disable_current();
 	memset(obj, POISON_FREE, size - 1);
 	((u8 *)obj)[size - 1] = POISON_END;
+	kasan_enable_current();
 }
 
 static bool has_red_zone(const struct kspan_span *span)
@@ -56,8 +61,11 @@ static bool has_red_zone(const struct kspan_span *span)
 
 static void red_zone(const struct kspan_span *span, void *obj, u32 from, u8 pattern)
 {
-	if (has_red_zone(span))
-		memset(obj + from, pattern, span->slot_size - from);
+	if (!has_red_zone(span))
+		return;
+	kasan_disable_current();
+	memset(obj + from, pattern, span->slot_size - from);
+	kasan_enable_current();
 }
 
 /* Are the bytes from @from up to @to of @obj all @pattern? Reports it if not. */
@@ -68,17 +76,20 @@ static bool check(const struct kspan_span *span, const void *obj, u32 from, u32 
 		.obj = obj, .size = live_size(span, obj), .slot_size = span->slot_size,
 		.bucket = bucket,
 	};
-	const u8 *bytes = obj, *bad = memchr_inv(obj + from, pattern, to - from);
+	const u8 *bytes = obj, *bad;
 
-	if (likely(!bad))
-		return true;
-	while (bytes[to - 1] == pattern)
-		to--;
-	damage.first = bad - bytes;
-	damage.last = to - 1;
-	kspan_report_damage(&damage, "%s of cache %s: byte %u is %02x, not %02x", what,
-			    kspan_cache_name(span->cache), damage.first, *bad, pattern);
-	return false;
+	kasan_disable_current();
+	bad = memchr_inv(obj + from, pattern, to - from);
+	if (unlikely(bad)) {
+		while (bytes[to - 1] == pattern)
+			to--;
+		damage.first = bad - bytes;
+		damage.last = to - 1;
+		kspan_report_damage(&damage, "%s of cache %s: byte %u is %02x, not %02x", what,
+				    kspan_cache_name(span->cache), damage.first, *bad, pattern);
+	}
+	kasan_enable_current();
+	return !bad;
 }
 
 void __kspan_guard_init(struct kspan_span *span, void *obj)
@@ -98,8 +109,10 @@ void __kspan_guard_alloc(struct kspan_span *span, void *obj, size_t size)
 	if (span->cache->flags & KSPAN_RED_ZONE)
 		check(span, obj, room, span->slot_size, SLUB_RED_INACTIVE, NULL,
 		      "write behind a free object");
-	if (span->cache->flags & KSPAN_POISON)
+	if (span->cache->flags & KSPAN_POISON) {
+		kspan_kasan_unpoison(obj, room);
 		memset(obj, POISON_INUSE, room);
+	}
 	if (span->asked)
 		*asked(span, obj) = size;
 	red_zone(span, obj, live_size(span, obj), SLUB_RED_ACTIVE);

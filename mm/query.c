@@ -12,6 +12,7 @@
 #include "cache.h"
 #include "fence.h"
 #include "free.h"
+#include "kasan.h"
 #include "pagemap.h"
 #include "span.h"
 
@@ -45,10 +46,13 @@ struct kspan_span *kspan_free_find(const void *obj)
 size_t kspan_size(const void *obj)
 {
 	struct kspan_span *span = kspan_free_find(obj);
+	size_t size;
 
 	if (!span)
 		return 0;
-	return kspan_span_usable(span, kspan_span_index(span, obj));
+	size = kspan_span_usable(span, kspan_span_index(span, obj));
+	kspan_kasan_unpoison(obj, size);
+	return size;
 }
 EXPORT_SYMBOL_GPL(kspan_size);
 

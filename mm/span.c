@@ -16,6 +16,7 @@
 #include "fence.h"
 #include "guard.h"
 #include "hooks.h"
+#include "kasan.h"
 #include "lock.h"
 #include "pagemap.h"
 #include "span.h"
@@ -95,6 +96,7 @@ static void pages_free(struct page *page, unsigned int nr_pages)
 {
 	unsigned int i;
 
+	kspan_kasan_unpoison(page_address(page), (size_t)nr_pages << PAGE_SHIFT);
 	if (is_power_of_2(nr_pages)) {
 		__free_pages(page, ilog2(nr_pages));
 		return;
@@ -236,6 +238,7 @@ struct kspan_span *kspan_span_new(struct kspan_cache *cache, size_t slot_size, g
 		if (cache->ctor)
 			cache->ctor(obj);
 	}
+	kspan_kasan_poison_pages(span->base, (size_t)nr_pages << PAGE_SHIFT);
 	if (kspan_pagemap_set(span->base, nr_pages, span, header_gfp))
 		goto free_span;
 

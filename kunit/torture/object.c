@@ -305,25 +305,32 @@ static void resize(struct torture_actor *actor, struct torture_slot *slot)
 {
 	size_t size = random_size(actor);
 	struct torture_slot old = *slot;
-	void *obj = kspan_realloc(slot->obj, size, torture_gfp(actor) & ~__GFP_ZERO);
+	void *obj;
 
+	/* What a constructor wrote, and a finalizer or a reader of the handle expects, must stay. */
+	if (slot->pool || slot->weak || slot->finalizer)
+		size = max_t(size_t, size, slot->content.size);
+	obj = kspan_realloc(slot->obj, size, torture_gfp(actor) & ~__GFP_ZERO);
 	torture_count(OP_REALLOC, !obj);
 	if (!obj) {
 		check(slot, "not resized");
 		return;
 	}
+	if (obj == old.obj) {
+		torture_content_check(obj, obj, old.content, size, "resized in place");
+		if (size < old.content.size) {
+			slot->content.size = size;
+			content_fill(obj, slot->content);
+		}
+		return;
+	}
 	torture_content_check(obj, old.obj,
 			      (struct torture_content) {
 				      .seed = old.content.seed, .size = old.content.size,
-			      }, obj == old.obj || old.content.head ? 0 : size, "resized");
-	if (obj != old.obj) {
-		/* The old one is free now, and took its records with it. */
-		adopt(actor, slot, obj, size, NULL);
-		freed(&old);
-	} else {
-		/* What a finalizer or a reader of the handle expects must stay. */
-		check(slot, "resized in place");
-	}
+			      }, old.content.head ? 0 : size, "resized");
+	/* The old one is free now, and took its records with it. */
+	adopt(actor, slot, obj, size, NULL);
+	freed(&old);
 }
 
 /* Does something with the object of @slot that leaves it there. */

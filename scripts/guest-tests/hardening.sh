@@ -166,11 +166,14 @@ bypass() {
 	leaves
 }
 
-# And KASAN sees each of them, which it otherwise does not.
+# KASAN sees each of them, as it does those of kspan's own spans.
 kasan() {
 	loads
 	check "an overrun" did overrun
-	check "is not seen" not grep 'KASAN' /tmp/log
+	check "is found, of each size" sh -c \
+		"[ \"\$(grep -c 'BUG: KASAN: slab-[a-z-]* in do_overrun' /tmp/log)\" = 4 ]"
+	check "a write after free" did use-after-free
+	check "is found" said 'BUG: KASAN: slab-use-after-free in do_use_after_free'
 	leaves
 	bypass
 	loads bypass=1
