@@ -12,6 +12,21 @@ mark() {
 	echo "<6>kspan-test: $*" >/dev/kmsg
 }
 
+# refusals PER_CENT: of memory, by the kernel's fault injection, where it is there: to tasks that
+# ask for it alone.
+refusals() {
+	for fault in /sys/kernel/debug/failslab /sys/kernel/debug/fail_page_alloc; do
+		[ -d $fault ] || continue
+		echo 0 >$fault/verbose
+		echo Y >$fault/task-filter
+		echo N >$fault/ignore-gfp-wait
+		echo -1 >$fault/times
+		[ ! -e $fault/min-order ] || echo 0 >$fault/min-order
+		echo "$1" >$fault/probability
+	done
+}
+
+refusals 100
 # shellcheck disable=SC2119
 load_kspan || exit 1
 for module in /kunit/*.ko; do
@@ -21,6 +36,7 @@ for module in /kunit/*.ko; do
 	mark end "$name"
 done
 dmesg >/out/dmesg.suites
+refusals 0
 save_lock_graph
 cat $dir/stats >/out/stats
 
