@@ -127,6 +127,18 @@ static void buf_printf_is_whole_at_every_fill(struct kunit *test)
 	}
 }
 
+static void buf_of_more_than_2_gib_is_refused(struct kunit *test)
+{
+	u8 *byte = kunit_kzalloc(test, 1, GFP_KERNEL);
+	/* It is not looked at what a full one holds before it is known that there will be more. */
+	struct kspan_buf buf = { .data = byte, .len = INT_MAX - 1, .size = INT_MAX - 1 };
+
+	kspan_buf_append(&buf, "ab", 2);
+	KUNIT_EXPECT_EQ(test, buf.err, -ENOMEM);
+	KUNIT_EXPECT_EQ(test, buf.len, (size_t)INT_MAX - 1);
+	KUNIT_EXPECT_PTR_EQ(test, (void *)buf.data, (void *)byte);
+}
+
 static void buf_error_sticks(struct kunit *test)
 {
 	struct kspan_row rows[] = { row(&stack_call, 64, 1, 1) };
@@ -734,6 +746,15 @@ static void text_counts_fit_the_rate(struct kunit *test)
 
 /* ------------------------------------------------------------------ folded stacks */
 
+static void folded_of_nothing_is_nothing(struct kunit *test)
+{
+	struct kspan_snapshot snap = snapshot(NULL, 0, 1);
+	struct kspan_buf *buf = test->priv;
+
+	KUNIT_EXPECT_EQ(test, kspan_encode_folded(&snap, buf), 0);
+	KUNIT_EXPECT_EQ(test, buf->len, (size_t)0);
+}
+
 static void folded_goes_from_the_outermost_in(struct kunit *test)
 {
 	struct kspan_row rows[] = { row(&stack_call, 128, 3, 2) };
@@ -792,6 +813,7 @@ static void folded_separators_stay_out_of_frames(struct kunit *test)
 static struct kunit_case encode_cases[] = {
 	KUNIT_CASE(buf_append_keeps_what_was_there),
 	KUNIT_CASE(buf_printf_is_whole_at_every_fill),
+	KUNIT_CASE(buf_of_more_than_2_gib_is_refused),
 	KUNIT_CASE(buf_error_sticks),
 	KUNIT_CASE(table_compares_strings_by_content),
 	KUNIT_CASE(table_compares_pointers_with_address),
@@ -806,6 +828,7 @@ static struct kunit_case encode_cases[] = {
 	KUNIT_CASE_PARAM(text_header_keeps_the_alloc_columns, header_gen_params),
 	KUNIT_CASE(text_records_have_symbol_lines),
 	KUNIT_CASE_PARAM(text_counts_fit_the_rate, rate_gen_params),
+	KUNIT_CASE(folded_of_nothing_is_nothing),
 	KUNIT_CASE(folded_goes_from_the_outermost_in),
 	KUNIT_CASE(folded_merges_and_sorts_stacks),
 	KUNIT_CASE(folded_leaves_out_what_is_not_in_use),

@@ -20,6 +20,21 @@ modules() {
 	done
 }
 
+# refusals PER_CENT: of memory, by the kernel's fault injection, where it is there: to tasks that
+# ask for it alone.
+refusals() {
+	for fault in /sys/kernel/debug/failslab /sys/kernel/debug/fail_page_alloc; do
+		[ -d $fault ] || continue
+		echo 0 >$fault/verbose
+		echo Y >$fault/task-filter
+		echo N >$fault/ignore-gfp-wait
+		echo -1 >$fault/times
+		[ ! -e $fault/min-order ] || echo 0 >$fault/min-order
+		echo "$1" >$fault/probability
+	done
+}
+
+refusals 100
 # shellcheck disable=SC2119
 load_kspan || exit 1
 for module in $(modules); do
@@ -30,6 +45,7 @@ for module in $(modules); do
 	mark end "$name"
 done
 dmesg >/out/dmesg.suites
+refusals 0
 save_lock_graph
 cat $dir/stats >/out/stats
 

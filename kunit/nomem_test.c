@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Tests of memory that is gone: each thing that kspan does is done while the first memory that it
+ * asks the kernel for is refused, then the second, until none is, and once more with all that
+ * comes after refused as well. It fails with -ENOMEM or works, and leaves nothing behind.
+ *
+ * The kernel's fault injection refuses, to the task of the test alone. It has to be told so
+ * before, which scripts/guest-tests/kunit.sh does.
+ */
+#include "suite.h"
+
+#include <linux/err.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "../mm/debugfs.h"
+#include "../mm/encode.h"
+#include "../mm/pagemap.h"
+#include "../mm/symbol.h"
+#include "profile_helpers.h"
+
+/* Of one cache, each from a stack of its own. */
+#define OBJECTS		6
+/* Nothing here asks for memory as often as that. */
+#define REFUSALS_MOST	2000
+
+static struct kspan_cache *cache;
+static void *objs[OBJECTS];
+static struct kspan_cache *made;
+static void *got;
+static struct kspan_weak *weak;
+
+/* ------------------------------------------------------------------ refusals */
+
+#ifdef CONFIG_FAULT_INJECTION
+/* The @nth memory that this task asks for from now on is refused, and then all if @all. */
+static void refuse(unsigned int nth, bool all)
+{
+	current->make_it_fail = all;
+	WRITE_ONCE(current->fail_nth, nth);
+}
+
+/* Nothing is refused any more; whether anything was. */
+static bool refused(void)
+{
+	unsigned int left = READ_ONCE(current->fail_nth);
+
+	WRITE_ONCE(current->fail_nth, 0);
+	current->make_it_fail = 0;
+	return !left;
+}
+
+static int nomem_init(struct kunit *test)
+{
+	void *one, *two;
+
+	if (!IS_ENABLED(CONFIG_FAILSLAB) || !IS_ENABLED(CONFIG_FAIL_PAGE_ALLOC))
+		kunit_skip(test, "the kernel cannot refuse memory");
+	refuse(1, true);
+	one = kmalloc(8, GFP_KERNEL);
+	two = (void *)__get_free_page(GFP_KERNEL);
+	refused();
+	kfree(one);
+	free_page((unsigned long)two);
+	KUNIT_ASSERT_NULL_MSG(test, one, "failslab is not told to wait for tasks that ask for it");
+	KUNIT_ASSERT_NULL_MSG(test, two, "nor is fail_page_alloc");
+	return test_begin(test);
+}
+#else
+static void refuse(unsigned int nth, bool all)
+{
+}
+
+static bool refused(void)
+{
+	return false;
+}
+
+static int nomem_init(struct kunit *test)
+{
+	kunit_skip(test, "the kernel cannot refuse memory");
+	return 0;
+}
+#endif
+
+/* ------------------------------------------------------------------ what is done */
+
+static unsigned long nr_leaves(void)
+{
+	unsigned long nr;
+
+	rcu_read_lock();
+	nr = rcu_dereference(kspan_pagemap)->nr_leaves;
+	rcu_read_unlock();
+	return nr;
+}
+
+static noinline void *alloc_below(unsigned int depth)
+{
+	return test_keep(depth ? alloc_below(depth - 1) : kspan_cache_alloc(cache, GFP_KERNEL));
+}
+
+static void make_cache(void)
+{
+	cache = kspan_cache_create("nomem", 200, 0, 0, NULL);
+}
+
+static void make_objects(void)
+{
+	unsigned int i;
+
+	make_cache();
+	for (i = 0; cache && i < OBJECTS; i++)
+		objs[i] = alloc_below(i);
+}
+
+static int create(const char *arg)
+{
+	made = kspan_cache_create("nomem-2", 100, 0, 0, NULL);
+	return made ? 0 : -ENOMEM;
+}
+
+static int create_guarded(const char *arg)
+{
+	made = kspan_cache_create("nomem-2", 100, 0, KSPAN_RED_ZONE | KSPAN_POISON, NULL);
+	return made ? 0 : -ENOMEM;
+}
+
+static int destroy(const char *arg)
+{
+	struct kspan_cache *doomed = cache;
+
+	cache = NULL;
+	kspan_cache_destroy(doomed);
+	return 0;
+}
+
+static int alloc(const char *arg)
+{
+	got = kspan_cache_alloc(cache, GFP_KERNEL);
+	return got ? 0 : -ENOMEM;
+}
+
+static int alloc_large(const char *arg)
+{
+	got = kspan_alloc(1 << 20, GFP_KERNEL | __GFP_NOWARN);
+	return got ? 0 : -ENOMEM;
+}
+
+static int free_all(const char *arg)
+{
+	unsigned int i;
+
+	for (i = 0; i < OBJECTS; i++) {
+		kspan_free(objs[i]);
+		objs[i] = NULL;
+	}
+	return 0;
+}
+
+static int get_weak(const char *arg)
+{
+	struct kspan_weak *handle = kspan_weak_get(objs[0], GFP_KERNEL);
+
+	if (IS_ERR(handle))
+		return PTR_ERR(handle);
+	weak = handle;
+	return 0;
+}
+
+static void on_free(void *obj, void *arg)
+{
+}
+
+static void on_cleanup(void *arg)
+{
+}
+
+static int set_finalizer(const char *arg)
+{
+	return kspan_set_finalizer(objs[0], on_free, NULL, GFP_KERNEL);
+}
+
+static int add_cleanup(const char *arg)
+{
+	return kspan_add_cleanup(objs[0], on_cleanup, NULL, GFP_KERNEL);
+}
+
+static int grow_pagemap(const char *arg)
+{
+	return kspan_pagemap_grow(nr_leaves() + 1);
+}
+
+static int render(const char *file)
+{
+	struct kspan_buf buf = {};
+	int err = kspan_debugfs_render(file, &buf);
+
+	kspan_buf_free(&buf);
+	return err;
+}
+
+static const struct deed {
+	const char *desc;
+	void (*before)(void);
+	int (*run)(const char *arg);
+	const char *arg;
+	bool works;	/* however little memory there is */
+} deeds[] = {
+	{ "create a cache", make_cache, create },
+	{ "create a cache with guards", make_cache, create_guarded },
+	{ "destroy a cache", make_cache, destroy, .works = true },
+	{ "first object", make_cache, alloc },
+	{ "large object", make_cache, alloc_large },
+	{ "free", make_objects, free_all, .works = true },
+	{ "weak handle", make_objects, get_weak },
+	{ "finalizer", make_objects, set_finalizer },
+	{ "cleanup", make_objects, add_cleanup },
+	{ "page map", make_cache, grow_pagemap },
+	{ "heap", make_objects, render, "heap" },
+	{ "heap.txt", make_objects, render, "heap.txt" },
+	{ "heap.folded", make_objects, render, "heap.folded" },
+	{ "caches", make_objects, render, "caches" },
+	{ "spans", make_objects, render, "spans" },
+	{ "specials", make_objects, render, "specials" },
+	{ "stats", make_objects, render, "stats" },
+};
+
+static void deed_desc(const struct deed *deed, char *desc)
+{
+	strscpy(desc, deed->desc, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(deed, deeds, deed_desc);
+
+/* ------------------------------------------------------------------ what has to be so */
+
+static void put_away(void)
+{
+	if (weak)
+		kspan_weak_put(weak);
+	kspan_free(got);
+	free_all(NULL);
+	test_settle();
+	kspan_cache_destroy(made);
+	kspan_cache_destroy(cache);
+	weak = NULL;
+	got = NULL;
+	made = NULL;
+	cache = NULL;
+	/* With their names, so that the next turn has to make them again. */
+	kspan_profile_reset();
+}
+
+/* @deed with the @nth memory refused, and all after it if @all: whether any was. */
+static bool turn(struct kunit *test, const struct deed *deed, unsigned int nth, bool all)
+{
+	bool was_refused;
+	int err;
+
+	deed->before();
+	if (!cache)
+		KUNIT_FAIL(test, "there is no memory to begin with");
+	refuse(nth, all);
+	err = deed->run(deed->arg);
+	was_refused = refused();
+	put_away();
+	if (err && (err != -ENOMEM || !was_refused || deed->works))
+		KUNIT_FAIL(test, "%s, refusal %u%s: error %d", deed->desc, nth,
+			   all ? " and all after it" : "", err);
+	return was_refused;
+}
+
+static unsigned long in_use(void)
+{
+	return kspan_counter_sum(KSPAN_ALLOCS) - kspan_counter_sum(KSPAN_FREES);
+}
+
+static void it_works_or_leaves_nothing(struct kunit *test)
+{
+	const struct deed *deed = test->param_value;
+	size_t names = kspan_symbol_bytes();
+	unsigned long buckets = kspan_bucket_count();
+	unsigned long live = in_use();
+	unsigned int nth, all;
+
+	for (all = 0; all < 2; all++) {
+		for (nth = 1; nth < REFUSALS_MOST && turn(test, deed, nth, all); nth++)
+			;
+		KUNIT_EXPECT_LT(test, nth, (unsigned int)REFUSALS_MOST);
+	}
+	KUNIT_EXPECT_EQ(test, kspan_symbol_bytes(), names);
+	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), buckets);
+	KUNIT_EXPECT_EQ(test, in_use(), live);
+	/* What need not ask for memory may not have been refused any. */
+	KUNIT_EXPECT_TRUE(test, nth > 1 || deed->works);
+}
+
+static struct kunit_case nomem_cases[] = {
+	KUNIT_CASE_PARAM(it_works_or_leaves_nothing, deed_gen_params),
+	{}
+};
+
+static struct kunit_suite nomem_suite = {
+	.name = "kspan_nomem",
+	.init = nomem_init,
+	.exit = test_end,
+	.test_cases = nomem_cases,
+};
+
+kunit_test_suite(nomem_suite);
