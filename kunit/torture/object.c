@@ -307,7 +307,7 @@ static void resize(struct torture_actor *actor, struct torture_slot *slot)
 	struct torture_slot old = *slot;
 	void *obj;
 
-	/* What a constructor wrote, and a finalizer or a reader of the handle expects, must stay. */
+	/* What a constructor wrote, and a finalizer or reader of the handle expects, must stay. */
 	if (slot->pool || slot->weak || slot->finalizer)
 		size = max_t(size_t, size, slot->content.size);
 	obj = kspan_realloc(slot->obj, size, torture_gfp(actor) & ~__GFP_ZERO);
