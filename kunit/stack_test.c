@@ -277,12 +277,53 @@ static void stack_of_an_interrupt_is_walked(struct kunit *test)
 		KUNIT_EXPECT_LE(test, before, 1UL);
 }
 
+static const char *root_of(const struct kspan_row *row)
+{
+	return row->symbols[row->nr_frames - 1]->name;
+}
+
+/* A stack ends where its context began: not in whatever was interrupted, nor before. */
+static bool is_root_of(const struct test_context *c, const char *name)
+{
+	if (c->call == test_in_softirq)
+		return !strcmp(name, "handle_softirqs") || !strcmp(name, "__do_softirq");
+	if (c->call == test_in_hardirq)
+		return strstarts(name, "asm_sysvec_");
+	return strstarts(name, "ret_from_fork");
+}
+
+static void stack_ends_where_its_context_began(struct kunit *test)
+{
+	const struct test_context *c = test->param_value;
+	struct kspan_snapshot *snap;
+	unsigned int i, rows = 0;
+
+	if (!IS_ENABLED(CONFIG_X86_64) || IS_ENABLED(CONFIG_PREEMPT_RT))
+		kunit_skip(test, "another machine's functions, or threads for interrupts");
+	for (i = 0; i < 20; i++)
+		c->call(alloc_and_free, NULL);
+	snap = kspan_snapshot_take();
+	KUNIT_ASSERT_FALSE(test, IS_ERR(snap));
+	for (i = 0; i < snap->nr_rows; i++) {
+		const struct kspan_row *row = &snap->rows[i];
+
+		if (strcmp(row->label, "stack"))
+			continue;
+		rows++;
+		if (!is_root_of(c, root_of(row)))
+			KUNIT_FAIL(test, "%s for a root in %s", root_of(row), c->desc);
+	}
+	KUNIT_EXPECT_GE(test, rows, 1U);
+	kspan_snapshot_free(snap);
+}
+
 static struct kunit_case stack_cases[] = {
 	KUNIT_CASE(paths_are_told_apart),
 	KUNIT_CASE(known_steps_are_not_walked),
 	KUNIT_CASE(stacks_of_threads_are_whole),
 	KUNIT_CASE_PARAM(frames_that_move_are_no_steps, moving_gen_params),
 	KUNIT_CASE_PARAM(stack_of_an_interrupt_is_walked, context_gen_params),
+	KUNIT_CASE_PARAM(stack_ends_where_its_context_began, context_gen_params),
 	{}
 };
 

@@ -248,6 +248,20 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_stack_forget);
 /* ------------------------------------------------------------------ what is kept of it */
 
 /*
+ * What an interrupt or a softirq came upon by chance is not what made it allocate. An exception
+ * (a page fault in copy_from_user()) is no chance: its stack goes on.
+ */
+static unsigned int without_interrupted(unsigned long *frames, unsigned int n)
+{
+	unsigned int kept = 0;
+
+	do
+		kept += filter_irq_stacks(frames + kept, n - kept);
+	while (kept < n && kspan_text_is_exception(frames[kept - 1]));
+	return in_serving_softirq() ? kspan_text_until_softirq(frames, kept) : kept;
+}
+
+/*
  * Cuts off kspan's own frames by address, however many the entry point and the compiler made of
  * them. Addresses are made return addresses less one, so that they lie in the call and not
  * behind it.
@@ -291,6 +305,5 @@ noinline void kspan_stack_capture(struct kspan_stack *stack)
 	}
 	kspan_count(KSPAN_STACKS_WALKED);
 	n = walk(stack->frames, ARRAY_SIZE(stack->frames), at);
-	/* What an interrupt came upon by chance is not what made it allocate. */
-	trim(stack, filter_irq_stacks(stack->frames, n));
+	trim(stack, without_interrupted(stack->frames, n));
 }
