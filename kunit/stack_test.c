@@ -9,6 +9,7 @@
 #include <linux/compiler.h>
 #include <linux/string.h>
 
+#include "../mm/encode.h"
 #include "profile_helpers.h"
 
 #define LEVELS	5
@@ -246,6 +247,115 @@ static void frames_that_move_are_no_steps(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, walked() - before, (unsigned long)n);
 }
 
+/* ------------------------------------------------------------------ deep stacks */
+
+static noinline __noclone void *deeper(unsigned int calls)
+{
+	return test_keep(calls ? deeper(calls - 1) : step(0, 0));
+}
+
+/* The one row of this suite's cache; NULL if there is none or another. */
+static const struct kspan_row *only_row(const struct kspan_snapshot *snap)
+{
+	const struct kspan_row *found = NULL;
+	size_t i;
+
+	for (i = 0; i < snap->nr_rows; i++) {
+		if (strcmp(snap->rows[i].label, "stack"))
+			continue;
+		if (found)
+			return NULL;
+		found = &snap->rows[i];
+	}
+	return found;
+}
+
+/* Below @calls calls, twice: the first time the unwinder walks, if it has not before. */
+static struct kspan_snapshot *snapshot_below(struct kunit *test, unsigned int calls)
+{
+	struct kspan_snapshot *snap;
+	void *objs[2];
+	int i;
+
+	kspan_profile_reset();
+	for (i = 0; i < 2; i++) {
+		objs[i] = deeper(calls);
+		/* One loop, and not two calls. */
+		OPTIMIZER_HIDE_VAR(i);
+	}
+	snap = kspan_snapshot_take();
+	for (i = 0; i < 2; i++)
+		kspan_cache_free(cache, objs[i]);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(snap));
+	return snap;
+}
+
+#define TRUNCATED	"kspan_stack_truncated"
+
+static const char *root_of(const struct kspan_row *row)
+{
+	return row->symbols[row->nr_frames - 1]->name;
+}
+
+/* From one that fits by far to one that does not, each depth in between. */
+static void deep_stack_says_that_it_was_cut(struct kunit *test)
+{
+	struct kspan_snapshot *snap = snapshot_below(test, 0);
+	const struct kspan_row *row = only_row(snap);
+	unsigned int least, calls;
+
+	KUNIT_ASSERT_NOT_NULL(test, row);
+	least = row->nr_frames;
+	KUNIT_ASSERT_LT(test, least, 32U);
+	kspan_snapshot_free(snap);
+
+	for (calls = KSPAN_MAX_FRAMES - least - 2; calls < KSPAN_MAX_FRAMES + 10; calls++) {
+		bool whole = least + calls <= KSPAN_MAX_FRAMES;
+
+		snap = snapshot_below(test, calls);
+		row = only_row(snap);
+		KUNIT_EXPECT_NOT_NULL(test, row);
+		if (row) {
+			KUNIT_EXPECT_EQ(test, row->alloc_objects, 2ULL);
+			KUNIT_EXPECT_EQ(test, row->nr_frames,
+					whole ? least + calls : (unsigned int)KSPAN_MAX_FRAMES);
+			KUNIT_EXPECT_EQ(test, !strcmp(root_of(row), TRUNCATED), !whole);
+			/* What is kept are the innermost frames. */
+			KUNIT_EXPECT_STREQ(test, row->symbols[0]->name, "deeper");
+		}
+		kspan_snapshot_free(snap);
+	}
+}
+
+/* Is @text in what @encode makes of @snap? */
+static bool is_in(struct kspan_buf *buf, const char *text)
+{
+	size_t len = strlen(text), i;
+
+	for (i = 0; !buf->err && i + len <= buf->len; i++)
+		if (!memcmp(buf->data + i, text, len))
+			return true;
+	return false;
+}
+
+static void every_format_shows_the_cut(struct kunit *test)
+{
+	struct kspan_snapshot *snap = snapshot_below(test, 200);
+	struct kspan_buf folded = {}, text = {}, pprof = {};
+
+	kspan_encode_folded(snap, &folded);
+	kspan_encode_text(snap, &text);
+	kspan_encode_pprof(snap, KSPAN_INUSE_SPACE, &pprof);
+	KUNIT_EXPECT_TRUE(test, is_in(&folded, TRUNCATED ";deeper;deeper;"));
+	KUNIT_EXPECT_TRUE(test, is_in(&text, "\t" TRUNCATED "+0x1\tkspan\n\n"));
+	/* A string of the table: its tag, its length and itself. */
+	KUNIT_EXPECT_TRUE(test, is_in(&pprof, "\x32\x15" TRUNCATED));
+	kspan_buf_free(&folded);
+	kspan_buf_free(&text);
+	kspan_buf_free(&pprof);
+	kspan_snapshot_free(snap);
+}
+
 /* ------------------------------------------------------------------ contexts */
 
 KUNIT_ARRAY_PARAM(context, test_contexts, test_context_desc);
@@ -275,11 +385,6 @@ static void stack_of_an_interrupt_is_walked(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, before, 19UL);
 	else
 		KUNIT_EXPECT_LE(test, before, 1UL);
-}
-
-static const char *root_of(const struct kspan_row *row)
-{
-	return row->symbols[row->nr_frames - 1]->name;
 }
 
 /* A stack ends where its context began: not in whatever was interrupted, nor before. */
@@ -322,6 +427,8 @@ static struct kunit_case stack_cases[] = {
 	KUNIT_CASE(known_steps_are_not_walked),
 	KUNIT_CASE(stacks_of_threads_are_whole),
 	KUNIT_CASE_PARAM(frames_that_move_are_no_steps, moving_gen_params),
+	KUNIT_CASE(deep_stack_says_that_it_was_cut),
+	KUNIT_CASE(every_format_shows_the_cut),
 	KUNIT_CASE_PARAM(stack_of_an_interrupt_is_walked, context_gen_params),
 	KUNIT_CASE_PARAM(stack_ends_where_its_context_began, context_gen_params),
 	{}

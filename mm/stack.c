@@ -37,6 +37,16 @@
 #include "step.h"
 #include "text.h"
 
+/*
+ * The root is this function itself, which so has a name wherever the others do, and an address
+ * that is no other frame's.
+ */
+noinline __noclone void kspan_stack_truncated(struct kspan_stack *stack, unsigned int most)
+{
+	stack->frames[most - 1] = (unsigned long)kspan_stack_truncated;
+	stack->nr_frames = most;
+}
+
 #if KSPAN_HAS_STEPS
 
 #include <asm/unwind.h>
@@ -66,9 +76,9 @@ static bool walk_known(struct kspan_stack *stack, unsigned long ip, const unsign
 
 	for (;; ip = READ_ONCE_NOCHECK(*at)) {
 		if (n || !kspan_is_own_text(ip)) {
-			stack->frames[n++] = ip - 1;
-			if (n == KSPAN_MAX_FRAMES)
+			if (unlikely(n == KSPAN_MAX_FRAMES))
 				break;
+			stack->frames[n++] = ip - 1;
 		}
 		step = kspan_step_find(ip);
 		if (likely(step - 1 < KSPAN_STEP_WORDS)) {
@@ -87,7 +97,7 @@ static bool walk_known(struct kspan_stack *stack, unsigned long ip, const unsign
 			return false;
 		at = base;
 	}
-	stack->nr_frames = n;
+	kspan_stack_truncated(stack, KSPAN_MAX_FRAMES);
 	return true;
 }
 
@@ -276,6 +286,8 @@ static void trim(struct kspan_stack *stack, unsigned int n)
 	stack->nr_frames = min_t(unsigned int, n - skip, KSPAN_MAX_FRAMES);
 	for (i = 0; i < stack->nr_frames; i++)
 		frames[i] = frames[skip + i] - 1;
+	if (n - skip > KSPAN_MAX_FRAMES)
+		kspan_stack_truncated(stack, KSPAN_MAX_FRAMES);
 }
 
 /* Test kernels walk each stack both ways: the two must agree. */
