@@ -6,6 +6,10 @@
  */
 #include "suite.h"
 
+#include <linux/compiler.h>
+#include <linux/string.h>
+
+#include "../mm/encode.h"
 #include "profile_helpers.h"
 
 #define LEVELS	5
@@ -58,6 +62,28 @@ static noinline __noclone void *right(unsigned int path, unsigned int levels)
 	return test_keep(step(path, levels));
 }
 
+/*
+ * Whether the steps of a thread's stack are used once they are learned. They must be; but where
+ * KASAN looks at the stack, functions realign theirs, and any of those that run a test may.
+ */
+static bool steps_are_used(struct kunit *test)
+{
+	unsigned long before = 0;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++) {
+		before = walked();
+		kspan_cache_free(cache, left(0, 0));
+	}
+	if (walked() == before)
+		return true;
+	if (!IS_ENABLED(CONFIG_UNWINDER_ORC))
+		return false;
+	if (!IS_ENABLED(CONFIG_KASAN_STACK))
+		KUNIT_FAIL(test, "no step of a thread's stack is used");
+	return false;
+}
+
 /* How often the row with the functions of @path was allocated from; 0 if there is none. */
 static u64 allocs_of(const struct kspan_snapshot *snap, unsigned int path)
 {
@@ -102,9 +128,10 @@ static void paths_are_told_apart(struct kunit *test)
 	for (path = 0; path < 1 << LEVELS; path++)
 		KUNIT_EXPECT_EQ(test, allocs_of(snap, path), (u64)path + 1);
 	kspan_snapshot_free(snap);
+	before = walked() - before;
 	/* There are four steps between the two, whatever the path. */
-	if (IS_ENABLED(CONFIG_UNWINDER_ORC))
-		KUNIT_EXPECT_LE(test, walked() - before, 8UL);
+	if (steps_are_used(test))
+		KUNIT_EXPECT_LE(test, before, 8UL);
 }
 
 static void known_steps_are_not_walked(struct kunit *test)
@@ -112,8 +139,9 @@ static void known_steps_are_not_walked(struct kunit *test)
 	unsigned long before;
 	unsigned int i;
 
-	if (!IS_ENABLED(CONFIG_UNWINDER_ORC))
+	if (!steps_are_used(test))
 		kunit_skip(test, "steps are learned where the unwinder is ORC");
+	kspan_profile_reset();
 	kspan_stack_forget();
 	before = walked();
 	/* From one place, so that each has the same stack. */
@@ -154,6 +182,180 @@ static void stacks_of_threads_are_whole(struct kunit *test)
 	kspan_snapshot_free(snap);
 }
 
+/* ------------------------------------------------------------------ frames that move */
+
+/*
+ * Functions whose frame is now so long and now longer, though the call is the same one. Their
+ * stacks are for the unwinder alone: a step that was right once is a step into the middle of a
+ * frame the next time.
+ */
+static noinline __noclone void *moves(size_t bytes)
+{
+	char *gap = __builtin_alloca(bytes);
+
+	OPTIMIZER_HIDE_VAR(gap);
+	memset(gap, 0, bytes);
+	return test_keep(step(0, 0));
+}
+
+static noinline __noclone void *realigns(void)
+{
+	char line[64] __aligned(64) = {};
+
+	barrier_data(line);
+	return test_keep(step(0, 0));
+}
+
+/* Frames of as many bytes as the path says, so that the stack is realigned by other lengths. */
+static noinline __noclone void *moves_and_realigns(size_t bytes)
+{
+	char *gap = __builtin_alloca(bytes);
+
+	OPTIMIZER_HIDE_VAR(gap);
+	memset(gap, 0, bytes);
+	return test_keep(realigns());
+}
+
+static const struct moving {
+	const char *desc;
+	void *(*alloc)(size_t bytes);
+} moving[] = {
+	{ "alloca", moves },
+	{ "realigned", moves_and_realigns },
+};
+
+static void moving_desc(const struct moving *m, char *desc)
+{
+	strscpy(desc, m->desc, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(moving, moving, moving_desc);
+
+static void frames_that_move_are_no_steps(struct kunit *test)
+{
+	const struct moving *m = test->param_value;
+	unsigned long before = walked();
+	unsigned int i, n = 0;
+
+	kspan_stack_forget();
+	/* Each length a few times, and zeros behind every word of the frame. */
+	for (i = 0; i < 128; i++, n++)
+		kspan_cache_free(cache, m->alloc(16 + i * 8 % 256));
+	KUNIT_EXPECT_EQ(test, test_count_rows(test, "stack", NULL).alloc_objects, (u64)n);
+	KUNIT_EXPECT_EQ(test, test_count_rows(test, "stack", NULL).rows, 1U);
+	if (IS_ENABLED(CONFIG_UNWINDER_ORC))
+		KUNIT_EXPECT_EQ(test, walked() - before, (unsigned long)n);
+}
+
+/* ------------------------------------------------------------------ deep stacks */
+
+static noinline __noclone void *deeper(unsigned int calls)
+{
+	return test_keep(calls ? deeper(calls - 1) : step(0, 0));
+}
+
+/* The one row of this suite's cache; NULL if there is none or another. */
+static const struct kspan_row *only_row(const struct kspan_snapshot *snap)
+{
+	const struct kspan_row *found = NULL;
+	size_t i;
+
+	for (i = 0; i < snap->nr_rows; i++) {
+		if (strcmp(snap->rows[i].label, "stack"))
+			continue;
+		if (found)
+			return NULL;
+		found = &snap->rows[i];
+	}
+	return found;
+}
+
+/* Below @calls calls, twice: the first time the unwinder walks, if it has not before. */
+static struct kspan_snapshot *snapshot_below(struct kunit *test, unsigned int calls)
+{
+	struct kspan_snapshot *snap;
+	void *objs[2];
+	int i;
+
+	kspan_profile_reset();
+	for (i = 0; i < 2; i++) {
+		objs[i] = deeper(calls);
+		/* One loop, and not two calls. */
+		OPTIMIZER_HIDE_VAR(i);
+	}
+	snap = kspan_snapshot_take();
+	for (i = 0; i < 2; i++)
+		kspan_cache_free(cache, objs[i]);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(snap));
+	return snap;
+}
+
+#define TRUNCATED	"kspan_stack_truncated"
+
+static const char *root_of(const struct kspan_row *row)
+{
+	return row->symbols[row->nr_frames - 1]->name;
+}
+
+/* From one that fits by far to one that does not, each depth in between. */
+static void deep_stack_says_that_it_was_cut(struct kunit *test)
+{
+	struct kspan_snapshot *snap = snapshot_below(test, 0);
+	const struct kspan_row *row = only_row(snap);
+	unsigned int least, calls;
+
+	KUNIT_ASSERT_NOT_NULL(test, row);
+	least = row->nr_frames;
+	KUNIT_ASSERT_LT(test, least, 32U);
+	kspan_snapshot_free(snap);
+
+	for (calls = KSPAN_MAX_FRAMES - least - 2; calls < KSPAN_MAX_FRAMES + 10; calls++) {
+		bool whole = least + calls <= KSPAN_MAX_FRAMES;
+
+		snap = snapshot_below(test, calls);
+		row = only_row(snap);
+		KUNIT_EXPECT_NOT_NULL(test, row);
+		if (row) {
+			KUNIT_EXPECT_EQ(test, row->alloc_objects, 2ULL);
+			KUNIT_EXPECT_EQ(test, row->nr_frames,
+					whole ? least + calls : (unsigned int)KSPAN_MAX_FRAMES);
+			KUNIT_EXPECT_EQ(test, !strcmp(root_of(row), TRUNCATED), !whole);
+			/* What is kept are the innermost frames. */
+			KUNIT_EXPECT_STREQ(test, row->symbols[0]->name, "deeper");
+		}
+		kspan_snapshot_free(snap);
+	}
+}
+
+/* Is @text in what @encode makes of @snap? */
+static bool is_in(struct kspan_buf *buf, const char *text)
+{
+	size_t len = strlen(text), i;
+
+	for (i = 0; !buf->err && i + len <= buf->len; i++)
+		if (!memcmp(buf->data + i, text, len))
+			return true;
+	return false;
+}
+
+static void every_format_shows_the_cut(struct kunit *test)
+{
+	struct kspan_snapshot *snap = snapshot_below(test, 200);
+	struct kspan_buf folded = {}, text = {}, pprof = {};
+
+	kspan_encode_folded(snap, &folded);
+	kspan_encode_text(snap, &text);
+	kspan_encode_pprof(snap, KSPAN_INUSE_SPACE, &pprof);
+	KUNIT_EXPECT_TRUE(test, is_in(&folded, TRUNCATED ";deeper;deeper;"));
+	KUNIT_EXPECT_TRUE(test, is_in(&text, "\t" TRUNCATED "+0x1\tkspan\n\n"));
+	/* A string of the table: its tag, its length and itself. */
+	KUNIT_EXPECT_TRUE(test, is_in(&pprof, "\x32\x15" TRUNCATED));
+	kspan_buf_free(&folded);
+	kspan_buf_free(&text);
+	kspan_buf_free(&pprof);
+	kspan_snapshot_free(snap);
+}
+
 /* ------------------------------------------------------------------ contexts */
 
 KUNIT_ARRAY_PARAM(context, test_contexts, test_context_desc);
@@ -178,17 +380,57 @@ static void stack_of_an_interrupt_is_walked(struct kunit *test)
 	for (i = 0; i < 19; i++)
 		c->call(alloc_and_free, NULL);
 	KUNIT_EXPECT_EQ(test, test_count_rows(test, "stack", NULL).alloc_objects, 20ULL);
-	if (c->call != test_in_process || !IS_ENABLED(CONFIG_UNWINDER_ORC))
-		KUNIT_EXPECT_EQ(test, walked() - before, 19UL);
+	before = walked() - before;
+	if (c->call != test_in_process || !steps_are_used(test))
+		KUNIT_EXPECT_EQ(test, before, 19UL);
 	else
-		KUNIT_EXPECT_LE(test, walked() - before, 1UL);
+		KUNIT_EXPECT_LE(test, before, 1UL);
+}
+
+/* A stack ends where its context began: not in whatever was interrupted, nor before. */
+static bool is_root_of(const struct test_context *c, const char *name)
+{
+	if (c->call == test_in_softirq)
+		return !strcmp(name, "handle_softirqs") || !strcmp(name, "__do_softirq");
+	if (c->call == test_in_hardirq)
+		return strstarts(name, "asm_sysvec_");
+	return strstarts(name, "ret_from_fork");
+}
+
+static void stack_ends_where_its_context_began(struct kunit *test)
+{
+	const struct test_context *c = test->param_value;
+	struct kspan_snapshot *snap;
+	unsigned int i, rows = 0;
+
+	if (!IS_ENABLED(CONFIG_X86_64) || IS_ENABLED(CONFIG_PREEMPT_RT))
+		kunit_skip(test, "another machine's functions, or threads for interrupts");
+	for (i = 0; i < 20; i++)
+		c->call(alloc_and_free, NULL);
+	snap = kspan_snapshot_take();
+	KUNIT_ASSERT_FALSE(test, IS_ERR(snap));
+	for (i = 0; i < snap->nr_rows; i++) {
+		const struct kspan_row *row = &snap->rows[i];
+
+		if (strcmp(row->label, "stack"))
+			continue;
+		rows++;
+		if (!is_root_of(c, root_of(row)))
+			KUNIT_FAIL(test, "%s for a root in %s", root_of(row), c->desc);
+	}
+	KUNIT_EXPECT_GE(test, rows, 1U);
+	kspan_snapshot_free(snap);
 }
 
 static struct kunit_case stack_cases[] = {
 	KUNIT_CASE(paths_are_told_apart),
 	KUNIT_CASE(known_steps_are_not_walked),
 	KUNIT_CASE(stacks_of_threads_are_whole),
+	KUNIT_CASE_PARAM(frames_that_move_are_no_steps, moving_gen_params),
+	KUNIT_CASE(deep_stack_says_that_it_was_cut),
+	KUNIT_CASE(every_format_shows_the_cut),
 	KUNIT_CASE_PARAM(stack_of_an_interrupt_is_walked, context_gen_params),
+	KUNIT_CASE_PARAM(stack_ends_where_its_context_began, context_gen_params),
 	{}
 };
 

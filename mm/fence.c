@@ -160,9 +160,11 @@ static noinline void record(struct trace *trace)
 	struct kspan_stack stack;
 
 	kspan_stack_capture(&stack);
+	if (stack.nr_frames > FENCE_FRAMES)
+		kspan_stack_truncated(&stack, FENCE_FRAMES);
 	trace->pid = task_pid_nr(current);
 	trace->cpu = raw_smp_processor_id();
-	trace->nr_frames = min_t(unsigned int, stack.nr_frames, FENCE_FRAMES);
+	trace->nr_frames = stack.nr_frames;
 	memcpy(trace->frames, stack.frames, trace->nr_frames * sizeof(trace->frames[0]));
 }
 

@@ -3,7 +3,10 @@
 #ifndef _KSPAN_STACK_H
 #define _KSPAN_STACK_H
 
-/* The deepest stack that is kept, in frames. */
+/*
+ * The deepest stack that is kept whole, in frames. A deeper one loses its outermost frames, and has
+ * kspan_stack_truncated() for its root.
+ */
 #define KSPAN_MAX_FRAMES	64
 
 /* Frames of kspan's own at the top of a stack, before its caller, are fewer than this. */
@@ -17,6 +20,12 @@ struct kspan_stack {
 
 /* The stack of kspan's caller. Any context but NMI; no lock held. */
 void kspan_stack_capture(struct kspan_stack *stack);
+
+/*
+ * The stack is deeper than the @most frames of it that are kept: its root says so, instead of the
+ * outermost of them. Any context.
+ */
+void kspan_stack_truncated(struct kspan_stack *stack, unsigned int most);
 
 /* Text has gone, or has come where other text may have been. Any context. */
 void kspan_stack_forget(void);

@@ -75,14 +75,32 @@ u64 bench_count(void (*fn)(void), unsigned int runs, bool irqs_off);
 void *bench_alloc_from(unsigned int path, unsigned int levels, const struct bench_side *side,
 		       size_t size, gfp_t gfp);
 
+/*
+ * sampling.c: mixed allocations and frees, a chunk of steps at a time, from 2 to the power of
+ * @levels call paths. The first chunks only fill what is alive; one @random for all of a side's.
+ */
+#define BENCH_MIXED_CHUNK	100	/* steps */
+#define BENCH_MIXED_CHUNKS	10000	/* that are measured */
+#define BENCH_MIXED_WARM	409	/* that come before */
+#define BENCH_MIXED_LEVELS	6
+
+int bench_mixed_begin(void);
+void bench_mixed_end(void);
+u64 bench_mixed_chunk(const struct bench_side *side, unsigned int levels, u32 *random);
+void bench_mixed_free(const struct bench_side *side);
+
 /* The groups; each returns 0 or an error. */
 int bench_pairs(void);
 int bench_sizes(void);
 int bench_sampling(void);
+int bench_calls(void);
 int bench_memory(void);
 int bench_cpus(void);
 int bench_fill(void);
 int bench_load(void);
+
+/* Ends what bench_calls() keeps. */
+void bench_calls_end(void);
 
 /* Ends what bench_fill() and bench_load() keep. */
 void bench_snapshot_end(void);

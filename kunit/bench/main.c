@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The benchmark's entry: measures the groups that the parameter names, one after the other, while
- * it is inserted. It stays until it is removed, with what the groups "fill" and "load" keep.
+ * it is inserted. It stays until it is removed, with what the groups "calls", "fill" and "load"
+ * keep.
  */
 #include <linux/kernel.h>
 #include <linux/minmax.h>
@@ -12,11 +13,11 @@
 
 static char *run = "pairs";
 module_param(run, charp, 0);
-MODULE_PARM_DESC(run, "comma-separated groups: pairs, sizes, sampling, memory, cpus, fill, load");
+MODULE_PARM_DESC(run, "comma-separated groups: pairs, sizes, sampling, calls, memory, cpus, fill, load");
 
 static char *who = "slab,kspan";
 module_param(who, charp, 0);
-MODULE_PARM_DESC(who, "the allocators that the group sampling measures");
+MODULE_PARM_DESC(who, "the allocators that the groups sampling and calls measure");
 
 static unsigned int scale = 100;
 module_param(scale, uint, 0);
@@ -42,6 +43,7 @@ static const struct {
 	{ "pairs", bench_pairs },
 	{ "sizes", bench_sizes },
 	{ "sampling", bench_sampling },
+	{ "calls", bench_calls },
 	{ "memory", bench_memory },
 	{ "cpus", bench_cpus },
 	{ "fill", bench_fill },
@@ -78,13 +80,16 @@ static int __init bench_init(void)
 	for (i = 0; i < ARRAY_SIZE(groups) && !err; i++)
 		if (lists(run, groups[i].name))
 			err = groups[i].fn();
-	if (err)
+	if (err) {
+		bench_calls_end();
 		bench_snapshot_end();
+	}
 	return err;
 }
 
 static void __exit bench_exit(void)
 {
+	bench_calls_end();
 	bench_snapshot_end();
 }
 

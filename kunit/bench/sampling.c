@@ -7,7 +7,7 @@
  * step frees one of them by lot and allocates another, from one place, or from one of 64 call
  * paths, by lot as well and six calls deeper. Ticks are kept out by counting a hundred
  * steps at a time with interrupts off (hence GFP_ATOMIC), and adding up. The same steps without
- * an allocator are taken off, and given too.
+ * an allocator are taken off, and given too. calls.c has the same steps done in system calls.
  */
 #include <linux/irqflags.h>
 #include <linux/kernel.h>
@@ -19,11 +19,22 @@
 #include "bench.h"
 
 #define LIVE		4096
-#define CHUNK		100
-#define STEPS		1000000
-#define LEVELS		6
+#define CHUNK		BENCH_MIXED_CHUNK
+#define LEVELS		BENCH_MIXED_LEVELS
 
 static void **live;
+
+int bench_mixed_begin(void)
+{
+	live = kvcalloc(LIVE, sizeof(*live), GFP_KERNEL);
+	return live ? 0 : -ENOMEM;
+}
+
+void bench_mixed_end(void)
+{
+	kvfree(live);
+	live = NULL;
+}
 
 static noinline void steps(const struct bench_side *side, unsigned int levels, unsigned int n,
 			   u32 *random)
@@ -38,19 +49,40 @@ static noinline void steps(const struct bench_side *side, unsigned int levels, u
 	}
 }
 
+/* Instructions of the steps of one chunk. */
+u64 bench_mixed_chunk(const struct bench_side *side, unsigned int levels, u32 *random)
+{
+	unsigned long flags;
+	u64 time;
+
+	local_irq_save(flags);
+	time = get_cycles();
+	steps(side, levels, CHUNK, random);
+	time = get_cycles() - time;
+	local_irq_restore(flags);
+	return time;
+}
+
+/* Frees what is alive. */
+void bench_mixed_free(const struct bench_side *side)
+{
+	int i;
+
+	for (i = 0; i < LIVE; i++) {
+		if (live[i])
+			side->free(live[i]);
+		live[i] = NULL;
+	}
+}
+
 /* Instructions of @n steps. */
 static u64 count(const struct bench_side *side, unsigned int levels, unsigned long n,
 		 u32 *random)
 {
-	unsigned long flags;
-	u64 sum = 0, time;
+	u64 sum = 0;
 
 	for (; n; n -= CHUNK) {
-		local_irq_save(flags);
-		time = get_cycles();
-		steps(side, levels, CHUNK, random);
-		sum += get_cycles() - time;
-		local_irq_restore(flags);
+		sum += bench_mixed_chunk(side, levels, random);
 		cond_resched();
 	}
 	return sum;
@@ -61,15 +93,10 @@ static u64 mixed(const struct bench_side *side, unsigned int levels, unsigned lo
 {
 	u32 random = 1;
 	u64 sum;
-	int i;
 
-	count(side, levels, 10 * LIVE / CHUNK * CHUNK, &random);
+	count(side, levels, BENCH_MIXED_WARM * CHUNK, &random);
 	sum = count(side, levels, n, &random);
-	for (i = 0; i < LIVE; i++) {
-		if (live[i])
-			side->free(live[i]);
-		live[i] = NULL;
-	}
+	bench_mixed_free(side);
 	return sum;
 }
 
@@ -114,14 +141,14 @@ static void print_mixed(unsigned int levels, unsigned long n)
 
 int bench_sampling(void)
 {
-	unsigned long n = bench_scaled(STEPS / CHUNK) * CHUNK;
+	unsigned long n = bench_scaled(BENCH_MIXED_CHUNKS) * CHUNK;
+	int err = bench_mixed_begin();
 
-	live = kvcalloc(LIVE, sizeof(*live), GFP_KERNEL);
-	if (!live)
-		return -ENOMEM;
+	if (err)
+		return err;
 	print_mixed(0, n);
 	print_mixed(LEVELS, n);
 	stack();
-	kvfree(live);
+	bench_mixed_end();
 	return 0;
 }

@@ -33,6 +33,13 @@ measure() {
 	rmmod kspan_bench
 }
 
+# called OPTION...: the group of system calls, each of which is a byte that is read.
+called() {
+	insmod /kspan_bench.ko run=calls "$@"
+	dd if=/sys/kernel/debug/kspan_bench of=/dev/null bs=1 2>/dev/null
+	rmmod kspan_bench
+}
+
 # filled STACKS GROUPS COMMAND...: runs COMMAND over a profile with so many stacks.
 filled() {
 	stacks=$1 groups=$2
@@ -56,10 +63,13 @@ count)
 	measure run=pairs,sizes,memory
 	rate 0
 	measure run=sampling scale="$scale"
+	called scale="$scale"
 	rate 524288
 	measure run=sampling scale="$scale" who=kspan
+	called scale="$scale" who=kspan
 	rate 1
 	measure run=sampling scale=$tenth who=kspan
+	called scale=$tenth who=kspan
 	for stacks in 1250 2500 5000 10000; do
 		filled $stacks fill /snapshot time $stacks
 	done
