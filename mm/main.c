@@ -39,7 +39,7 @@ MODULE_PARM_DESC(sample_seed,
 static unsigned long max_profile_bytes = 16UL << 20;
 module_param(max_profile_bytes, ulong, 0);
 MODULE_PARM_DESC(max_profile_bytes,
-		 "most bytes for call stacks (default 16777216, at least 65536); stacks beyond are dropped and counted");
+		 "most bytes for call stacks (default 16777216, at least 65536); beyond, stacks that hold nothing make room, and new ones are dropped, both counted");
 
 module_param_named(freelist_random, kspan_freelist_random, bool, 0444);
 MODULE_PARM_DESC(freelist_random,

@@ -121,7 +121,7 @@ static int resolve_copies(struct taken *taken)
 	for (i = 0; i < taken->nr_copies; i++) {
 		struct kspan_bucket *bucket = taken->copies[i].bucket;
 
-		if (!bucket->symbols && !bucket->unhashed && kspan_bucket_resolve(bucket))
+		if (!bucket->symbols && !bucket->gone && kspan_bucket_resolve(bucket))
 			return -ENOMEM;
 		cond_resched();
 	}
