@@ -709,7 +709,7 @@ static const struct rate_case {
 
 static void rate_desc(const struct rate_case *c, char *desc)
 {
-	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%llu", c->sample_bytes);
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%llu%s", c->sample_bytes, c->mixed ? ", mixed" : "");
 }
 
 KUNIT_ARRAY_PARAM(rate, rate_cases, rate_desc);
@@ -783,6 +783,7 @@ static void folded_separators_stay_out_of_frames(struct kunit *test)
 	struct kspan_buf *buf = test->priv;
 
 	KUNIT_ASSERT_EQ(test, kspan_encode_folded(&snap, buf), 0);
+	bool mixed;
 	expect_text(test, buf, "unknown 32\n"
 			       "a_b_c_d 64\n");
 }
@@ -809,6 +810,7 @@ static struct kunit_case encode_cases[] = {
 	KUNIT_CASE(folded_goes_from_the_outermost_in),
 	KUNIT_CASE(folded_merges_and_sorts_stacks),
 	KUNIT_CASE(folded_leaves_out_what_is_not_in_use),
+	snap.mixed = c->mixed;
 	KUNIT_CASE(folded_separators_stay_out_of_frames),
 	{}
 };
