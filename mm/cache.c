@@ -27,6 +27,7 @@
 #include "guard.h"
 #include "label.h"
 #include "lock.h"
+#include "name.h"
 #include "profile.h"
 #include "rcu.h"
 #include "report.h"
@@ -74,11 +75,13 @@ static void cache_free(struct kspan_cache *cache)
 /* Everything of a cache but its place in the list; its geometry is set by the caller. */
 static int cache_setup(struct kspan_cache *cache, const char *name)
 {
+	char shown[KSPAN_NAME_SIZE];
 	int nid;
 
 	cache->magic = KSPAN_CACHE_MAGIC;
 	INIT_LIST_HEAD(&cache->list);
-	cache->label = kspan_label_get(name);
+	kspan_name_make(shown, name, 1);
+	cache->label = kspan_label_get(shown);
 	cache->pcpu = kspan_pcpu_create(cache);
 	if (!cache->label || !cache->pcpu)
 		return -ENOMEM;
@@ -120,11 +123,49 @@ static struct kspan_cache *cache_create(const char *name, unsigned int object_si
 	return cache;
 }
 
-static void cache_publish(struct kspan_cache *cache)
+static bool name_is_taken(const char *name)
 {
+	struct kspan_cache *cache;
+
+	lockdep_assert_held(&kspan_cache_mutex);
+	list_for_each_entry(cache, &kspan_caches, list)
+		if (!strcmp(kspan_cache_name(cache), name))
+			return true;
+	return false;
+}
+
+/*
+ * Of caches with one name each is shown with another, as long as they are there at the same time:
+ * one that is made again once the other is gone goes on under its name. 0 or -ENOMEM.
+ */
+static int name_apart(struct kspan_cache *cache, const char *name)
+{
+	char shown[KSPAN_NAME_SIZE];
+	unsigned int number = 1;
+
+	while (name_is_taken(kspan_cache_name(cache))) {
+		kspan_label_put(cache->label);
+		kspan_name_make(shown, name, ++number);
+		cache->label = kspan_label_get(shown);
+		if (!cache->label)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* @name is what its creator calls it. 0, or -ENOMEM with @cache freed. */
+static int cache_publish(struct kspan_cache *cache, const char *name)
+{
+	int err;
+
 	mutex_lock(&kspan_cache_mutex);
-	list_add_tail(&cache->list, &kspan_caches);
+	err = name_apart(cache, name);
+	if (!err)
+		list_add_tail(&cache->list, &kspan_caches);
 	mutex_unlock(&kspan_cache_mutex);
+	if (err)
+		cache_free(cache);
+	return err;
 }
 
 /* As slab does: a cache line, or the smallest power-of-two part of one that the object fills. */
@@ -139,7 +180,9 @@ static unsigned int hwcache_align(unsigned int size, unsigned int align)
 
 /**
  * kspan_cache_create() - create a named cache
- * @name: name in debugfs and in profiles; copied
+ * @name: name in debugfs and in profiles, where blanks, control characters, backslashes and what
+ *	is not UTF-8 are shown as a backslash and three octal digits, and a cache whose name another
+ *	one has as NAME#2; copied
  * @size: bytes of an object, 1 to KMALLOC_MAX_SIZE with its red zone
  * @align: alignment of objects in bytes, a power of two up to PAGE_SIZE, or 0
  * @flags: KSPAN_* flags
@@ -185,8 +228,8 @@ struct kspan_cache *kspan_cache_create(const char *name, unsigned int size, unsi
 		flags &= ~KSPAN_GUARD;
 
 	cache = cache_create(name, size, align, slot, kspan_span_pick_pages(slot), flags, ctor);
-	if (cache)
-		cache_publish(cache);
+	if (!cache || cache_publish(cache, name))
+		return NULL;
 	return cache;
 }
 EXPORT_SYMBOL_GPL(kspan_cache_create);
@@ -491,7 +534,8 @@ static int create_internal(struct kspan_cache **out, const char *name, unsigned 
 	if (!cache)
 		return -ENOMEM;
 	cache->internal = true;
-	cache_publish(cache);
+	if (cache_publish(cache, name))
+		return -ENOMEM;
 	*out = cache;
 	return 0;
 }
