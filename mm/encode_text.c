@@ -85,10 +85,13 @@ static void text_header(const struct kspan_snapshot *snap, struct kspan_buf *buf
 /* A frame whose function is not known has its address for a name, and no offset. */
 static void text_frame(struct kspan_buf *buf, unsigned long addr, const struct kspan_symbol *sym)
 {
-	kspan_buf_printf(buf, "#\t0x%lx\t%s", addr + 1, sym->name);
+	kspan_buf_printf(buf, "#\t0x%lx\t", addr + 1);
+	kspan_buf_put_field(buf, sym->name);
 	if (sym->start)
 		kspan_buf_printf(buf, "+0x%lx", addr + 1 - sym->start);
-	kspan_buf_printf(buf, "\t%s\n", sym->module);
+	kspan_buf_puts(buf, "\t");
+	kspan_buf_put_field(buf, sym->module);
+	kspan_buf_puts(buf, "\n");
 }
 
 static void text_record(struct kspan_buf *buf, const struct kspan_row *row,
@@ -100,9 +103,13 @@ static void text_record(struct kspan_buf *buf, const struct kspan_row *row,
 			 c->alloc_objects, c->alloc_bytes);
 	for (i = 0; i < row->nr_frames; i++)
 		kspan_buf_printf(buf, " 0x%lx", row->addrs[i] + 1);
+	if (!row->nr_frames)
+		kspan_buf_puts(buf, " 0x1");
 	kspan_buf_puts(buf, "\n");
 	for (i = 0; i < row->nr_frames; i++)
 		text_frame(buf, row->addrs[i], row->symbols[i]);
+	if (!row->nr_frames)
+		text_frame(buf, 0, &kspan_no_stack);
 	kspan_buf_puts(buf, "\n");
 }
 
