@@ -64,6 +64,20 @@ check "kspan leaves" rmmod kspan
 # One sample in 512 KiB, the default.
 check "kspan loads with defaults" load_kspan
 check "the default is 512 KiB" grep -qx 524288 $dir/sample_bytes
+parameter=/sys/module/kspan/parameters/sample_bytes
+check "as the parameter says" grep -qx 524288 $parameter
+write() {
+	echo "$1" >$parameter
+}
+check "which can be written" write 12345
+check "and read" grep -qx 12345 $parameter
+check "as can the file" grep -qx 12345 $dir/sample_bytes
+for bad in lots -1 '' 1099511627777; do
+	check "but not with '$bad'" not write "$bad"
+done
+check "which changes nothing" grep -qx 12345 $dir/sample_bytes
+echo 524288 >$dir/sample_bytes
+check "nor does the file go its own way" grep -qx 524288 $parameter
 check "a million allocations" insmod /kspan_client.ko mixed=1000000
 save mixed
 rmmod kspan_client
@@ -85,5 +99,29 @@ rmmod kspan_client
 check "objects left in a cache are reported" said 'cache client_objects destroyed with 2 objects in use'
 check "with the stack that allocated them" said 'client_cache+0x'
 check "kspan leaves all the same" rmmod kspan
+check "and tells of that cache again" sh -c \
+	"dmesg | tail -n 60 | grep -q 'cache client_objects destroyed with 2 objects in use'"
+
+# As with secure boot. No module can be loaded from here on.
+load_kspan sample_bytes=1
+insmod /kspan_client.ko
+lock_down() {
+	mount -t securityfs none /sys/kernel/security
+	echo integrity >/sys/kernel/security/lockdown
+	grep -q '\[integrity\]' /sys/kernel/security/lockdown
+}
+has_content() {
+	[ "$(head -c 1 "$1" | wc -c)" = 1 ]
+}
+check "the kernel is locked down" lock_down
+for file in heap allocs heap.txt heap.folded caches spans specials stats; do
+	check "$file can be read all the same" has_content $dir/$file
+done
+check "what can be written to cannot" not cat $dir/sample_bytes
+check "but the rate can be read" grep -qx 1 $parameter
+check "and changed" write 65536
+check "which is in force" grep -qx 65536 $parameter
+rmmod kspan_client
+check "kspan leaves a locked kernel" rmmod kspan
 
 exit $status
