@@ -128,6 +128,7 @@ static struct kspan_bucket *bucket_new(const struct kspan_stack *stack, u32 hash
 	bucket->gone = false;
 	bucket->allocs = 0;
 	bucket->live = 0;
+	bucket->told = 0;
 	bucket->symbols = NULL;
 	memcpy(bucket->frames, stack->frames, stack->nr_frames * sizeof(stack->frames[0]));
 	return bucket;
@@ -240,7 +241,10 @@ static void count_free(struct kspan_bucket *bucket, u64 weight)
 {
 	lockdep_assert_held(&kspan_bucket_lock);
 	bucket->live -= weight;
-	if (unlikely(bucket->gone && !bucket->live))
+	if (bucket->live)
+		return;
+	bucket->told = 0;
+	if (unlikely(bucket->gone))
 		push_gone(bucket);
 }
 
@@ -538,6 +542,44 @@ static void text_leaves(const struct module *mod,
 					mod->name);
 			mark_gone(bucket);
 		}
+		put_later(bucket);
+		cond_resched();
+	}
+	mutex_unlock(&kspan_bucket_mutex);
+}
+
+/* What @bucket holds, and in *@untold what of it no report has told. */
+static u64 live_of(const struct kspan_bucket *bucket, u64 *untold)
+{
+	unsigned long flags;
+	u64 live;
+
+	kspan_lock(&kspan_bucket_lock, flags);
+	live = bucket->live;
+	*untold = live - min(live, bucket->told);
+	kspan_unlock(&kspan_bucket_lock, flags);
+	return live;
+}
+
+static void tell(struct kspan_bucket *bucket)
+{
+	unsigned long flags;
+
+	kspan_lock(&kspan_bucket_lock, flags);
+	bucket->told = bucket->live;
+	kspan_unlock(&kspan_bucket_lock, flags);
+}
+
+void kspan_bucket_walk(bool (*fn)(struct kspan_bucket *bucket, u64 untold, void *arg), void *arg)
+{
+	struct kspan_bucket *bucket;
+	u64 untold;
+
+	mutex_lock(&kspan_bucket_mutex);
+	walk_begin();
+	while ((bucket = walk_next())) {
+		if (live_of(bucket, &untold) && fn(bucket, untold, arg))
+			tell(bucket);
 		put_later(bucket);
 		cond_resched();
 	}

@@ -49,6 +49,8 @@ struct kspan_bucket {
 	u64 allocs;			/* since load or the last reset */
 	u64 live;			/* in use; survives a reset */
 
+	u64 told;			/* of live, what reports of leaks have spoken of */
+
 	/* nr_frames names, or NULL: not resolved yet; written once, under kspan_bucket_mutex. */
 	const struct kspan_symbol **symbols;
 
@@ -72,6 +74,12 @@ void kspan_bucket_free(struct kspan_bucket *bucket, u64 weight);
 void kspan_bucket_put(struct kspan_bucket *bucket);
 /* Names for every frame. Process context, under kspan_bucket_mutex. 0 or -ENOMEM. */
 int kspan_bucket_resolve(struct kspan_bucket *bucket);
+
+/*
+ * Calls @fn for each bucket that holds memory, under kspan_bucket_mutex, with how much of that no
+ * report has told. True: now one has. Process context.
+ */
+void kspan_bucket_walk(bool (*fn)(struct kspan_bucket *bucket, u64 untold, void *arg), void *arg);
 
 void kspan_profile_reset(void);
 u64 kspan_profile_start_ns(void);

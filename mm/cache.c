@@ -26,11 +26,12 @@
 #include "free.h"
 #include "guard.h"
 #include "label.h"
+#include "leak.h"
 #include "lock.h"
 #include "name.h"
-#include "profile.h"
 #include "rcu.h"
-#include "report.h"
+#include "snapshot.h"
+#include "symbol.h"
 
 /* Guards kspan_caches; see the head of this file. */
 DEFINE_MUTEX(kspan_cache_mutex);
@@ -69,6 +70,7 @@ static void cache_free(struct kspan_cache *cache)
 	kspan_bypass_close(cache);
 	if (cache->label)
 		kspan_label_put(cache->label);
+	kspan_symbol_put(cache->creator);
 	kfree(cache);
 }
 
@@ -228,9 +230,10 @@ struct kspan_cache *kspan_cache_create(const char *name, unsigned int size, unsi
 		flags &= ~KSPAN_GUARD;
 
 	cache = cache_create(name, size, align, slot, kspan_span_pick_pages(slot), flags, ctor);
-	if (!cache || cache_publish(cache, name))
+	if (!cache)
 		return NULL;
-	return cache;
+	cache->creator = kspan_symbol_get(_RET_IP_ - 1);
+	return cache_publish(cache, name) ? NULL : cache;
 }
 EXPORT_SYMBOL_GPL(kspan_cache_create);
 
@@ -327,34 +330,58 @@ void kspan_cache_totals(unsigned long *allocs, unsigned long *in_use)
 	mutex_unlock(&kspan_cache_mutex);
 }
 
-static void report_left(struct kspan_cache *cache, unsigned long left)
+/* The name of the module that created @cache; NULL if that is not known, or kspan itself. */
+static const char *creator_of(const struct kspan_cache *cache)
 {
-	struct kspan_span *span;
-	int nid;
+	const struct kspan_symbol *sym = cache->creator;
 
-	kspan_report(KSPAN_CACHES_LEFT, cache, "cache %s destroyed with %lu objects in use",
-		     kspan_cache_name(cache), left);
-	/* The caller of destroy promises that nobody uses the cache: the lists hold still. */
-	for_each_node(nid) {
-		list_for_each_entry(span, &cache->node[nid]->partial, list)
-			kspan_profile_print_span(span);
-		list_for_each_entry(span, &cache->node[nid]->full, list)
-			kspan_profile_print_span(span);
+	return sym && strcmp(sym->module, KSPAN_UNKNOWN_MODULE) ? sym->module : NULL;
+}
+
+static void left_in(const struct kspan_cache *cache, unsigned long objects,
+		    struct kspan_left *left)
+{
+	*left = (struct kspan_left) {
+		.addr = cache, .label = cache->label, .creator = creator_of(cache),
+		.objects = objects,
+		.slot_size = cache->slot_size, .not_profiled = cache->flags & KSPAN_NO_PROFILE,
+	};
+}
+
+bool kspan_cache_left_by(const struct module *mod, struct kspan_left *left)
+{
+	struct kspan_cache *cache;
+	unsigned long out;
+	bool found = false;
+
+	mutex_lock(&kspan_cache_mutex);
+	list_for_each_entry(cache, &kspan_caches, list) {
+		if (cache->abandoned || !creator_of(cache) || strcmp(creator_of(cache), mod->name))
+			continue;
+		/* The module may come again, and then it is another one. */
+		cache->abandoned = true;
+		out = cache_sum(cache, node_out);
+		left_in(cache, out - min(cached(cache), out), left);
+		refcount_inc(&left->label->refs);
+		found = true;
+		break;
 	}
+	mutex_unlock(&kspan_cache_mutex);
+	return found;
 }
 
 /* The cache is off the list. Frees it, or leaves it to the objects that are still in use. */
 static void cache_release(struct kspan_cache *cache)
 {
-	unsigned long left;
+	struct kspan_left left;
 
 	cache_settle(cache);
 	cache_release_empty(cache, ULONG_MAX);
-	left = cache_sum(cache, node_out);
-	if (left) {
+	left_in(cache, cache_sum(cache, node_out), &left);
+	if (left.objects) {
 		/* Late frees go straight to the spans. */
 		WRITE_ONCE(cache->pcpu_limit, 0);
-		report_left(cache, left);
+		kspan_leak_of_cache(&left);
 		mutex_lock(&kspan_cache_mutex);
 		list_add(&cache->list, &left_caches);
 		mutex_unlock(&kspan_cache_mutex);
@@ -613,12 +640,33 @@ static void forget(struct kspan_cache *cache)
 	cache->kernels = NULL;
 }
 
+/* What modules that have left did not destroy. */
+static void destroy_abandoned(void)
+{
+	struct kspan_cache *cache, *next;
+	LIST_HEAD(abandoned);
+
+	mutex_lock(&kspan_cache_mutex);
+	list_for_each_entry_safe(cache, next, &kspan_caches, list) {
+		if (cache->internal)
+			continue;
+		cache->destroyed = true;
+		list_move_tail(&cache->list, &abandoned);
+	}
+	mutex_unlock(&kspan_cache_mutex);
+	list_for_each_entry_safe(cache, next, &abandoned, list) {
+		list_del_init(&cache->list);
+		cache_release(cache);
+	}
+}
+
 void kspan_cache_exit(void)
 {
 	struct kspan_cache *cache, *next;
 	int i;
 
 	kspan_shrinker_free(shrinker);
+	destroy_abandoned();
 	for (i = 0; i < KSPAN_NR_CLASSES; i++)
 		destroy_internal(&kspan_class_cache[i]);
 	destroy_internal(&kspan_large_cache);

@@ -18,6 +18,7 @@
 #include "debugfs.h"
 #include "fence.h"
 #include "finalizer.h"
+#include "leak.h"
 #include "pagemap.h"
 #include "rcu.h"
 #include "sample.h"
@@ -176,6 +177,7 @@ static const struct part parts[] = {
 	{ "seeds", start_seeds, no_stop },
 	{ "guard mode", start_fence, kspan_fence_exit },
 	{ "caches", start_classes, stop_caches },
+	{ "reports of leaks", kspan_leak_init, kspan_leak_exit },
 	{ "CPU hotplug", kspan_pcpu_init, kspan_pcpu_exit },
 	{ "sampling", start_profile, kspan_sample_stop },
 	{ "hardened usercopy", start_usercopy, kspan_usercopy_exit },

@@ -97,7 +97,18 @@ check "double frees are reported" said 'report: double free, cache kspan-64'
 check "wrong caches are reported" said 'wrong cache: client_objects, object of cache kspan-64'
 rmmod kspan_client
 check "objects left in a cache are reported" said 'cache client_objects destroyed with 2 objects in use'
-check "with the stack that allocated them" said 'client_cache+0x'
+check "with how many" said 'kspan: about 2 of 72 bytes in cache client_objects, allocated at:'
+check "and the stack that allocated them" said 'kspan:   client_cache+0x.* \[kspan_client\]'
+echo 0 >$dir/sample_bytes
+insmod /kspan_client.ko leak=1
+rmmod kspan_client
+check "without a sample, with the rate that would have shown them" said \
+	'kspan: none of them was sampled.* at sample_bytes=0: with 48 at least one of as many'
+echo 1 >$dir/sample_bytes
+insmod /kspan_client.ko leak=1 abandon=1
+rmmod kspan_client
+check "a cache that its module did not destroy is reported" said \
+	'report: cache client_objects with 2 objects in use was not destroyed by module kspan_client'
 check "kspan leaves all the same" rmmod kspan
 check "and tells of that cache again" sh -c \
 	"dmesg | tail -n 60 | grep -q 'cache client_objects destroyed with 2 objects in use'"
