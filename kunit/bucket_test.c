@@ -7,6 +7,9 @@
 
 #include <linux/mm.h>
 
+#include "../mm/debugfs.h"
+#include "../mm/encode.h"
+#include "../mm/fixmath.h"
 #include "../mm/special.h"
 #include "bucket_helpers.h"
 
@@ -165,6 +168,67 @@ static void estimates_are_rounded_to_the_nearest(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sum.inuse_bytes, 160ULL + 144ULL);
 	kspan_bucket_free(a, ONE * 5 / 2);
 	kspan_bucket_free(b, ONE * 9 / 4);
+}
+
+static bool is_mixed(struct kunit *test)
+{
+	struct kspan_snapshot *snap = kspan_snapshot_take();
+	bool mixed;
+
+	KUNIT_ASSERT_FALSE(test, IS_ERR(snap));
+	mixed = snap->mixed;
+	kspan_snapshot_free(snap);
+	return mixed;
+}
+
+/* The rate in the header of heap.txt, and what its first columns are the sum of. */
+static void expect_text(struct kunit *test, u64 inuse_objects, u64 inuse_bytes, u64 rate)
+{
+	unsigned long long objects = 0, bytes = 0, allocs = 0, alloc_bytes = 0, header = 0;
+	struct kspan_buf buf = {};
+	int fields;
+
+	KUNIT_EXPECT_EQ(test, kspan_debugfs_render("heap.txt", &buf), 0);
+	kspan_buf_append(&buf, "", 1);
+	KUNIT_ASSERT_EQ(test, buf.err, 0);
+	fields = sscanf(buf.data, "heap profile: %llu: %llu [%llu: %llu] @ heap_v2/%llu", &objects,
+			&bytes, &allocs, &alloc_bytes, &header);
+	KUNIT_EXPECT_EQ(test, fields, 5);
+	KUNIT_EXPECT_EQ(test, objects, inuse_objects);
+	KUNIT_EXPECT_EQ(test, bytes, inuse_bytes);
+	KUNIT_EXPECT_EQ(test, header, rate);
+	kspan_buf_free(&buf);
+}
+
+/* The weight is that of the rate at the time; readers of the text have one rate for all. */
+static void text_has_no_rate_that_is_not_that_of_every_sample(struct kunit *test)
+{
+	u64 mean = 524288, weight = kspan_weight(64, mean);
+	struct kspan_bucket *a = count(make_stack(3, 1), 100 * ONE), *b;
+
+	KUNIT_ASSERT_NOT_NULL(test, a);
+	KUNIT_EXPECT_FALSE(test, is_mixed(test));
+	expect_text(test, 100, 6400, 1);
+	KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(mean), 0);
+	KUNIT_EXPECT_TRUE(test, is_mixed(test));
+	expect_text(test, 100, 6400, 1);
+	KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(0), 0);
+	expect_text(test, 100, 6400, 1);
+
+	/* Both rates in one profile, and then in one bucket. */
+	KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(mean), 0);
+	b = count(make_stack(3, 2), 2 * weight);
+	KUNIT_ASSERT_NOT_NULL(test, b);
+	expect_text(test, 100 + 16385, (100 + 16385) * 64, 1);
+	kspan_bucket_free(a, 100 * ONE);
+	/* What was allocated is still of both. */
+	KUNIT_EXPECT_TRUE(test, is_mixed(test));
+	kspan_profile_reset();
+	KUNIT_EXPECT_FALSE(test, is_mixed(test));
+	expect_text(test, 2, 128, mean);
+	KUNIT_EXPECT_PTR_EQ(test, count(make_stack(3, 2), ONE), b);
+	KUNIT_EXPECT_TRUE(test, is_mixed(test));
+	kspan_bucket_free(b, 2 * weight + ONE);
 }
 
 static void reset_zeroes_the_sums_and_keeps_what_is_in_use(struct kunit *test)
@@ -333,6 +397,7 @@ static struct kunit_case bucket_cases[] = {
 	KUNIT_CASE(bucket_counts_what_was_allocated_and_what_is_left),
 	KUNIT_CASE(bucket_with_nothing_in_use_goes_on_counting),
 	KUNIT_CASE(estimates_are_rounded_to_the_nearest),
+	KUNIT_CASE(text_has_no_rate_that_is_not_that_of_every_sample),
 	KUNIT_CASE(reset_zeroes_the_sums_and_keeps_what_is_in_use),
 	KUNIT_CASE(reset_drops_buckets_with_nothing_in_use),
 	KUNIT_CASE(snapshot_keeps_what_a_reset_drops),

@@ -23,6 +23,8 @@ static const struct kspan_symbol sym_other = { "other", "drv", 0x2000 };
 static const struct kspan_symbol sym_outer = { "outer", "vmlinux", 0xc0de4500 };
 static const struct kspan_symbol sym_hex = { "0xdead", "unknown", 0 };
 static const struct kspan_symbol sym_odd = { "a;b c\td", "drv", 0x3000 };
+static const struct kspan_symbol sym_wide = { "gr\xc3\xa0\xc2\xb5", "drv", 0x4000 };
+static const struct kspan_symbol sym_bytes = { "a\xff\nb", "m\xc3", 0x5000 };
 static const struct kspan_symbol sym_leaf2 = { "leaf", "net", 0x1000 };
 
 /* A stack of two functions at most, innermost first. */
@@ -38,6 +40,8 @@ static const struct stack stack_net = { { 0x1003, 0xc0de4567 }, { &sym_leaf2, &s
 static const struct stack stack_other = { { 0x2004, 0xc0de4567 }, { &sym_other, &sym_outer }, 2 };
 static const struct stack stack_hex = { { 0xdead, 0xc0de4567 }, { &sym_hex, &sym_outer }, 2 };
 static const struct stack stack_odd = { { 0x3004 }, { &sym_odd }, 1 };
+static const struct stack stack_wide = { { 0x4004 }, { &sym_wide }, 1 };
+static const struct stack stack_bytes = { { 0x5004 }, { &sym_bytes }, 1 };
 static const struct stack stack_none;
 
 /* A row of which every object was sampled. */
@@ -525,6 +529,60 @@ static void pprof_location_is_address_and_symbol(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, c.disorder, 0U);
 }
 
+static bool has_string(const struct kspan_buf *buf, const char *want)
+{
+	u64 i;
+
+	for (i = 0; i < 100; i++)
+		if (string_is(buf, i, want))
+			return true;
+	return false;
+}
+
+/* Whoever reads protobuf by its rules refuses a profile with one string that is not. */
+static void pprof_strings_are_utf8(struct kunit *test)
+{
+	struct kspan_row rows[] = {
+		row(&stack_wide, 64, 1, 1),
+		row(&stack_bytes, 64, 1, 1),
+	};
+	struct kspan_snapshot snap = snapshot(rows, ARRAY_SIZE(rows), 1);
+	struct kspan_buf *buf = test->priv;
+	struct census c;
+
+	rows[0].label = "\xe2\x82\xac";
+	rows[1].label = "\xe2\x82";
+	KUNIT_EXPECT_EQ(test, kspan_encode_pprof(&snap, KSPAN_INUSE_SPACE, buf), 0);
+	take_census(&c, buf);
+	KUNIT_EXPECT_FALSE(test, c.bad);
+	KUNIT_EXPECT_TRUE(test, has_string(buf, "\xe2\x82\xac"));
+	KUNIT_EXPECT_TRUE(test, has_string(buf, "gr\xc3\xa0\xc2\xb5"));
+	KUNIT_EXPECT_TRUE(test, has_string(buf, "\\342\\202"));
+	KUNIT_EXPECT_TRUE(test, has_string(buf, "a\\377\nb"));
+	KUNIT_EXPECT_TRUE(test, has_string(buf, "m\\303"));
+}
+
+static void pprof_sample_without_frames_has_a_location(struct kunit *test)
+{
+	struct kspan_row rows[] = {
+		row(&stack_none, 64, 1, 1),
+		row(&stack_none, 32, 1, 1),
+	};
+	struct kspan_snapshot snap = snapshot(rows, ARRAY_SIZE(rows), 1);
+	struct kspan_buf *buf = test->priv;
+	struct census c;
+
+	KUNIT_EXPECT_EQ(test, kspan_encode_pprof(&snap, KSPAN_INUSE_SPACE, buf), 0);
+	take_census(&c, buf);
+	KUNIT_EXPECT_FALSE(test, c.bad);
+	KUNIT_EXPECT_EQ(test, c.nr[2], 2U);		/* samples */
+	KUNIT_EXPECT_EQ(test, c.nr[4], 1U);		/* the location of both */
+	KUNIT_EXPECT_EQ(test, c.max_location, 1ULL);
+	KUNIT_EXPECT_EQ(test, c.nr[5], 1U);		/* its function */
+	KUNIT_EXPECT_EQ(test, c.dangling, 0U);
+	KUNIT_EXPECT_TRUE(test, has_string(buf, "unknown"));
+}
+
 /* ------------------------------------------------------------------ a large snapshot */
 
 #define LARGE_ROWS	10000
@@ -709,19 +767,49 @@ static void text_records_have_symbol_lines(struct kunit *test)
 		    TEXT_MAPPING);
 }
 
+static void text_frames_are_lines_of_utf8(struct kunit *test)
+{
+	struct kspan_row rows[] = {
+		row(&stack_wide, 64, 1, 1),
+		row(&stack_bytes, 64, 1, 1),
+		row(&stack_none, 64, 1, 1),
+	};
+	struct kspan_snapshot snap = snapshot(rows, ARRAY_SIZE(rows), 1);
+	struct kspan_buf *buf = test->priv;
+
+	KUNIT_ASSERT_EQ(test, kspan_encode_text(&snap, buf), 0);
+	expect_text(test, buf,
+		    "heap profile: 3: 192 [03: 192] @ heap_v2/1\n"
+		    "1: 64 [1: 64] @ 0x4005\n"
+		    "#\t0x4005\tgr\xc3\xa0\xc2\xb5+0x5\tdrv\n"
+		    "\n"
+		    "1: 64 [1: 64] @ 0x5005\n"
+		    "#\t0x5005\ta\\377\\012b+0x5\tm\\303\n"
+		    "\n"
+		    "1: 64 [1: 64] @ 0x1\n"
+		    "#\t0x1\tunknown\tunknown\n"
+		    "\n"
+		    TEXT_MAPPING);
+}
+
 static const struct rate_case {
 	u64 sample_bytes;
 	const char *text;
+	bool mixed;
 } rate_cases[] = {
 	{ 524288, "heap profile: 1: 64 [2: 128] @ heap_v2/524288\n1: 64 [2: 128] @" },
 	{ 1, "heap profile: 1: 64 [2: 128] @ heap_v2/1\n1: 64 [2: 128] @" },
 	{ 0, "heap profile: 8192: 524288 [16384: 1048576] @ heap_v2/1\n"
 	     "8192: 524288 [16384: 1048576] @" },
+	{ 524288, "heap profile: 8192: 524288 [16384: 1048576] @ heap_v2/1\n"
+	     "8192: 524288 [16384: 1048576] @", true },
+	{ 0, "heap profile: 8192: 524288 [16384: 1048576] @ heap_v2/1\n"
+	     "8192: 524288 [16384: 1048576] @", true },
 };
 
 static void rate_desc(const struct rate_case *c, char *desc)
 {
-	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%llu", c->sample_bytes);
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%llu%s", c->sample_bytes, c->mixed ? ", mixed" : "");
 }
 
 KUNIT_ARRAY_PARAM(rate, rate_cases, rate_desc);
@@ -734,6 +822,7 @@ static void text_counts_fit_the_rate(struct kunit *test)
 	struct kspan_snapshot snap = snapshot(rows, ARRAY_SIZE(rows), c->sample_bytes);
 	struct kspan_buf *buf = test->priv;
 
+	snap.mixed = c->mixed;
 	rows[0].alloc_objects = 16384;
 	rows[0].alloc_bytes = 16384 * 64;
 	rows[0].inuse_objects = 8192;
@@ -799,13 +888,17 @@ static void folded_separators_stay_out_of_frames(struct kunit *test)
 	struct kspan_row rows[] = {
 		row(&stack_odd, 64, 1, 1),
 		row(&stack_none, 32, 1, 1),
+		row(&stack_wide, 16, 1, 1),
+		row(&stack_bytes, 8, 1, 1),
 	};
 	struct kspan_snapshot snap = snapshot(rows, ARRAY_SIZE(rows), 1);
 	struct kspan_buf *buf = test->priv;
 
 	KUNIT_ASSERT_EQ(test, kspan_encode_folded(&snap, buf), 0);
 	expect_text(test, buf, "unknown 32\n"
-			       "a_b_c_d 64\n");
+			       "a_b_c_d 64\n"
+			       "a\\377_b 8\n"
+			       "gr\xc3\xa0\xc2\xb5 16\n");
 }
 
 /* ------------------------------------------------------------------ suite */
@@ -823,10 +916,13 @@ static struct kunit_case encode_cases[] = {
 	KUNIT_CASE_PARAM(pprof_default_type_is_the_one_asked_for, default_gen_params),
 	KUNIT_CASE(pprof_of_nothing_is_a_profile),
 	KUNIT_CASE(pprof_location_is_address_and_symbol),
+	KUNIT_CASE(pprof_strings_are_utf8),
+	KUNIT_CASE(pprof_sample_without_frames_has_a_location),
 	KUNIT_CASE(pprof_large_profile_is_whole),
 	KUNIT_CASE(folded_large_profile_is_whole),
 	KUNIT_CASE_PARAM(text_header_keeps_the_alloc_columns, header_gen_params),
 	KUNIT_CASE(text_records_have_symbol_lines),
+	KUNIT_CASE(text_frames_are_lines_of_utf8),
 	KUNIT_CASE_PARAM(text_counts_fit_the_rate, rate_gen_params),
 	KUNIT_CASE(folded_of_nothing_is_nothing),
 	KUNIT_CASE(folded_goes_from_the_outermost_in),

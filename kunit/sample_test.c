@@ -221,7 +221,7 @@ static void change_is_in_force_on_every_cpu_at_once(struct kunit *test)
 }
 
 #if IS_ENABLED(CONFIG_HOTPLUG_CPU)
-#define FEW	5
+#define FEW	5	/* as in away_cases */
 
 static long alloc_few(void *size)
 {
@@ -237,9 +237,17 @@ static long alloc_few(void *size)
 static const struct away_case {
 	const char *desc;
 	size_t size;
+	u64 from, to;
+	unsigned int samples;	/* of FEW */
 } away_cases[] = {
-	{ "large objects", 100000 },
-	{ "arrays", 64 },
+	{ "large objects", 100000, NEARLY_NEVER, 1, 5 },
+	{ "arrays", 64, NEARLY_NEVER, 1, 5 },
+	{ "large objects, no more", 100000, 1, NEARLY_NEVER, 0 },
+	{ "arrays, no more", 64, 1, NEARLY_NEVER, 0 },
+	{ "large objects, off", 100000, 1, 0, 0 },
+	{ "arrays, off", 64, 1, 0, 0 },
+	{ "large objects, on", 100000, 0, 1, 5 },
+	{ "arrays, on", 64, 0, 1, 5 },
 };
 
 static void away_desc(const struct away_case *c, char *desc)
@@ -259,16 +267,16 @@ static void cpu_that_was_away_learns_of_the_change(struct kunit *test)
 
 	if (cpu == cpumask_first(cpu_online_mask))
 		kunit_skip(test, "needs two CPUs");
-	KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(NEARLY_NEVER), 0);
+	KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(c->from), 0);
 	work_on_cpu(cpu, alloc_few, &size);
 	err = remove_cpu(cpu);
 	if (err)
 		kunit_skip(test, "CPU %d does not go: %d", cpu, err);
-	KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(1), 0);
+	KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(c->to), 0);
 	KUNIT_EXPECT_EQ(test, add_cpu(cpu), 0);
 	before = kspan_counter_sum(KSPAN_SAMPLES);
 	work_on_cpu(cpu, alloc_few, &size);
-	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_SAMPLES), before + FEW);
+	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_SAMPLES), before + c->samples);
 #else
 	kunit_skip(test, "needs CPU hotplug");
 #endif

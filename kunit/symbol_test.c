@@ -10,6 +10,7 @@
 
 #include "../mm/snapshot.h"
 #include "../mm/symbol.h"
+#include "allocator.h"
 
 /* No function lies this low, on any kernel. */
 #define NOWHERE		0x10UL
@@ -97,6 +98,28 @@ static void unknown_address_is_its_own_name(struct kunit *test)
 	kspan_symbol_put(b);
 }
 
+/* As without KALLSYMS: an address tells functions apart, and other tools can look it up. */
+static void function_without_a_name_is_its_address(struct kunit *test)
+{
+	unsigned long addr = (unsigned long)symbol_test_target + 1;
+	const struct kspan_symbol *sym, *other;
+	char want[24];
+
+	fail_all(KSPAN_FAIL_KALLSYMS);
+	sym = kspan_symbol_get(addr);
+	other = kspan_symbol_get(addr + 1);
+	fail_nothing();
+	KUNIT_ASSERT_NOT_NULL(test, sym);
+	KUNIT_ASSERT_NOT_NULL(test, other);
+	snprintf(want, sizeof(want), "0x%lx", addr);
+	KUNIT_EXPECT_STREQ(test, sym->name, (const char *)want);
+	KUNIT_EXPECT_STREQ(test, sym->module, "unknown");
+	KUNIT_EXPECT_EQ(test, sym->start, 0UL);
+	KUNIT_EXPECT_PTR_NE(test, sym, other);
+	kspan_symbol_put(sym);
+	kspan_symbol_put(other);
+}
+
 /* symbol_test_target() is in nobody else's stack: whatever else goes on, its name is new here. */
 static void name_is_kept_once_until_its_last_user_leaves(struct kunit *test)
 {
@@ -134,6 +157,7 @@ static struct kunit_case symbol_cases[] = {
 	KUNIT_CASE(kernel_function_is_in_vmlinux),
 	KUNIT_CASE(module_function_is_in_its_module),
 	KUNIT_CASE(unknown_address_is_its_own_name),
+	KUNIT_CASE(function_without_a_name_is_its_address),
 	KUNIT_CASE(name_is_kept_once_until_its_last_user_leaves),
 	KUNIT_CASE(putting_nothing_is_fine),
 	{}

@@ -6,9 +6,17 @@
  * lib/stackdepot.c). The counts of all buckets change under the same lock, so that a reader who
  * holds it sees allocations and frees that belong together.
  *
- * A bucket stays until a reset finds it with nothing in use. When a module leaves, or its init
- * functions do, the buckets whose stacks touch it get their names while those can still be
- * read, and are taken out of their chains: other code may come to lie at the same addresses.
+ * A bucket stays until a reset finds it with nothing in use, or its room is wanted. When a module
+ * leaves, or its init functions do, the buckets whose stacks touch it get their names while those
+ * can still be read, and are taken out of their chains: other code may come to lie at the same
+ * addresses.
+ *
+ * When the table is full, buckets with nothing in use are evicted for a new stack. First go those
+ * whose module has left, the longest idle first, since their stacks cannot come again; then
+ * others, wherever a hand that goes round comes upon one within a few steps. What is in use is
+ * never evicted, so that a leak is seen however many stacks there were before it.
+ *
+ * Any context may evict, but names and labels are let go by a work item, after a grace period.
  *
  * Locks: kspan_bucket_lock, a leaf, with interrupts off; kspan_bucket_mutex outside it, process
  * context. Nothing is allocated, freed or printed under the spinlock, and it is never taken
@@ -19,12 +27,14 @@
 #include <linux/bitops.h>
 #include <linux/hash.h>
 #include <linux/ktime.h>
+#include <linux/llist.h>
 #include <linux/log2.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/rculist.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
+#include <linux/workqueue.h>
 
 #include "bucket.h"
 #include "compat.h"
@@ -33,6 +43,7 @@
 #include "lock.h"
 #include "snapshot.h"
 #include "span.h"
+#include "stats.h"
 #include "symbol.h"
 
 /* Walks over the whole table; the lock guards chains and counts. */
@@ -48,6 +59,21 @@ static size_t bucket_bytes;
 size_t kspan_bucket_bytes_max;
 EXPORT_SYMBOL_FOR_TESTS(kspan_bucket_bytes_max);
 static u64 start_ns;			/* of the cumulative counts; under kspan_bucket_mutex */
+
+/* Buckets of text that has left, with nothing in use, the longest idle first; under the lock. */
+static struct kspan_bucket *gone_first;
+static struct kspan_bucket **gone_end = &gone_first;
+
+/*
+ * Places in the list of all: the next bucket to look at of the one that walks it under
+ * kspan_bucket_mutex, and of the hand that looks for one to evict. Under the lock; whoever takes
+ * a bucket out moves them on.
+ */
+static struct list_head *walk = &kspan_buckets;
+static struct list_head *hand = &kspan_buckets;
+
+/* How many buckets the hand looks at for one new stack. */
+#define HAND_STEPS	64
 
 /* A few instructions a frame, as every sample pays for them. */
 static u32 hash_of(const struct kspan_stack *stack, u32 slot_size, const struct kspan_label *label)
@@ -99,11 +125,93 @@ static struct kspan_bucket *bucket_new(const struct kspan_stack *stack, u32 hash
 	bucket->label = label;
 	bucket->nr_frames = stack->nr_frames;
 	bucket->unhashed = false;
+	bucket->gone = false;
 	bucket->allocs = 0;
 	bucket->live = 0;
+	bucket->told = 0;
 	bucket->symbols = NULL;
 	memcpy(bucket->frames, stack->frames, stack->nr_frames * sizeof(stack->frames[0]));
 	return bucket;
+}
+
+static bool fits(size_t size)
+{
+	return bucket_bytes + size <= kspan_bucket_bytes_max;
+}
+
+/* Takes @bucket out of the table, whose reference is now the caller's. */
+static void take_out(struct kspan_bucket *bucket)
+{
+	lockdep_assert_held(&kspan_bucket_lock);
+	if (!bucket->unhashed)
+		hlist_del_rcu(&bucket->hash);
+	bucket->unhashed = true;
+	bucket_bytes -= size_of(bucket->nr_frames);
+	nr_buckets--;
+	if (walk == &bucket->all)
+		walk = bucket->all.next;
+	if (hand == &bucket->all)
+		hand = bucket->all.next;
+	list_del(&bucket->all);
+}
+
+/* @bucket, which is gone, has nothing in use. Nothing will be: it never matches again. */
+static void push_gone(struct kspan_bucket *bucket)
+{
+	lockdep_assert_held(&kspan_bucket_lock);
+	bucket->next = NULL;
+	*gone_end = bucket;
+	gone_end = &bucket->next;
+}
+
+static struct kspan_bucket *pop_gone(void)
+{
+	struct kspan_bucket *bucket = gone_first;
+
+	lockdep_assert_held(&kspan_bucket_lock);
+	if (!bucket)
+		return NULL;
+	gone_first = bucket->next;
+	if (!gone_first)
+		gone_end = &gone_first;
+	return bucket;
+}
+
+/* The next bucket with nothing in use, if the hand comes upon one in *@steps. */
+static struct kspan_bucket *next_idle(unsigned int *steps)
+{
+	struct kspan_bucket *bucket;
+
+	lockdep_assert_held(&kspan_bucket_lock);
+	while (*steps) {
+		--*steps;
+		if (hand == &kspan_buckets) {
+			hand = hand->next;
+			continue;
+		}
+		bucket = list_entry(hand, struct kspan_bucket, all);
+		hand = hand->next;
+		if (!bucket->live)
+			return bucket;
+	}
+	return NULL;
+}
+
+/* Makes room for @size bytes if that can be; the buckets that were evicted, by their next. */
+static struct kspan_bucket *make_room(size_t size)
+{
+	struct kspan_bucket *evicted = NULL, *bucket;
+	unsigned int steps = HAND_STEPS;
+
+	while (!fits(size)) {
+		bucket = pop_gone() ?: next_idle(&steps);
+		if (!bucket)
+			break;
+		take_out(bucket);
+		bucket->next = evicted;
+		evicted = bucket;
+	}
+	return evicted;
 }
 
 /* Publishes @bucket, unless the table is full. */
@@ -112,7 +220,7 @@ static bool insert(struct kspan_bucket *bucket)
 	size_t size = size_of(bucket->nr_frames);
 
 	lockdep_assert_held(&kspan_bucket_lock);
-	if (bucket_bytes + size > kspan_bucket_bytes_max)
+	if (!fits(size))
 		return false;
 	bucket_bytes += size;
 	nr_buckets++;
@@ -133,7 +241,69 @@ static void count_free(struct kspan_bucket *bucket, u64 weight)
 {
 	lockdep_assert_held(&kspan_bucket_lock);
 	bucket->live -= weight;
+	if (bucket->live)
+		return;
+	bucket->told = 0;
+	if (unlikely(bucket->gone))
+		push_gone(bucket);
 }
+
+/* ---- What has left the table --------------------------------------------------------- */
+
+static void release_names(struct kspan_bucket *bucket)
+{
+	unsigned int i;
+
+	if (bucket->symbols)
+		for (i = 0; i < bucket->nr_frames; i++)
+			kspan_symbol_put(bucket->symbols[i]);
+	kfree(bucket->symbols);
+	kspan_label_put(bucket->label);
+}
+
+static LLIST_HEAD(dead_buckets);
+
+static void free_dead(struct work_struct *work)
+{
+	struct llist_node *list = llist_del_all(&dead_buckets);
+	struct kspan_bucket *bucket, *next;
+
+	llist_for_each_entry_safe(bucket, next, list, dead) {
+		release_names(bucket);
+		kfree(bucket);
+		cond_resched();
+	}
+}
+
+static DECLARE_WORK(kspan_bucket_work, free_dead);
+
+static void after_grace_period(struct rcu_head *rcu)
+{
+	struct kspan_bucket *bucket = container_of(rcu, struct kspan_bucket, rcu);
+
+	if (llist_add(&bucket->dead, &dead_buckets))
+		queue_work(system_unbound_wq, &kspan_bucket_work);
+}
+
+/* As kspan_bucket_put(), in any context but NMI: what has to sleep is left to the worker. */
+static void put_later(struct kspan_bucket *bucket)
+{
+	if (refcount_dec_and_test(&bucket->refs))
+		call_rcu(&bucket->rcu, after_grace_period);
+}
+
+static void put_evicted(struct kspan_bucket *evicted)
+{
+	struct kspan_bucket *bucket;
+
+	while ((bucket = evicted)) {
+		evicted = bucket->next;
+		kspan_count(KSPAN_BUCKETS_EVICTED);
+		put_later(bucket);
+	}
+}
+
+/* ---- Counting ------------------------------------------------------------------------ */
 
 /*
  * Counts an allocation of @weight objects at @stack. Any context but NMI, no lock held; sleeps
@@ -144,7 +314,7 @@ struct kspan_bucket *kspan_bucket_alloc(const struct kspan_stack *stack, u32 slo
 					struct kspan_label *label, u64 weight, gfp_t gfp)
 {
 	u32 hash = hash_of(stack, slot_size, label);
-	struct kspan_bucket *bucket, *spare = NULL;
+	struct kspan_bucket *bucket, *spare = NULL, *evicted = NULL;
 	unsigned long flags;
 	bool full = false;
 
@@ -170,9 +340,12 @@ struct kspan_bucket *kspan_bucket_alloc(const struct kspan_stack *stack, u32 slo
 
 	kspan_lock(&kspan_bucket_lock, flags);
 	bucket = find(stack, hash, slot_size, label);
-	if (!bucket && insert(spare)) {
-		bucket = spare;
-		spare = NULL;
+	if (!bucket) {
+		evicted = make_room(size_of(stack->nr_frames));
+		if (insert(spare)) {
+			bucket = spare;
+			spare = NULL;
+		}
 	}
 	if (bucket)
 		count_alloc(bucket, weight);
@@ -181,8 +354,9 @@ struct kspan_bucket *kspan_bucket_alloc(const struct kspan_stack *stack, u32 slo
 	kspan_unlock(&kspan_bucket_lock, flags);
 
 	kfree(spare);
+	put_evicted(evicted);
 	if (full)
-		pr_warn_once("the table of call stacks is full: new stacks are not sampled, see samples_dropped in stats and the parameter max_profile_bytes\n");
+		pr_warn_once("the table of call stacks is full of stacks that hold memory: new stacks are not sampled, see samples_dropped in stats and the parameter max_profile_bytes\n");
 	return bucket;
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_bucket_alloc);
@@ -200,15 +374,9 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_bucket_free);
 
 void kspan_bucket_put(struct kspan_bucket *bucket)
 {
-	unsigned int i;
-
 	if (!refcount_dec_and_test(&bucket->refs))
 		return;
-	if (bucket->symbols)
-		for (i = 0; i < bucket->nr_frames; i++)
-			kspan_symbol_put(bucket->symbols[i]);
-	kfree(bucket->symbols);
-	kspan_label_put(bucket->label);
+	release_names(bucket);
 	/* Somebody may be walking the chain that it was in. */
 	kfree_rcu(bucket, rcu);
 }
@@ -248,13 +416,12 @@ static void reset_all(struct list_head *unused)
 		bucket->allocs = 0;
 		if (bucket->live)
 			continue;
-		if (!bucket->unhashed)
-			hlist_del_rcu(&bucket->hash);
-		bucket->unhashed = true;
-		bucket_bytes -= size_of(bucket->nr_frames);
-		nr_buckets--;
-		list_move(&bucket->all, unused);
+		take_out(bucket);
+		list_add(&bucket->all, unused);
 	}
+	/* They were among those. */
+	gone_first = NULL;
+	gone_end = &gone_first;
 }
 
 /* Zeroes the cumulative counts, and drops the buckets that have nothing in use. */
@@ -316,50 +483,124 @@ static bool in_module_init(unsigned long addr, const struct module *mod)
 	return within_module_init(addr, mod);
 }
 
-/*
- * The part of @mod that @within says goes away: see the head of this file. Buckets are only
- * removed under the mutex, so that the walk may drop the lock between two.
- */
+/* The next bucket of a walk, with a reference, and the walk moved on; NULL at its end. */
+static struct kspan_bucket *walk_next(void)
+{
+	struct kspan_bucket *bucket = NULL;
+	unsigned long flags;
+
+	lockdep_assert_held(&kspan_bucket_mutex);
+	kspan_lock(&kspan_bucket_lock, flags);
+	if (walk != &kspan_buckets) {
+		bucket = list_entry(walk, struct kspan_bucket, all);
+		refcount_inc(&bucket->refs);
+		walk = walk->next;
+	}
+	kspan_unlock(&kspan_bucket_lock, flags);
+	return bucket;
+}
+
+static void walk_begin(void)
+{
+	unsigned long flags;
+
+	lockdep_assert_held(&kspan_bucket_mutex);
+	kspan_lock(&kspan_bucket_lock, flags);
+	walk = kspan_buckets.next;
+	kspan_unlock(&kspan_bucket_lock, flags);
+}
+
+/* The text of @bucket leaves: out of its chain, unless it was evicted meanwhile. */
+static void mark_gone(struct kspan_bucket *bucket)
+{
+	unsigned long flags;
+
+	lockdep_assert_held(&kspan_bucket_mutex);
+	kspan_lock(&kspan_bucket_lock, flags);
+	if (!bucket->unhashed) {
+		hlist_del_rcu(&bucket->hash);
+		bucket->unhashed = true;
+		bucket->gone = true;
+		if (!bucket->live)
+			push_gone(bucket);
+	}
+	kspan_unlock(&kspan_bucket_lock, flags);
+}
+
+/* The part of @mod that @within says goes away: see the head of this file. */
 static void text_leaves(const struct module *mod,
 			bool (*within)(unsigned long addr, const struct module *mod))
 {
 	struct kspan_bucket *bucket;
-	unsigned long flags;
-	bool end;
 
 	mutex_lock(&kspan_bucket_mutex);
-	kspan_lock(&kspan_bucket_lock, flags);
-	bucket = list_first_entry(&kspan_buckets, struct kspan_bucket, all);
-	end = list_entry_is_head(bucket, &kspan_buckets, all);
-	kspan_unlock(&kspan_bucket_lock, flags);
-	while (!end) {
-		bool touches = !bucket->unhashed && stack_touches(bucket, mod, within);
-
-		if (touches && kspan_bucket_resolve(bucket))
-			pr_warn("no memory for the names of %s: its stacks will show addresses\n",
-				mod->name);
-		kspan_lock(&kspan_bucket_lock, flags);
-		if (touches) {
-			hlist_del_rcu(&bucket->hash);
-			bucket->unhashed = true;
+	walk_begin();
+	while ((bucket = walk_next())) {
+		if (!bucket->gone && stack_touches(bucket, mod, within)) {
+			if (kspan_bucket_resolve(bucket))
+				pr_warn("no memory for the names of %s: its stacks will show addresses\n",
+					mod->name);
+			mark_gone(bucket);
 		}
-		bucket = list_next_entry(bucket, all);
-		end = list_entry_is_head(bucket, &kspan_buckets, all);
-		kspan_unlock(&kspan_bucket_lock, flags);
+		put_later(bucket);
 		cond_resched();
 	}
 	mutex_unlock(&kspan_bucket_mutex);
 }
 
-static int module_event(struct notifier_block *nb, unsigned long action, void *data)
+/* What @bucket holds, and in *@untold what of it no report has told. */
+static u64 live_of(const struct kspan_bucket *bucket, u64 *untold)
+{
+	unsigned long flags;
+	u64 live;
+
+	kspan_lock(&kspan_bucket_lock, flags);
+	live = bucket->live;
+	*untold = live - min(live, bucket->told);
+	kspan_unlock(&kspan_bucket_lock, flags);
+	return live;
+}
+
+static void tell(struct kspan_bucket *bucket)
+{
+	unsigned long flags;
+
+	kspan_lock(&kspan_bucket_lock, flags);
+	bucket->told = bucket->live;
+	kspan_unlock(&kspan_bucket_lock, flags);
+}
+
+void kspan_bucket_walk(bool (*fn)(struct kspan_bucket *bucket, u64 untold, void *arg), void *arg)
+{
+	struct kspan_bucket *bucket;
+	u64 untold;
+
+	mutex_lock(&kspan_bucket_mutex);
+	walk_begin();
+	while ((bucket = walk_next())) {
+		if (live_of(bucket, &untold) && fn(bucket, untold, arg))
+			tell(bucket);
+		put_later(bucket);
+		cond_resched();
+	}
+	mutex_unlock(&kspan_bucket_mutex);
+}
+
+void kspan_bucket_module_event(unsigned long action, const struct module *mod)
 {
 	/* Text comes and goes: what is known of the one may not be true of the other. */
 	kspan_stack_forget();
 	/* The init functions of a module go as soon as it is live. */
 	if (action == MODULE_STATE_LIVE)
-		text_leaves(data, in_module_init);
+		text_leaves(mod, in_module_init);
 	else if (action == MODULE_STATE_GOING)
-		text_leaves(data, in_module);
+		text_leaves(mod, in_module);
+}
+EXPORT_SYMBOL_FOR_TESTS(kspan_bucket_module_event);
+
+static int module_event(struct notifier_block *nb, unsigned long action, void *data)
+{
+	kspan_bucket_module_event(action, data);
 	return NOTIFY_OK;
 }
 
@@ -388,6 +629,8 @@ void kspan_bucket_exit(void)
 	struct kspan_bucket *bucket, *next;
 
 	unregister_module_notifier(&module_notifier);
+	rcu_barrier();
+	flush_work(&kspan_bucket_work);
 	list_for_each_entry_safe(bucket, next, &kspan_buckets, all)
 		kspan_bucket_put(bucket);
 	kvfree(chains);

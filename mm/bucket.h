@@ -10,6 +10,7 @@
 
 #include <linux/bits.h>
 #include <linux/list.h>
+#include <linux/llist.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
@@ -28,7 +29,11 @@ struct module;
 struct kspan_bucket {
 	struct hlist_node hash;		/* in a chain; under the table's lock, read under RCU */
 	struct list_head all;		/* in kspan_buckets; under the table's lock */
-	struct rcu_head rcu;
+	union {
+		struct kspan_bucket *next;	/* gone, nothing in use; under the table's lock */
+		struct rcu_head rcu;		/* without a reference */
+		struct llist_node dead;		/* after its grace period */
+	};
 	refcount_t refs;		/* the table's, and one of each snapshot */
 
 	/* The key: written before the bucket is published, never after. */
@@ -38,10 +43,13 @@ struct kspan_bucket {
 	u32 nr_frames;
 
 	bool unhashed;			/* never matches again; under the table's lock */
+	bool gone;			/* its text left; under kspan_bucket_mutex and the lock */
 
 	/* Sums of weights, in objects; under the table's lock. */
 	u64 allocs;			/* since load or the last reset */
 	u64 live;			/* in use; survives a reset */
+
+	u64 told;			/* of live, what reports of leaks have spoken of */
 
 	/* nr_frames names, or NULL: not resolved yet; written once, under kspan_bucket_mutex. */
 	const struct kspan_symbol **symbols;
@@ -67,10 +75,19 @@ void kspan_bucket_put(struct kspan_bucket *bucket);
 /* Names for every frame. Process context, under kspan_bucket_mutex. 0 or -ENOMEM. */
 int kspan_bucket_resolve(struct kspan_bucket *bucket);
 
+/*
+ * Calls @fn for each bucket that holds memory, under kspan_bucket_mutex, with how much of that no
+ * report has told. True: now one has. Process context.
+ */
+void kspan_bucket_walk(bool (*fn)(struct kspan_bucket *bucket, u64 untold, void *arg), void *arg);
+
 void kspan_profile_reset(void);
 u64 kspan_profile_start_ns(void);
 unsigned long kspan_bucket_count(void);
 size_t kspan_bucket_bytes(void);
+
+/* What the notifier does when @mod comes to the state @action; for the tests. */
+void kspan_bucket_module_event(unsigned long action, const struct module *mod);
 
 int kspan_bucket_init(unsigned long max_bytes);
 void kspan_bucket_exit(void);

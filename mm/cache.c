@@ -26,10 +26,12 @@
 #include "free.h"
 #include "guard.h"
 #include "label.h"
+#include "leak.h"
 #include "lock.h"
-#include "profile.h"
+#include "name.h"
 #include "rcu.h"
-#include "report.h"
+#include "snapshot.h"
+#include "symbol.h"
 
 /* Guards kspan_caches; see the head of this file. */
 DEFINE_MUTEX(kspan_cache_mutex);
@@ -68,17 +70,20 @@ static void cache_free(struct kspan_cache *cache)
 	kspan_bypass_close(cache);
 	if (cache->label)
 		kspan_label_put(cache->label);
+	kspan_symbol_put(cache->creator);
 	kfree(cache);
 }
 
 /* Everything of a cache but its place in the list; its geometry is set by the caller. */
 static int cache_setup(struct kspan_cache *cache, const char *name)
 {
+	char shown[KSPAN_NAME_SIZE];
 	int nid;
 
 	cache->magic = KSPAN_CACHE_MAGIC;
 	INIT_LIST_HEAD(&cache->list);
-	cache->label = kspan_label_get(name);
+	kspan_name_make(shown, name, 1);
+	cache->label = kspan_label_get(shown);
 	cache->pcpu = kspan_pcpu_create(cache);
 	if (!cache->label || !cache->pcpu)
 		return -ENOMEM;
@@ -120,11 +125,49 @@ static struct kspan_cache *cache_create(const char *name, unsigned int object_si
 	return cache;
 }
 
-static void cache_publish(struct kspan_cache *cache)
+static bool name_is_taken(const char *name)
 {
+	struct kspan_cache *cache;
+
+	lockdep_assert_held(&kspan_cache_mutex);
+	list_for_each_entry(cache, &kspan_caches, list)
+		if (!strcmp(kspan_cache_name(cache), name))
+			return true;
+	return false;
+}
+
+/*
+ * Of caches with one name each is shown with another, as long as they are there at the same time:
+ * one that is made again once the other is gone goes on under its name. 0 or -ENOMEM.
+ */
+static int name_apart(struct kspan_cache *cache, const char *name)
+{
+	char shown[KSPAN_NAME_SIZE];
+	unsigned int number = 1;
+
+	while (name_is_taken(kspan_cache_name(cache))) {
+		kspan_label_put(cache->label);
+		kspan_name_make(shown, name, ++number);
+		cache->label = kspan_label_get(shown);
+		if (!cache->label)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* @name is what its creator calls it. 0, or -ENOMEM with @cache freed. */
+static int cache_publish(struct kspan_cache *cache, const char *name)
+{
+	int err;
+
 	mutex_lock(&kspan_cache_mutex);
-	list_add_tail(&cache->list, &kspan_caches);
+	err = name_apart(cache, name);
+	if (!err)
+		list_add_tail(&cache->list, &kspan_caches);
 	mutex_unlock(&kspan_cache_mutex);
+	if (err)
+		cache_free(cache);
+	return err;
 }
 
 /* As slab does: a cache line, or the smallest power-of-two part of one that the object fills. */
@@ -139,7 +182,9 @@ static unsigned int hwcache_align(unsigned int size, unsigned int align)
 
 /**
  * kspan_cache_create() - create a named cache
- * @name: name in debugfs and in profiles; copied
+ * @name: name in debugfs and in profiles, where blanks, control characters, backslashes and what
+ *	is not UTF-8 are shown as a backslash and three octal digits, and a cache whose name another
+ *	one has as NAME#2; copied
  * @size: bytes of an object, 1 to KMALLOC_MAX_SIZE with its red zone
  * @align: alignment of objects in bytes, a power of two up to PAGE_SIZE, or 0
  * @flags: KSPAN_* flags
@@ -185,9 +230,10 @@ struct kspan_cache *kspan_cache_create(const char *name, unsigned int size, unsi
 		flags &= ~KSPAN_GUARD;
 
 	cache = cache_create(name, size, align, slot, kspan_span_pick_pages(slot), flags, ctor);
-	if (cache)
-		cache_publish(cache);
-	return cache;
+	if (!cache)
+		return NULL;
+	cache->creator = kspan_symbol_get(_RET_IP_ - 1);
+	return cache_publish(cache, name) ? NULL : cache;
 }
 EXPORT_SYMBOL_GPL(kspan_cache_create);
 
@@ -284,34 +330,58 @@ void kspan_cache_totals(unsigned long *allocs, unsigned long *in_use)
 	mutex_unlock(&kspan_cache_mutex);
 }
 
-static void report_left(struct kspan_cache *cache, unsigned long left)
+/* The name of the module that created @cache; NULL if that is not known, or kspan itself. */
+static const char *creator_of(const struct kspan_cache *cache)
 {
-	struct kspan_span *span;
-	int nid;
+	const struct kspan_symbol *sym = cache->creator;
 
-	kspan_report(KSPAN_CACHES_LEFT, cache, "cache %s destroyed with %lu objects in use",
-		     kspan_cache_name(cache), left);
-	/* The caller of destroy promises that nobody uses the cache: the lists hold still. */
-	for_each_node(nid) {
-		list_for_each_entry(span, &cache->node[nid]->partial, list)
-			kspan_profile_print_span(span);
-		list_for_each_entry(span, &cache->node[nid]->full, list)
-			kspan_profile_print_span(span);
+	return sym && strcmp(sym->module, KSPAN_UNKNOWN_MODULE) ? sym->module : NULL;
+}
+
+static void left_in(const struct kspan_cache *cache, unsigned long objects,
+		    struct kspan_left *left)
+{
+	*left = (struct kspan_left) {
+		.addr = cache, .label = cache->label, .creator = creator_of(cache),
+		.objects = objects,
+		.slot_size = cache->slot_size, .not_profiled = cache->flags & KSPAN_NO_PROFILE,
+	};
+}
+
+bool kspan_cache_left_by(const struct module *mod, struct kspan_left *left)
+{
+	struct kspan_cache *cache;
+	unsigned long out;
+	bool found = false;
+
+	mutex_lock(&kspan_cache_mutex);
+	list_for_each_entry(cache, &kspan_caches, list) {
+		if (cache->abandoned || !creator_of(cache) || strcmp(creator_of(cache), mod->name))
+			continue;
+		/* The module may come again, and then it is another one. */
+		cache->abandoned = true;
+		out = cache_sum(cache, node_out);
+		left_in(cache, out - min(cached(cache), out), left);
+		refcount_inc(&left->label->refs);
+		found = true;
+		break;
 	}
+	mutex_unlock(&kspan_cache_mutex);
+	return found;
 }
 
 /* The cache is off the list. Frees it, or leaves it to the objects that are still in use. */
 static void cache_release(struct kspan_cache *cache)
 {
-	unsigned long left;
+	struct kspan_left left;
 
 	cache_settle(cache);
 	cache_release_empty(cache, ULONG_MAX);
-	left = cache_sum(cache, node_out);
-	if (left) {
+	left_in(cache, cache_sum(cache, node_out), &left);
+	if (left.objects) {
 		/* Late frees go straight to the spans. */
 		WRITE_ONCE(cache->pcpu_limit, 0);
-		report_left(cache, left);
+		kspan_leak_of_cache(&left);
 		mutex_lock(&kspan_cache_mutex);
 		list_add(&cache->list, &left_caches);
 		mutex_unlock(&kspan_cache_mutex);
@@ -491,7 +561,8 @@ static int create_internal(struct kspan_cache **out, const char *name, unsigned 
 	if (!cache)
 		return -ENOMEM;
 	cache->internal = true;
-	cache_publish(cache);
+	if (cache_publish(cache, name))
+		return -ENOMEM;
 	*out = cache;
 	return 0;
 }
@@ -569,12 +640,33 @@ static void forget(struct kspan_cache *cache)
 	cache->kernels = NULL;
 }
 
+/* What modules that have left did not destroy. */
+static void destroy_abandoned(void)
+{
+	struct kspan_cache *cache, *next;
+	LIST_HEAD(abandoned);
+
+	mutex_lock(&kspan_cache_mutex);
+	list_for_each_entry_safe(cache, next, &kspan_caches, list) {
+		if (cache->internal)
+			continue;
+		cache->destroyed = true;
+		list_move_tail(&cache->list, &abandoned);
+	}
+	mutex_unlock(&kspan_cache_mutex);
+	list_for_each_entry_safe(cache, next, &abandoned, list) {
+		list_del_init(&cache->list);
+		cache_release(cache);
+	}
+}
+
 void kspan_cache_exit(void)
 {
 	struct kspan_cache *cache, *next;
 	int i;
 
 	kspan_shrinker_free(shrinker);
+	destroy_abandoned();
 	for (i = 0; i < KSPAN_NR_CLASSES; i++)
 		destroy_internal(&kspan_class_cache[i]);
 	destroy_internal(&kspan_large_cache);

@@ -23,6 +23,9 @@
 
 struct kspan_buf;
 struct kspan_label;
+struct kspan_left;
+struct kspan_symbol;
+struct module;
 
 #define KSPAN_CACHE_MAGIC	0x6b736363	/* "kscc" */
 
@@ -97,6 +100,8 @@ struct kspan_cache {
 	u32 magic;
 	bool internal;			/* a size class or the large objects */
 	bool destroyed;			/* with objects left: kept for them, under cache_mutex */
+	const struct kspan_symbol *creator;	/* the function that created it, or NULL */
+	bool abandoned;			/* by its creator's module, which has left; likewise */
 	struct list_head list;		/* under cache_mutex */
 	struct kspan_node *node[];	/* nr_node_ids, NULL for a node that is not possible */
 };
@@ -130,6 +135,12 @@ int kspan_cache_init(unsigned int flags);
 void kspan_cache_exit(void);
 void kspan_cache_totals(unsigned long *allocs, unsigned long *in_use);
 void kspan_caches_show(struct kspan_buf *buf);
+
+/*
+ * A cache that functions of @mod created and have not destroyed, once each; false if there is
+ * none any more. The label is the caller's to put. Process context.
+ */
+bool kspan_cache_left_by(const struct module *mod, struct kspan_left *left);
 
 /* Are objects of a span handed out in random order, or the lowest first? */
 extern bool kspan_freelist_random;

@@ -17,6 +17,17 @@
 #error "kspan builds for Linux 6.1 to 6.12"
 #endif
 
+/*
+ * Machines that cannot run it. The word of the fast path has 64 bits, and is written by one store
+ * that no interrupt can divide; the state of an object is a byte that is compared and exchanged.
+ */
+#ifndef CONFIG_64BIT
+#error "kspan needs a 64-bit machine: the word of its fast path is written by one store of 64 bits"
+#endif
+#if defined(CONFIG_RISCV) && LINUX_VERSION_CODE < KERNEL_VERSION(6, 10, 0)
+#error "kspan needs a compare-and-exchange of a byte, which RISC-V has since Linux 6.10"
+#endif
+
 /* Internals that the KUnit suites call, exported only where there is a KUnit. */
 #if IS_ENABLED(CONFIG_KUNIT)
 #define EXPORT_SYMBOL_FOR_TESTS(sym)	EXPORT_SYMBOL_NS_GPL(sym, KSPAN_INTERNAL)

@@ -12,6 +12,10 @@
 
 struct kspan_row;
 struct kspan_snapshot;
+struct kspan_symbol;
+
+/* Stands for the stack of a row without frames: readers want a place for each sample. */
+extern const struct kspan_symbol kspan_no_stack;
 
 /**
  * struct kspan_buf - a growing run of bytes
@@ -31,6 +35,8 @@ struct kspan_buf {
 
 void kspan_buf_append(struct kspan_buf *buf, const void *data, size_t len);
 void kspan_buf_puts(struct kspan_buf *buf, const char *str);
+void kspan_buf_put_utf8(struct kspan_buf *buf, const char *str);
+void kspan_buf_put_field(struct kspan_buf *buf, const char *str);
 __printf(2, 3) void kspan_buf_printf(struct kspan_buf *buf, const char *fmt, ...);
 void kspan_buf_free(struct kspan_buf *buf);
 

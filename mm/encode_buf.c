@@ -13,8 +13,12 @@
 
 #include "compat.h"
 #include "encode.h"
+#include "name.h"
+#include "snapshot.h"
 
 #define KSPAN_BUF_MIN	SZ_4K
+
+const struct kspan_symbol kspan_no_stack = { .name = "unknown", .module = "unknown" };
 
 /* Make room for @extra more bytes. */
 static bool kspan_buf_reserve(struct kspan_buf *buf, size_t extra)
@@ -75,6 +79,64 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_buf_append);
 void kspan_buf_puts(struct kspan_buf *buf, const char *str)
 {
 	kspan_buf_append(buf, str, strlen(str));
+}
+
+/* The end of what most names are from end to end. */
+static const char *skip_plain(const char *str)
+{
+	while (*str > ' ' && *str < 0x7f && *str != '\\')
+		str++;
+	return str;
+}
+
+/* @len says how much of a string can go out as it is; of what cannot, one byte is escaped. */
+static void put_escaped(struct kspan_buf *buf, const char *str,
+			unsigned int (*len)(const char *str))
+{
+	while (*str) {
+		const char *plain = str;
+		unsigned int n;
+
+		do {
+			str = skip_plain(str);
+			n = len(str);
+			str += n;
+		} while (n);
+		kspan_buf_append(buf, plain, str - plain);
+		if (*str)
+			kspan_buf_printf(buf, "\\%03o", (u8)*str++);
+	}
+}
+
+static unsigned int utf8_len(const char *str)
+{
+	u32 c;
+
+	return kspan_utf8_char(str, &c);
+}
+
+/**
+ * kspan_buf_put_utf8() - add a string as UTF-8
+ * @buf: the buffer
+ * @str: the string; a byte that is not UTF-8 becomes a backslash and three octal digits
+ *
+ * Context: process context; may sleep.
+ */
+void kspan_buf_put_utf8(struct kspan_buf *buf, const char *str)
+{
+	put_escaped(buf, str, utf8_len);
+}
+
+/**
+ * kspan_buf_put_field() - add a string as one field of a line, in UTF-8
+ * @buf: the buffer
+ * @str: the string; escaped are also blanks, control characters and backslashes
+ *
+ * Context: process context; may sleep.
+ */
+void kspan_buf_put_field(struct kspan_buf *buf, const char *str)
+{
+	put_escaped(buf, str, kspan_name_char);
 }
 
 /**

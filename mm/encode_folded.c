@@ -38,18 +38,21 @@ static int folded_cmp(const void *a, const void *b)
 	return i ? 1 : j ? -1 : 0;
 }
 
-/* ';' ends a frame and the last space ends the stack. No C function has them; others might. */
+/*
+ * ';' ends a frame and the last space ends the stack. No C function has them; others might. Bytes
+ * above ASCII are parts of a character, whatever the kernel's ctype says of them.
+ */
 static void folded_frame(struct kspan_buf *buf, const char *name)
 {
 	size_t start = buf->len;
 
-	kspan_buf_puts(buf, name);
+	kspan_buf_put_utf8(buf, name);
 	if (buf->err)
 		return;
 	for (; start < buf->len; start++) {
 		char *c = &buf->data[start];
 
-		if (*c == ';' || isspace(*c) || iscntrl(*c))
+		if (*c == ';' || (isascii(*c) && (isspace(*c) || iscntrl(*c))))
 			*c = '_';
 	}
 }
@@ -59,7 +62,7 @@ static void folded_line(struct kspan_buf *buf, const struct kspan_row *row, u64 
 	unsigned int i = row->nr_frames;
 
 	if (!i)
-		folded_frame(buf, "unknown");
+		folded_frame(buf, kspan_no_stack.name);
 	while (i) {
 		folded_frame(buf, row->symbols[--i]->name);
 		if (i)

@@ -9,7 +9,8 @@
  * What readers want beyond the format: string 0 is empty; the ids of mappings, functions and
  * locations are 1..n in the order in which they stand (Parca); an address is the return address
  * less one, so that it lies inside the call; a mapping says that it has functions, or else pprof
- * looks for a binary to take the names from.
+ * looks for a binary to take the names from; every sample has a location; and every string is
+ * UTF-8, or else whoever reads it by the rules of protobuf refuses the whole profile.
  *
  * A mapping is a module. Its address range is left at 0, "not known": pprof subtracts the start
  * of a mapping from addresses before it compares two profiles (-diff_base), so a start that was
@@ -187,6 +188,8 @@ static void pprof_sample(struct kspan_pprof *p, const struct kspan_row *row)
 	for (i = 0; i < row->nr_frames; i++)
 		kspan_encode_varint(&p->sub, pprof_number(p, &p->locations, row->symbols[i],
 							  row->addrs[i]));
+	if (!row->nr_frames)
+		kspan_encode_varint(&p->sub, pprof_number(p, &p->locations, &kspan_no_stack, 0));
 	put_msg(&p->msg, SAMPLE_LOCATION_ID, &p->sub);
 
 	for (i = 0; i < ARRAY_SIZE(values); i++)
@@ -277,9 +280,8 @@ static void pprof_strings(struct kspan_pprof *p)
 	u32 i;
 
 	for (i = 0; i < p->strings.nr && !p->out->err; i++) {
-		const char *str = p->strings.entries[i].key;
-
-		put_bytes(p->out, PROFILE_STRING_TABLE, str, strlen(str));
+		kspan_buf_put_utf8(&p->msg, p->strings.entries[i].key);
+		put_msg(p->out, PROFILE_STRING_TABLE, &p->msg);
 		cond_resched();
 	}
 }

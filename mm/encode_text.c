@@ -7,6 +7,10 @@
  * written. "heap_v2/<n>" tells them to scale each record up from a mean of n bytes between
  * samples, so what is written is what was sampled, not the estimate.
  *
+ * That holds as long as all samples were taken at one mean. Where the mean was changed there is
+ * no n that scales the records right, and where sampling is off there is none at all: then the
+ * estimates are written, with n = 1, at which readers leave them as they are.
+ *
  * Reads a snapshot only, takes no locks, allocates memory; process context.
  */
 #include <linux/kernel.h>
@@ -25,11 +29,16 @@ struct kspan_text_counts {
 	u64 alloc_bytes;
 };
 
-/* While sampling is off there is no rate: the estimates go out, as if all had been sampled. */
+/* Is there a rate that readers can scale what was sampled by? */
+static bool text_has_rate(const struct kspan_snapshot *snap)
+{
+	return snap->sample_bytes && !snap->mixed;
+}
+
 static struct kspan_text_counts text_counts(const struct kspan_snapshot *snap,
 					    const struct kspan_row *row)
 {
-	if (!snap->sample_bytes)
+	if (!text_has_rate(snap))
 		return (struct kspan_text_counts){
 			row->inuse_objects, row->inuse_bytes, row->alloc_objects, row->alloc_bytes,
 		};
@@ -69,16 +78,20 @@ static void text_header(const struct kspan_snapshot *snap, struct kspan_buf *buf
 
 	kspan_buf_printf(buf, "heap profile: %llu: %llu [%s%llu: %llu] @ heap_v2/%llu\n",
 			 sum.inuse_objects, sum.inuse_bytes, same ? "0" : "",
-			 sum.alloc_objects, sum.alloc_bytes, snap->sample_bytes ?: 1);
+			 sum.alloc_objects, sum.alloc_bytes,
+			 text_has_rate(snap) ? snap->sample_bytes : 1);
 }
 
 /* A frame whose function is not known has its address for a name, and no offset. */
 static void text_frame(struct kspan_buf *buf, unsigned long addr, const struct kspan_symbol *sym)
 {
-	kspan_buf_printf(buf, "#\t0x%lx\t%s", addr + 1, sym->name);
+	kspan_buf_printf(buf, "#\t0x%lx\t", addr + 1);
+	kspan_buf_put_field(buf, sym->name);
 	if (sym->start)
 		kspan_buf_printf(buf, "+0x%lx", addr + 1 - sym->start);
-	kspan_buf_printf(buf, "\t%s\n", sym->module);
+	kspan_buf_puts(buf, "\t");
+	kspan_buf_put_field(buf, sym->module);
+	kspan_buf_puts(buf, "\n");
 }
 
 static void text_record(struct kspan_buf *buf, const struct kspan_row *row,
@@ -90,9 +103,13 @@ static void text_record(struct kspan_buf *buf, const struct kspan_row *row,
 			 c->alloc_objects, c->alloc_bytes);
 	for (i = 0; i < row->nr_frames; i++)
 		kspan_buf_printf(buf, " 0x%lx", row->addrs[i] + 1);
+	if (!row->nr_frames)
+		kspan_buf_puts(buf, " 0x1");
 	kspan_buf_puts(buf, "\n");
 	for (i = 0; i < row->nr_frames; i++)
 		text_frame(buf, row->addrs[i], row->symbols[i]);
+	if (!row->nr_frames)
+		text_frame(buf, 0, &kspan_no_stack);
 	kspan_buf_puts(buf, "\n");
 }
 

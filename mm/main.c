@@ -6,9 +6,11 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/kstrtox.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/rcupdate.h>
+#include <linux/sysfs.h>
 
 #include "bucket.h"
 #include "cache.h"
@@ -16,6 +18,7 @@
 #include "debugfs.h"
 #include "fence.h"
 #include "finalizer.h"
+#include "leak.h"
 #include "pagemap.h"
 #include "rcu.h"
 #include "sample.h"
@@ -26,20 +29,47 @@
 #define MAX_PROFILE_BYTES_LEAST		(64UL << 10)
 #define GUARD_SLOTS_MOST		511U	/* 4 MiB, what x86-64 has in one piece at most */
 
-static unsigned long long sample_bytes = KSPAN_SAMPLE_BYTES_DEFAULT;
-module_param(sample_bytes, ullong, 0);
+/*
+ * A kernel that is locked down opens a file of debugfs only if nobody may write it, so the rate
+ * is a parameter that can be written too. That may be before kspan starts and while it stops.
+ */
+static int sample_bytes_set(const char *text, const struct kernel_param *param)
+{
+	unsigned long long bytes;
+	int err = kstrtoull(text, 0, &bytes);
+
+	if (err)
+		return err;
+	err = kspan_set_sample_bytes(bytes);
+	if (err)
+		pr_err("sample_bytes=%llu is above %llu\n", bytes, KSPAN_SAMPLE_BYTES_MAX);
+	return err;
+}
+
+static int sample_bytes_get(char *text, const struct kernel_param *param)
+{
+	return sysfs_emit(text, "%llu\n", kspan_sample_bytes());
+}
+
+static const struct kernel_param_ops sample_bytes_ops = {
+	.set = sample_bytes_set,
+	.get = sample_bytes_get,
+};
+
+module_param_cb(sample_bytes, &sample_bytes_ops, NULL, 0644);
+__MODULE_PARM_TYPE(sample_bytes, "ullong");
 MODULE_PARM_DESC(sample_bytes,
-		 "mean bytes between samples (default 524288; 1 samples everything, 0 nothing); also in debugfs");
+		 "mean bytes between samples (default 524288; 1 samples everything, 0 nothing); can be changed, here or in debugfs");
 
 static unsigned long long sample_seed;
-module_param(sample_seed, ullong, 0);
+module_param(sample_seed, ullong, 0400);
 MODULE_PARM_DESC(sample_seed,
 		 "seed of the distances between samples, for runs that are to be repeated (default 0: a random one)");
 
 static unsigned long max_profile_bytes = 16UL << 20;
-module_param(max_profile_bytes, ulong, 0);
+module_param(max_profile_bytes, ulong, 0444);
 MODULE_PARM_DESC(max_profile_bytes,
-		 "most bytes for call stacks (default 16777216, at least 65536); stacks beyond are dropped and counted");
+		 "most bytes for call stacks (default 16777216, at least 65536); beyond, stacks that hold nothing make room, and new ones are dropped, both counted");
 
 module_param_named(freelist_random, kspan_freelist_random, bool, 0444);
 MODULE_PARM_DESC(freelist_random,
@@ -74,10 +104,6 @@ MODULE_PARM_DESC(usercopy,
 
 static int __init check_parameters(void)
 {
-	if (sample_bytes > KSPAN_SAMPLE_BYTES_MAX) {
-		pr_err("sample_bytes=%llu is above %llu\n", sample_bytes, KSPAN_SAMPLE_BYTES_MAX);
-		return -EINVAL;
-	}
 	if (max_profile_bytes < MAX_PROFILE_BYTES_LEAST) {
 		pr_err("max_profile_bytes=%lu is below %lu\n", max_profile_bytes,
 		       MAX_PROFILE_BYTES_LEAST);
@@ -102,12 +128,8 @@ static void no_stop(void)
 
 static int start_profile(void)
 {
-	return kspan_set_sample_bytes(sample_bytes);
-}
-
-static void stop_profile(void)
-{
-	kspan_set_sample_bytes(0);
+	kspan_sample_start();
+	return 0;
 }
 
 static int start_buckets(void)
@@ -155,8 +177,9 @@ static const struct part parts[] = {
 	{ "seeds", start_seeds, no_stop },
 	{ "guard mode", start_fence, kspan_fence_exit },
 	{ "caches", start_classes, stop_caches },
+	{ "reports of leaks", kspan_leak_init, kspan_leak_exit },
 	{ "CPU hotplug", kspan_pcpu_init, kspan_pcpu_exit },
-	{ "sampling", start_profile, stop_profile },
+	{ "sampling", start_profile, kspan_sample_stop },
 	{ "hardened usercopy", start_usercopy, kspan_usercopy_exit },
 	{ "debugfs", kspan_debugfs_init, kspan_debugfs_exit },
 };

@@ -26,8 +26,6 @@
  * counted, and there is nothing to undo.
  */
 #include <linux/lockdep.h>
-#include <linux/printk.h>
-#include <linux/stacktrace.h>
 
 #include "bucket.h"
 #include "cache.h"
@@ -98,41 +96,4 @@ const struct kspan_bucket *kspan_profile_bucket(const struct kspan_special *list
 	while (list && list->kind != KSPAN_SPECIAL_PROFILE)
 		list = list->next;
 	return list ? list->profile.bucket : NULL;
-}
-
-/* The buckets of up to @room sampled objects of @span, each once. */
-static unsigned int collect(struct kspan_span *span, struct kspan_bucket **buckets,
-			    unsigned int room)
-{
-	unsigned int n = 0, i;
-	struct rb_node *node;
-
-	lockdep_assert_held(&span->special_lock);
-	for (node = rb_first(&span->specials); node && n < room; node = rb_next(node)) {
-		struct kspan_special *special = rb_entry(node, struct kspan_special, node);
-
-		if (special->kind != KSPAN_SPECIAL_PROFILE)
-			continue;
-		for (i = 0; i < n && buckets[i] != special->profile.bucket; i++)
-			;
-		if (i == n)
-			buckets[n++] = special->profile.bucket;
-	}
-	return n;
-}
-
-void kspan_profile_print_span(struct kspan_span *span)
-{
-	struct kspan_bucket *buckets[16];
-	unsigned long flags;
-	unsigned int n, i;
-
-	kspan_lock(&span->special_lock, flags);
-	n = collect(span, buckets, ARRAY_SIZE(buckets));
-	kspan_unlock(&span->special_lock, flags);
-	/* Objects in use keep their bucket, and the caller keeps the objects. */
-	for (i = 0; i < n; i++) {
-		pr_err("kspan: in use, of %u bytes, allocated at:\n", buckets[i]->slot_size);
-		stack_trace_print(buckets[i]->frames, buckets[i]->nr_frames, 1);
-	}
 }

@@ -20,7 +20,4 @@ void kspan_profile_release(struct kspan_span *span, struct kspan_special *specia
 /* The bucket of the profile special among those on @list, unlinked and not released; or NULL. */
 const struct kspan_bucket *kspan_profile_bucket(const struct kspan_special *list);
 
-/* Prints the sampled stacks of the objects of @span that are in use, each once. Process context. */
-void kspan_profile_print_span(struct kspan_span *span);
-
 #endif /* _KSPAN_PROFILE_H */

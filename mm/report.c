@@ -32,7 +32,7 @@ static bool vreport(enum kspan_counter what, const void *addr, const char *fmt, 
 {
 	static DEFINE_RATELIMIT_STATE(limit, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST);
 	kspan_report_filter_t filter = READ_ONCE(report_filter);
-	char text[128];
+	char text[192];
 
 	this_cpu_inc(kspan_counters.v[what]);
 	vscnprintf(text, sizeof(text), fmt, args);

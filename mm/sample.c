@@ -13,6 +13,9 @@
  *
  * A mean of 1 byte samples everything, each with weight exactly 1; 0 turns the static key off.
  *
+ * The rate can be asked for before sampling starts and after it has stopped, as a module parameter
+ * can be written at any time: then that is noted and nothing else.
+ *
  * Locks: kspan_rate_mutex serialises changes of the rate, process context. Sampling itself takes
  * none; it masks interrupts of its CPU for a few stores.
  */
@@ -37,6 +40,10 @@ static DEFINE_MUTEX(kspan_rate_mutex);
 /* Of all chance; 0: real chance. Written before the first allocation. */
 static u64 sample_seed;
 static atomic64_t seeds_given;
+
+/* What was asked for last, and whether it is in force; written under kspan_rate_mutex. */
+static u64 rate_asked = KSPAN_SAMPLE_BYTES_DEFAULT;
+static bool rate_started;
 
 /* Written under kspan_rate_mutex: the mean first, then the epoch. */
 static u64 rate_mean;
@@ -150,7 +157,7 @@ bool kspan_stride_next(struct kspan_stride *stride, size_t size, bool off, u32 *
 
 u64 kspan_sample_bytes(void)
 {
-	return READ_ONCE(rate_mean);
+	return READ_ONCE(rate_asked);
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_sample_bytes);
 
@@ -181,19 +188,12 @@ void kspan_sample_init(u64 seed_asked_for)
 		seed(&per_cpu(kspan_sampler, cpu).rnd);
 }
 
-/*
- * Sets the mean distance between samples, in bytes; 1 samples everything, 0 nothing. In force
- * on every CPU when it returns. Process context, sleeps. 0, or -EINVAL if it is above
- * KSPAN_SAMPLE_BYTES_MAX.
- */
-int kspan_set_sample_bytes(u64 bytes)
+/* In force on every CPU when it returns. */
+static void set_rate(u64 bytes)
 {
-	if (bytes > KSPAN_SAMPLE_BYTES_MAX)
-		return -EINVAL;
-
-	mutex_lock(&kspan_rate_mutex);
+	lockdep_assert_held(&kspan_rate_mutex);
 	WRITE_ONCE(rate_mean, bytes);
-	/* Pairs with kspan_sample_take(). */
+	/* Pairs with kspan_sample_take() and kspan_stride_next(). */
 	smp_store_release(&rate_epoch, rate_epoch + 1);
 	if (bytes)
 		static_branch_enable(&kspan_sampling);
@@ -201,7 +201,41 @@ int kspan_set_sample_bytes(u64 bytes)
 		static_branch_disable(&kspan_sampling);
 	on_each_cpu(end_countdown, NULL, 1);
 	kspan_pcpu_end_budgets();
+}
+
+/*
+ * Sets the mean distance between samples, in bytes; 1 samples everything, 0 nothing. In force
+ * on every CPU when it returns, if sampling has started and not stopped. Process context, sleeps.
+ * 0, or -EINVAL if it is above KSPAN_SAMPLE_BYTES_MAX.
+ */
+int kspan_set_sample_bytes(u64 bytes)
+{
+	if (bytes > KSPAN_SAMPLE_BYTES_MAX)
+		return -EINVAL;
+
+	mutex_lock(&kspan_rate_mutex);
+	WRITE_ONCE(rate_asked, bytes);
+	if (rate_started)
+		set_rate(bytes);
 	mutex_unlock(&kspan_rate_mutex);
 	return 0;
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_set_sample_bytes);
+
+/* From here on samples are taken, at the rate that was asked for. Process context, sleeps. */
+void kspan_sample_start(void)
+{
+	mutex_lock(&kspan_rate_mutex);
+	rate_started = true;
+	set_rate(rate_asked);
+	mutex_unlock(&kspan_rate_mutex);
+}
+
+/* No sample is taken any more, whatever is asked for. Process context, sleeps. */
+void kspan_sample_stop(void)
+{
+	mutex_lock(&kspan_rate_mutex);
+	rate_started = false;
+	set_rate(0);
+	mutex_unlock(&kspan_rate_mutex);
+}

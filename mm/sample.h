@@ -50,6 +50,8 @@ bool kspan_stride_next(struct kspan_stride *stride, size_t size, bool off, u32 *
 
 u64 kspan_sample_bytes(void);
 int kspan_set_sample_bytes(u64 bytes);
+void kspan_sample_start(void);
+void kspan_sample_stop(void);
 void kspan_sample_cpu_starts(unsigned int cpu);
 void kspan_sample_init(u64 seed_asked_for);
 

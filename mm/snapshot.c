@@ -47,7 +47,23 @@ static u64 round_weight(u64 weight, u64 scale)
 	       ((weight * scale) >> (KSPAN_WEIGHT_SHIFT - 1) & 1);
 }
 
-static void fill_row(struct kspan_row *row, const struct copy *copy, u64 mean)
+/* How many samples of weight @one make up @weight, to the nearest; *@whole stays if exactly so. */
+static u64 samples_of(u64 weight, u64 one, bool *whole)
+{
+	u64 rest, n = div64_u64_rem(weight, one, &rest);
+
+	if (!rest)
+		return n;
+	*whole = false;
+	return n + (rest >= one / 2);
+}
+
+/*
+ * A sample has the weight of the mean that it was taken at. With any other mean than the present
+ * one the sums are no whole number of the present weights, but by a chance of one in a million,
+ * and then they can be said in them as well.
+ */
+static void fill_row(struct kspan_row *row, const struct copy *copy, u64 mean, bool *whole)
 {
 	const struct kspan_bucket *bucket = copy->bucket;
 	u64 size = bucket->slot_size, one = KSPAN_WEIGHT_ONE;
@@ -63,8 +79,8 @@ static void fill_row(struct kspan_row *row, const struct copy *copy, u64 mean)
 	row->alloc_bytes = round_weight(copy->allocs, size);
 	row->inuse_objects = round_weight(copy->live, 1);
 	row->inuse_bytes = round_weight(copy->live, size);
-	row->alloc_samples = div64_u64(copy->allocs + one / 2, one);
-	row->inuse_samples = div64_u64(copy->live + one / 2, one);
+	row->alloc_samples = samples_of(copy->allocs, one, whole);
+	row->inuse_samples = samples_of(copy->live, one, whole);
 }
 
 /* Copies all buckets if there are at most @room; how many there are. */
@@ -121,7 +137,7 @@ static int resolve_copies(struct taken *taken)
 	for (i = 0; i < taken->nr_copies; i++) {
 		struct kspan_bucket *bucket = taken->copies[i].bucket;
 
-		if (!bucket->symbols && !bucket->unhashed && kspan_bucket_resolve(bucket))
+		if (!bucket->symbols && !bucket->gone && kspan_bucket_resolve(bucket))
 			return -ENOMEM;
 		cond_resched();
 	}
@@ -132,6 +148,7 @@ struct kspan_snapshot *kspan_snapshot_take(void)
 {
 	struct taken *taken = kzalloc(sizeof(*taken), GFP_KERNEL);
 	struct kspan_snapshot *snap;
+	bool whole = true;
 	size_t i;
 	int err;
 
@@ -155,9 +172,10 @@ struct kspan_snapshot *kspan_snapshot_take(void)
 	if (!snap->rows)
 		goto fail;
 	for (i = 0; i < taken->nr_copies; i++) {
-		fill_row(&snap->rows[i], &taken->copies[i], snap->sample_bytes);
+		fill_row(&snap->rows[i], &taken->copies[i], snap->sample_bytes, &whole);
 		cond_resched();
 	}
+	snap->mixed = !whole;
 	snap->nr_rows = taken->nr_copies;
 	return snap;
 fail:

@@ -36,6 +36,8 @@ struct kspan_snapshot {
 	u64 time_ns;		/* CLOCK_REALTIME */
 	u64 duration_ns;	/* since the module was loaded or the profile last reset */
 	u64 sample_bytes;	/* mean distance in bytes; 0 is off */
+	/* Some samples were taken at another mean: no one rate scales what was sampled. */
+	bool mixed;
 	size_t nr_rows;
 	struct kspan_row *rows;
 };

@@ -23,6 +23,7 @@ struct kspan_buf;
 	X(KSPAN_SPANS_FREED,		"spans_freed") \
 	X(KSPAN_SAMPLES,		"samples") \
 	X(KSPAN_SAMPLES_DROPPED,	"samples_dropped") \
+	X(KSPAN_BUCKETS_EVICTED,	"buckets_evicted") \
 	X(KSPAN_STACKS_WALKED,		"stacks_walked") \
 	X(KSPAN_FINALIZERS_RUN,		"finalizers_run") \
 	X(KSPAN_CLEANUPS_RUN,		"cleanups_run") \

@@ -5,7 +5,8 @@
  * A profile outlives the modules in it, so names are copied when a stack is first exported or its
  * module leaves. Stacks share most of their frames: each function is kept once, with a count of
  * its users. The kernel exports its own lookup only as text (sprint_symbol()), which is taken
- * apart again here.
+ * apart again here. A kernel without KALLSYMS prints nothing: then all functions have their
+ * address for a name.
  *
  * Process context. Takes kspan_symbol_mutex, the innermost of the module's mutexes, and allocates
  * memory under it; no spinlock may be held.
@@ -19,6 +20,7 @@
 #include <linux/string.h>
 
 #include "compat.h"
+#include "hooks.h"
 #include "snapshot.h"
 #include "symbol.h"
 
@@ -36,6 +38,23 @@ static DEFINE_MUTEX(kspan_symbol_mutex);
 static DEFINE_HASHTABLE(kspan_symbols, 12);
 static size_t kspan_symbol_total;		/* bytes; read without the lock */
 static char kspan_symbol_text[KSYM_SYMBOL_LEN];	/* too large for a kernel stack */
+
+/**
+ * kspan_symbol_print() - what stands for an address, before it is taken apart
+ * @text: KSYM_SYMBOL_LEN bytes
+ * @addr: the address
+ *
+ * Context: any.
+ */
+void kspan_symbol_print(char *text, unsigned long addr)
+{
+	int len = kspan_test_point(KSPAN_FAIL_KALLSYMS) ? 0 : sprint_symbol(text, addr);
+
+	/* With KALLSYMS there is a text for every address. */
+	if (len <= 0)
+		snprintf(text, KSYM_SYMBOL_LEN, "0x%lx", addr);
+}
+EXPORT_SYMBOL_FOR_TESTS(kspan_symbol_print);
 
 /**
  * kspan_symbol_parse() - take apart what sprint_symbol() printed
@@ -136,7 +155,7 @@ const struct kspan_symbol *kspan_symbol_get(unsigned long addr)
 	struct kspan_symbol sym;
 
 	mutex_lock(&kspan_symbol_mutex);
-	sprint_symbol(kspan_symbol_text, addr);
+	kspan_symbol_print(kspan_symbol_text, addr);
 	kspan_symbol_parse(kspan_symbol_text, addr, &sym);
 	entry = kspan_symbol_lookup(&sym);
 	if (entry)

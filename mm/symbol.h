@@ -15,6 +15,9 @@ const struct kspan_symbol *kspan_symbol_get(unsigned long addr);
 void kspan_symbol_put(const struct kspan_symbol *sym);
 size_t kspan_symbol_bytes(void);
 
+/* The kernel's text for an address, or the address; for the tests. */
+void kspan_symbol_print(char *text, unsigned long addr);
+
 /* What kspan_symbol_get() makes of the kernel's text; for the tests. Cuts @text into pieces. */
 void kspan_symbol_parse(char *text, unsigned long addr, struct kspan_symbol *sym);
 

@@ -3,8 +3,8 @@
  * A client of kspan for kernels without KUnit: known numbers of objects of known sizes from
  * known functions, so that what the profile says of them can be compared with what is true.
  * scripts/tests/smoke has the same numbers. With mixed=N it makes N allocations of mixed sizes
- * instead, for the estimate of a sampled profile; misuse=1 adds a bad free of each kind, and
- * leak=1 leaves two objects of its cache behind.
+ * instead, for the estimate of a sampled profile; misuse=1 adds a bad free of each kind, leak=1
+ * leaves two objects of its cache behind and abandon=1 the cache itself.
  */
 #include <linux/module.h>
 #include <linux/sched.h>
@@ -28,6 +28,10 @@ MODULE_PARM_DESC(misuse, "free what must not be freed");
 static bool leak;
 module_param(leak, bool, 0);
 MODULE_PARM_DESC(leak, "leave objects in the cache that is destroyed");
+
+static bool abandon;
+module_param(abandon, bool, 0);
+MODULE_PARM_DESC(abandon, "do not destroy the cache");
 
 static void *kept[NR_KEPT], *freed[NR_FREED], *cached[NR_CACHED], *large[NR_LARGE];
 static struct kspan_cache *cache;
@@ -153,7 +157,8 @@ static void __exit client_exit(void)
 	if (live)
 		free_all(live, mixed / 32 + 1);
 	kvfree(live);
-	kspan_cache_destroy(cache);
+	if (!abandon)
+		kspan_cache_destroy(cache);
 }
 
 module_init(client_init);

@@ -64,6 +64,20 @@ check "kspan leaves" rmmod kspan
 # One sample in 512 KiB, the default.
 check "kspan loads with defaults" load_kspan
 check "the default is 512 KiB" grep -qx 524288 $dir/sample_bytes
+parameter=/sys/module/kspan/parameters/sample_bytes
+check "as the parameter says" grep -qx 524288 $parameter
+write() {
+	echo "$1" >$parameter
+}
+check "which can be written" write 12345
+check "and read" grep -qx 12345 $parameter
+check "as can the file" grep -qx 12345 $dir/sample_bytes
+for bad in lots -1 '' 1099511627777; do
+	check "but not with '$bad'" not write "$bad"
+done
+check "which changes nothing" grep -qx 12345 $dir/sample_bytes
+echo 524288 >$dir/sample_bytes
+check "nor does the file go its own way" grep -qx 524288 $parameter
 check "a million allocations" insmod /kspan_client.ko mixed=1000000
 save mixed
 rmmod kspan_client
@@ -83,7 +97,42 @@ check "double frees are reported" said 'report: double free, cache kspan-64'
 check "wrong caches are reported" said 'wrong cache: client_objects, object of cache kspan-64'
 rmmod kspan_client
 check "objects left in a cache are reported" said 'cache client_objects destroyed with 2 objects in use'
-check "with the stack that allocated them" said 'client_cache+0x'
+check "with how many" said 'kspan: about 2 of 72 bytes in cache client_objects, allocated at:'
+check "and the stack that allocated them" said 'kspan:   client_cache+0x.* \[kspan_client\]'
+echo 0 >$dir/sample_bytes
+insmod /kspan_client.ko leak=1
+rmmod kspan_client
+check "without a sample, with the rate that would have shown them" said \
+	'kspan: none of them was sampled.* at sample_bytes=0: with 48 at least one of as many'
+echo 1 >$dir/sample_bytes
+insmod /kspan_client.ko leak=1 abandon=1
+rmmod kspan_client
+check "a cache that its module did not destroy is reported" said \
+	'report: cache client_objects with 2 objects in use was not destroyed by module kspan_client'
 check "kspan leaves all the same" rmmod kspan
+check "and tells of that cache again" sh -c \
+	"dmesg | tail -n 60 | grep -q 'cache client_objects destroyed with 2 objects in use'"
+
+# As with secure boot. No module can be loaded from here on.
+load_kspan sample_bytes=1
+insmod /kspan_client.ko
+lock_down() {
+	mount -t securityfs none /sys/kernel/security
+	echo integrity >/sys/kernel/security/lockdown
+	grep -q '\[integrity\]' /sys/kernel/security/lockdown
+}
+has_content() {
+	[ "$(head -c 1 "$1" | wc -c)" = 1 ]
+}
+check "the kernel is locked down" lock_down
+for file in heap allocs heap.txt heap.folded caches spans specials stats; do
+	check "$file can be read all the same" has_content $dir/$file
+done
+check "what can be written to cannot" not cat $dir/sample_bytes
+check "but the rate can be read" grep -qx 1 $parameter
+check "and changed" write 65536
+check "which is in force" grep -qx 65536 $parameter
+rmmod kspan_client
+check "kspan leaves a locked kernel" rmmod kspan
 
 exit $status

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Tests of eviction from the table of call stacks: who makes room for a new stack when the table
+ * is full, who never does, and that whoever looks at a bucket meanwhile can go on.
+ */
+#include "suite.h"
+
+#include <linux/mm.h>
+
+#include "../mm/stats.h"
+#include "../mm/symbol.h"
+#include "bucket_helpers.h"
+
+#define FEW_BYTES	(64UL << 10)
+#define MOST_BUCKETS	300
+#define FRAMES		20
+
+static struct kspan_bucket *buckets[MOST_BUCKETS];
+static size_t saved_max;
+
+static int evict_init(struct kunit *test)
+{
+	int err = bucket_test_begin(test);
+
+	saved_max = kspan_bucket_bytes_max;
+	WRITE_ONCE(kspan_bucket_bytes_max, FEW_BYTES);
+	return err;
+}
+
+static void evict_exit(struct kunit *test)
+{
+	WRITE_ONCE(kspan_bucket_bytes_max, saved_max);
+	bucket_test_end(test);
+}
+
+/* A function of this module, which leaves when a test says so. */
+static noinline void function_that_leaves(void)
+{
+	barrier();
+}
+
+/* As make_stack(), from a function of this module. */
+static struct kspan_stack *make_stack_here(unsigned long id)
+{
+	struct kspan_stack *stack = make_stack(FRAMES, id);
+
+	stack->frames[1] = (unsigned long)function_that_leaves + 1;
+	return stack;
+}
+
+/* Fills the table, and frees what was counted: how many buckets there were. */
+static unsigned int fill_with_idle(struct kspan_stack *(*make)(unsigned long id))
+{
+	unsigned int n, i;
+
+	for (n = 0; n < MOST_BUCKETS; n++) {
+		buckets[n] = count(make(n), ONE);
+		if (!buckets[n])
+			break;
+	}
+	for (i = 0; i < n; i++)
+		kspan_bucket_free(buckets[i], ONE);
+	return n;
+}
+
+static struct kspan_stack *make_stack_elsewhere(unsigned long id)
+{
+	return make_stack(FRAMES, id);
+}
+
+static void this_module_leaves(void)
+{
+	kspan_bucket_module_event(MODULE_STATE_GOING, THIS_MODULE);
+}
+
+static void stacks_of_a_module_that_left_make_room(struct kunit *test)
+{
+	unsigned long evicted = kspan_counter_sum(KSPAN_BUCKETS_EVICTED);
+	unsigned int n = fill_with_idle(make_stack_here), i, round;
+
+	KUNIT_ASSERT_GT(test, n, 50U);
+	/* As with a client that comes and goes: each time its stacks are new. */
+	for (round = 1; round <= 3; round++) {
+		unsigned int seen = 0;
+
+		this_module_leaves();
+		for (i = 0; i < n; i++) {
+			buckets[i] = count(make_stack_here(1000 * round + i), ONE);
+			seen += !!buckets[i];
+		}
+		KUNIT_EXPECT_EQ(test, seen, n);
+		for (i = 0; i < n; i++)
+			if (buckets[i])
+				kspan_bucket_free(buckets[i], ONE);
+	}
+	KUNIT_EXPECT_GE(test, kspan_counter_sum(KSPAN_BUCKETS_EVICTED), evicted + 3 * n - 1);
+}
+
+static void gone_stack_that_holds_memory_stays(struct kunit *test)
+{
+	struct kspan_bucket *held = count(make_stack_here(7), 3 * ONE);
+	unsigned int n, i;
+
+	KUNIT_ASSERT_NOT_NULL(test, held);
+	n = fill_with_idle(make_stack_here);
+	this_module_leaves();
+	KUNIT_EXPECT_TRUE(test, held->gone);
+	for (i = 0; i < 3 * n; i++) {
+		struct kspan_bucket *bucket = count(make_stack_elsewhere(1000 + i), ONE);
+
+		KUNIT_ASSERT_NOT_NULL(test, bucket);
+		KUNIT_ASSERT_PTR_NE(test, bucket, held);
+		kspan_bucket_free(bucket, ONE);
+	}
+	KUNIT_EXPECT_EQ(test, held->live, 3 * ONE);
+	KUNIT_EXPECT_STREQ(test, held->symbols[1]->name, "function_that_leaves");
+	/* And is the first to go once it does not. */
+	kspan_bucket_free(held, 3 * ONE);
+}
+
+/* Those that can come again go only after those that cannot. */
+static void stacks_that_left_go_before_others(struct kunit *test)
+{
+	struct kspan_bucket *stays = count(make_stack_elsewhere(1), ONE);
+	unsigned int n, i;
+
+	KUNIT_ASSERT_NOT_NULL(test, stays);
+	n = fill_with_idle(make_stack_here);
+	kspan_bucket_free(stays, ONE);
+	this_module_leaves();
+	for (i = 0; i < n; i++) {
+		struct kspan_bucket *bucket = count(make_stack_elsewhere(1000 + i), ONE);
+
+		KUNIT_ASSERT_NOT_NULL(test, bucket);
+	}
+	KUNIT_EXPECT_PTR_EQ(test, count(make_stack_elsewhere(1), ONE), stays);
+	for (i = 0; i < n; i++) {
+		struct kspan_bucket *bucket = count(make_stack_elsewhere(1000 + i), ONE);
+
+		kspan_bucket_free(bucket, 2 * ONE);
+	}
+	kspan_bucket_free(stays, ONE);
+}
+
+/* A program that runs through more stacks than there is room for must not hide a leak. */
+static void idle_stacks_make_room_for_what_holds_memory(struct kunit *test)
+{
+	unsigned int n = fill_with_idle(make_stack_elsewhere), i, seen = 0;
+
+	for (i = 0; i < n / 2; i++) {
+		buckets[i] = count(make_stack_elsewhere(1000 + i), ONE);
+		seen += !!buckets[i];
+	}
+	KUNIT_EXPECT_EQ(test, seen, n / 2);
+	for (i = 0; i < n / 2; i++)
+		if (buckets[i])
+			KUNIT_EXPECT_EQ(test, READ_ONCE(buckets[i]->live), ONE);
+	for (i = 0; i < n / 2; i++)
+		if (buckets[i])
+			kspan_bucket_free(buckets[i], ONE);
+}
+
+static void snapshot_keeps_what_is_evicted(struct kunit *test)
+{
+	struct kspan_snapshot *snap;
+	unsigned int n, i, found = 0;
+	size_t row;
+
+	n = fill_with_idle(make_stack_here);
+	this_module_leaves();
+	snap = kspan_snapshot_take();
+	KUNIT_ASSERT_FALSE(test, IS_ERR(snap));
+	for (i = 0; i < n; i++) {
+		struct kspan_bucket *bucket = count(make_stack_elsewhere(1000 + i), ONE);
+
+		if (bucket)
+			kspan_bucket_free(bucket, ONE);
+	}
+	rcu_barrier();
+	for (row = 0; row < snap->nr_rows; row++)
+		found += snap->rows[row].nr_frames == FRAMES &&
+			 !strcmp(snap->rows[row].symbols[1]->name, "function_that_leaves");
+	KUNIT_EXPECT_EQ(test, found, n);
+	kspan_snapshot_free(snap);
+}
+
+/* Evicted with interrupts off, a bucket cannot let its names go there: somebody must. */
+static void names_of_the_evicted_are_let_go(struct kunit *test)
+{
+	refcount_t *refs = &label->refs;
+	struct test_limit limit = {};
+	unsigned int before, n, i;
+
+	kspan_profile_reset();
+	before = refcount_read(refs);
+	n = fill_with_idle(make_stack_here);
+	this_module_leaves();
+	KUNIT_EXPECT_GE(test, refcount_read(refs), before + n);
+	for (i = 0; i < n; i++) {
+		unsigned long flags;
+		struct kspan_bucket *bucket;
+
+		/* On PREEMPT_RT no more than this is excluded. */
+		rcu_read_lock();
+		if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+			local_irq_save(flags);
+		bucket = kspan_bucket_alloc(make_stack(1, 1000 + i), 64, label, ONE, GFP_ATOMIC);
+		if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+			local_irq_restore(flags);
+		rcu_read_unlock();
+		KUNIT_ASSERT_NOT_NULL(test, bucket);
+		kspan_bucket_free(bucket, ONE);
+	}
+	kspan_profile_reset();
+	while (refcount_read(refs) != before && !test_takes_too_long(&limit))
+		usleep_range(100, 200);
+	KUNIT_EXPECT_EQ(test, refcount_read(refs), before);
+}
+
+/* ------------------------------------------------------------------ at the same time */
+
+#define ROUNDS	300
+
+/* New stacks, which evict all the time; every seventh holds memory for a while. */
+static void evict_often(void *arg)
+{
+	struct kspan_stack *stack = kmalloc(sizeof(*stack), GFP_KERNEL);
+	struct kspan_bucket *held = NULL, *bucket;
+	unsigned int *bad = arg, i;
+
+	for (i = 0; stack && i < 20 * ROUNDS; i++) {
+		stack->nr_frames = FRAMES;
+		memset(stack->frames, 0x55, FRAMES * sizeof(stack->frames[0]));
+		stack->frames[0] = 0x100000 + i;
+		stack->frames[1] = i % 2 ? (unsigned long)function_that_leaves : 0x10;
+		bucket = kspan_bucket_alloc(stack, 64, label, ONE, GFP_KERNEL);
+		*bad += !bucket || READ_ONCE(bucket->live) != ONE;
+		if (bucket && i % 7 == 0)
+			swap(bucket, held);
+		if (bucket)
+			kspan_bucket_free(bucket, ONE);
+		cond_resched();
+	}
+	if (held)
+		kspan_bucket_free(held, ONE);
+	kfree(stack);
+}
+
+static void walk_often(void *unused)
+{
+	struct kspan_snapshot *snap;
+	unsigned int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		this_module_leaves();
+		if (i % 4 == 0) {
+			snap = kspan_snapshot_take();
+			if (!IS_ERR(snap))
+				kspan_snapshot_free(snap);
+		}
+		if (i % 16 == 0)
+			kspan_profile_reset();
+		cond_resched();
+	}
+}
+
+static void eviction_goes_on_beside_walks(struct kunit *test)
+{
+	unsigned long before;
+	struct test_thread walks = {};
+	unsigned int bad = 0;
+
+	kspan_profile_reset();
+	before = kspan_bucket_count();
+	KUNIT_ASSERT_TRUE(test, test_thread_start(&walks, 0, walk_often, NULL));
+	evict_often(&bad);
+	test_thread_join(&walks);
+	KUNIT_EXPECT_EQ(test, bad, 0U);
+	kspan_profile_reset();
+	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), before);
+}
+
+static struct kunit_case evict_cases[] = {
+	KUNIT_CASE(stacks_of_a_module_that_left_make_room),
+	KUNIT_CASE(gone_stack_that_holds_memory_stays),
+	KUNIT_CASE(stacks_that_left_go_before_others),
+	KUNIT_CASE(idle_stacks_make_room_for_what_holds_memory),
+	KUNIT_CASE(snapshot_keeps_what_is_evicted),
+	KUNIT_CASE(names_of_the_evicted_are_let_go),
+	KUNIT_CASE(eviction_goes_on_beside_walks),
+	{}
+};
+
+static struct kunit_suite evict_suite = {
+	.name = "kspan_evict",
+	.init = evict_init,
+	.exit = evict_exit,
+	.test_cases = evict_cases,
+};
+
+kunit_test_suite(evict_suite);
