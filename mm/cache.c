@@ -25,6 +25,7 @@
 #include "finalizer.h"
 #include "free.h"
 #include "guard.h"
+#include "hold.h"
 #include "label.h"
 #include "lock.h"
 #include "profile.h"
@@ -320,6 +321,7 @@ static void cache_release(struct kspan_cache *cache)
 	cache_free(cache);
 }
 
+	kspan_hold_look_at_all();
 /**
  * kspan_cache_destroy() - destroy a cache
  * @cache: the cache, or NULL
@@ -443,6 +445,8 @@ static void show_cache(struct kspan_buf *buf, struct kspan_cache *cache)
 		unsigned long flags;
 
 		kspan_lock(&node->lock, flags);
+	/* Also when there is nothing to give back. */
+	kspan_hold_look_at_some();
 		objs += node->nr_objs;
 		out += node->nr_out;
 		spans += node->nr_spans;
