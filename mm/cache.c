@@ -340,6 +340,12 @@ void kspan_cache_destroy(struct kspan_cache *cache)
 	if (WARN_ON_ONCE(cache->magic != KSPAN_CACHE_MAGIC || cache->internal || cache->destroyed))
 		return;
 	mutex_lock(&kspan_cache_mutex);
+	/* As slab does: what the kernel itself is about to free may be of this cache. */
+	if (left && kspan_kvfree_rcu_barrier()) {
+		cache_settle(cache);
+		left = cache_sum(cache, node_out);
+	}
+	cache_release_empty(cache, ULONG_MAX);
 	list_del_init(&cache->list);
 	cache->destroyed = true;
 	mutex_unlock(&kspan_cache_mutex);
@@ -361,7 +367,6 @@ int kspan_cache_shrink(struct kspan_cache *cache)
 	int nid;
 
 	drain(cache);
-	cache_release_empty(cache, ULONG_MAX);
 	for_each_node(nid)
 		if (READ_ONCE(cache->node[nid]->nr_spans))
 			return 1;

@@ -29,11 +29,13 @@
  *
  * What it cannot cover:
  *
- *  - Memory that the driver allocates and code outside it frees or resizes. Known cases
- *    in the tree: fc->source and sb->s_subtype (the VFS frees them), seq->private under
- *    seq_release_private(), an skb built over kmalloc() memory, a buffer handed to the
- *    kfree() of another module. A clone of a struct posix_acl by kmemdup() is known by
- *    its type and left to the core; kfree_link() and bitmap_free() are covered.
+ *  - Memory that the driver allocates and code outside it frees or resizes: kspan has it
+ *    handed back where the kernel has kprobes, else it leaks and is reported. Known cases
+ *    in the tree: URB_FREE_BUFFER, a dma_fence without release, tty_port, platform_data,
+ *    drm_pending_event, ff->private, fc->source and sb->s_subtype (the VFS frees them),
+ *    seq->private under seq_release_private(), an skb built over kmalloc() memory, a buffer
+ *    handed to the kfree() of another module. A clone of a struct posix_acl by kmemdup() is
+ *    known by its type and left to the core; kfree_link() and bitmap_free() are covered.
  *  - A cache whose pointer the driver gives away: dst_ops.kmem_cachep, lc_create(), the
  *    pool_data of a mempool that another module looks into, a cache exported to a module
  *    that is built without the shim. Build with -DKSPAN_SHIM_KEEP_CACHES to leave all of

@@ -11,6 +11,8 @@
 #define pr_fmt(fmt) "shim_client: " fmt
 
 #include <linux/bitmap.h>
+#include <linux/delay.h>
+#include <linux/dma-fence.h>
 #include <linux/fs.h>
 #include <linux/mempool.h>
 #include <linux/mm.h>
@@ -19,10 +21,15 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/string_helpers.h>
 #include <linux/textsearch.h>
 #include <linux/vmalloc.h>
 
 #include <kspan/kspan.h>	/* for kspan_owns(), which no driver calls */
+
+static bool lost;
+module_param(lost, bool, 0);
+MODULE_PARM_DESC(lost, "what the core frees is not handed back, and leaks");
 
 #define SHIM_OBJECTS	64
 
@@ -327,6 +334,127 @@ static int slab_mempools_work(void)
 	return 0;
 }
 
+/* ---- What the core itself frees ------------------------------------------------------ */
+
+/* An array of strings, each with a neighbour. */
+struct strings {
+	char **array;
+	char *before[SHIM_OBJECTS], *behind[SHIM_OBJECTS];
+};
+
+static int strings_new(struct strings *s)
+{
+	int i;
+
+	s->array = kcalloc(SHIM_OBJECTS, sizeof(*s->array), GFP_KERNEL);
+	CHECK(s->array && kspan_owns(s->array));
+	for (i = 0; i < SHIM_OBJECTS; i++) {
+		s->before[i] = kasprintf(GFP_KERNEL, "a string, the one before %d", i);
+		s->array[i] = kasprintf(GFP_KERNEL, "a string, which is freed %d", i);
+		s->behind[i] = kasprintf(GFP_KERNEL, "a string, the one behind %d", i);
+		CHECK(s->before[i] && s->array[i] && s->behind[i]);
+	}
+	return 0;
+}
+
+/* Whoever gets free pages now writes to them. */
+static int neighbours_are_well(struct strings *s)
+{
+	char text[40];
+	void *pages[SHIM_OBJECTS];
+	int i;
+
+	for (i = 0; i < SHIM_OBJECTS; i++) {
+		pages[i] = (void *)__get_free_page(GFP_KERNEL);
+		CHECK(pages[i]);
+		memset(pages[i], 0x22, PAGE_SIZE);
+	}
+	for (i = 0; i < SHIM_OBJECTS; i++) {
+		snprintf(text, sizeof(text), "a string, the one before %d", i);
+		CHECK(!strcmp(s->before[i], text));
+		snprintf(text, sizeof(text), "a string, the one behind %d", i);
+		CHECK(!strcmp(s->behind[i], text));
+		kfree(s->before[i]);
+		kfree(s->behind[i]);
+		free_page((unsigned long)pages[i]);
+	}
+	return 0;
+}
+
+static int strings_that_the_core_frees(void)
+{
+	struct strings *s = kzalloc(sizeof(*s), GFP_KERNEL);
+	char *freed[SHIM_OBJECTS];
+	char **array;
+	int ret, i;
+
+	CHECK(s);
+	ret = strings_new(s);
+	if (ret)
+		return ret;
+	array = s->array;
+	memcpy(freed, array, sizeof(freed));
+	kfree_strarray(array, SHIM_OBJECTS);
+	for (i = 0; i < SHIM_OBJECTS; i++)
+		CHECK(kspan_owns(freed[i]) == lost);
+	CHECK(kspan_owns(array) == lost);
+	ret = neighbours_are_well(s);
+	kfree(s);
+	return ret;
+}
+
+static const char *fence_name(struct dma_fence *fence)
+{
+	return "shim_client";
+}
+
+static const struct dma_fence_ops fence_ops = {
+	.get_driver_name = fence_name,
+	.get_timeline_name = fence_name,
+};
+
+/* As many as make the core free them at once, and not some seconds later. */
+#define SHIM_FENCES	2000
+
+/* After a grace period, and many at a time. */
+static int fences_that_the_core_frees(void)
+{
+	struct dma_fence **fences = kcalloc(SHIM_FENCES, sizeof(*fences), GFP_KERNEL);
+	static DEFINE_SPINLOCK(lock);
+	void *neighbour;
+	int i, gone = 0, tries;
+
+	CHECK(fences);
+	neighbour = kzalloc(sizeof(**fences), GFP_KERNEL);
+	CHECK(neighbour);
+	for (i = 0; i < SHIM_FENCES; i++) {
+		fences[i] = kzalloc(sizeof(*fences[i]), GFP_KERNEL);
+		CHECK(fences[i]);
+		dma_fence_init(fences[i], &fence_ops, &lock, 1, i);
+	}
+	for (i = 0; i < SHIM_FENCES; i++) {
+		dma_fence_signal(fences[i]);
+		dma_fence_put(fences[i]);
+	}
+	for (tries = 0; tries < 3000 && gone < SHIM_FENCES; tries++) {
+		msleep(20);
+		for (gone = 0; gone < SHIM_FENCES && !kspan_owns(fences[gone]); gone++)
+			;
+	}
+	CHECK(gone == SHIM_FENCES);
+	CHECK(!memchr_inv(neighbour, 0, sizeof(**fences)));
+	kfree(neighbour);
+	kfree(fences);
+	return 0;
+}
+
+static int what_the_core_frees_goes_back(void)
+{
+	int ret = strings_that_the_core_frees();
+
+	return ret ?: fences_that_the_core_frees();
+}
+
 static int (*const cases[])(void) = {
 	kmalloc_family_is_kspans,
 	kvmalloc_family_falls_back_to_vmalloc,
@@ -337,12 +465,15 @@ static int (*const cases[])(void) = {
 	scope_ends_with_the_right_free,
 	caches_are_kspans,
 	slab_mempools_work,
+	what_the_core_frees_goes_back,
 };
 
 static int __init shim_client_init(void)
 {
 	int i, ret;
 
+	if (lost)
+		return strings_that_the_core_frees();
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		ret = cases[i]();
 		if (ret)
