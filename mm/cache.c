@@ -112,6 +112,7 @@ static struct kspan_cache *cache_create(const char *name, unsigned int object_si
 		flags &= ~KSPAN_GUARD;
 	cache->flags = flags;
 	cache->ctor = ctor;
+	cache->usersize = UINT_MAX;
 	if (flags & KSPAN_RED_ZONE)
 		cache->red_zone = slot_size - object_size;
 	if (cache_setup(cache, name) || (flags & KSPAN_BYPASS && kspan_bypass_open(cache))) {
@@ -139,26 +140,31 @@ static unsigned int hwcache_align(unsigned int size, unsigned int align)
 }
 
 /**
- * kspan_cache_create() - create a named cache
+ * kspan_cache_create_usercopy() - create a named cache whose objects user space sees a part of
  * @name: name in debugfs and in profiles; copied
  * @size: bytes of an object, 1 to KMALLOC_MAX_SIZE with its red zone
  * @align: alignment of objects in bytes, a power of two up to PAGE_SIZE, or 0
  * @flags: KSPAN_* flags
+ * @useroffset: the first byte of an object that may be copied to or from user space
+ * @usersize: how many bytes from there on may be; 0 for none
  * @ctor: called once for each object when its span is made, or NULL
  *
- * Every object is aligned to at least ARCH_KMALLOC_MINALIGN. Memory from a cache with a
- * constructor is not zeroed by init_on_alloc or init_on_free, since freed objects keep their
- * constructed state.
+ * As kspan_cache_create(), where that is the whole object. See kspan_check_object_size() for who
+ * is held to it.
  *
  * Context: process context, may sleep; takes kspan_cache_mutex.
  * Return: the cache, or NULL: no memory, or an argument out of range.
  */
-struct kspan_cache *kspan_cache_create(const char *name, unsigned int size, unsigned int align,
-				       unsigned int flags, void (*ctor)(void *obj))
+struct kspan_cache *kspan_cache_create_usercopy(const char *name, unsigned int size,
+						unsigned int align, unsigned int flags,
+						unsigned int useroffset, unsigned int usersize,
+						void (*ctor)(void *obj))
 {
 	unsigned int of_all = flags_of_all, slot;
 	struct kspan_cache *cache;
 
+	if (usersize > size || useroffset > size - usersize)
+		return NULL;
 	if (!name || !size || size > KMALLOC_MAX_SIZE ||
 	    align > PAGE_SIZE || (align && !is_power_of_2(align)) || (flags & ~KSPAN_CACHE_FLAGS))
 		return NULL;
@@ -186,9 +192,34 @@ struct kspan_cache *kspan_cache_create(const char *name, unsigned int size, unsi
 		flags &= ~KSPAN_GUARD;
 
 	cache = cache_create(name, size, align, slot, kspan_span_pick_pages(slot), flags, ctor);
-	if (cache)
-		cache_publish(cache);
+	if (!cache)
+		return NULL;
+	cache->useroffset = useroffset;
+	cache->usersize = usersize;
+	cache_publish(cache);
 	return cache;
+}
+EXPORT_SYMBOL_GPL(kspan_cache_create_usercopy);
+
+/**
+ * kspan_cache_create() - create a named cache
+ * @name: name in debugfs and in profiles; copied
+ * @size: bytes of an object, 1 to KMALLOC_MAX_SIZE with its red zone
+ * @align: alignment of objects in bytes, a power of two up to PAGE_SIZE, or 0
+ * @flags: KSPAN_* flags
+ * @ctor: called once for each object when its span is made, or NULL
+ *
+ * Every object is aligned to at least ARCH_KMALLOC_MINALIGN. Memory from a cache with a
+ * constructor is not zeroed by init_on_alloc or init_on_free, since freed objects keep their
+ * constructed state.
+ *
+ * Context: process context, may sleep; takes kspan_cache_mutex.
+ * Return: the cache, or NULL: no memory, or an argument out of range.
+ */
+struct kspan_cache *kspan_cache_create(const char *name, unsigned int size, unsigned int align,
+				       unsigned int flags, void (*ctor)(void *obj))
+{
+	return kspan_cache_create_usercopy(name, size, align, flags, 0, size, ctor);
 }
 EXPORT_SYMBOL_GPL(kspan_cache_create);
 
@@ -290,6 +321,7 @@ static void report_left(struct kspan_cache *cache, unsigned long left)
 	struct kspan_span *span;
 	int nid;
 
+	kspan_hold_look_at_all();
 	kspan_report(KSPAN_CACHES_LEFT, cache, "cache %s destroyed with %lu objects in use",
 		     kspan_cache_name(cache), left);
 	/* The caller of destroy promises that nobody uses the cache: the lists hold still. */
@@ -307,8 +339,13 @@ static void cache_release(struct kspan_cache *cache)
 	unsigned long left;
 
 	cache_settle(cache);
-	cache_release_empty(cache, ULONG_MAX);
 	left = cache_sum(cache, node_out);
+	/* As slab does: what the kernel itself is about to free may be of this cache. */
+	if (left && kspan_kvfree_rcu_barrier()) {
+		cache_settle(cache);
+		left = cache_sum(cache, node_out);
+	}
+	cache_release_empty(cache, ULONG_MAX);
 	if (left) {
 		/* Late frees go straight to the spans. */
 		WRITE_ONCE(cache->pcpu_limit, 0);
@@ -321,7 +358,6 @@ static void cache_release(struct kspan_cache *cache)
 	cache_free(cache);
 }
 
-	kspan_hold_look_at_all();
 /**
  * kspan_cache_destroy() - destroy a cache
  * @cache: the cache, or NULL
@@ -340,12 +376,6 @@ void kspan_cache_destroy(struct kspan_cache *cache)
 	if (WARN_ON_ONCE(cache->magic != KSPAN_CACHE_MAGIC || cache->internal || cache->destroyed))
 		return;
 	mutex_lock(&kspan_cache_mutex);
-	/* As slab does: what the kernel itself is about to free may be of this cache. */
-	if (left && kspan_kvfree_rcu_barrier()) {
-		cache_settle(cache);
-		left = cache_sum(cache, node_out);
-	}
-	cache_release_empty(cache, ULONG_MAX);
 	list_del_init(&cache->list);
 	cache->destroyed = true;
 	mutex_unlock(&kspan_cache_mutex);
@@ -367,6 +397,7 @@ int kspan_cache_shrink(struct kspan_cache *cache)
 	int nid;
 
 	drain(cache);
+	cache_release_empty(cache, ULONG_MAX);
 	for_each_node(nid)
 		if (READ_ONCE(cache->node[nid]->nr_spans))
 			return 1;
@@ -414,6 +445,8 @@ static unsigned long shrink_count(struct shrinker *s, struct shrink_control *sc)
 	struct kspan_cache *cache;
 	unsigned long pages = 0;
 
+	/* Also when there is nothing to give back. */
+	kspan_hold_look_at_some();
 	if (!mutex_trylock(&kspan_cache_mutex))
 		return 0;
 	list_for_each_entry(cache, &kspan_caches, list)
@@ -450,8 +483,6 @@ static void show_cache(struct kspan_buf *buf, struct kspan_cache *cache)
 		unsigned long flags;
 
 		kspan_lock(&node->lock, flags);
-	/* Also when there is nothing to give back. */
-	kspan_hold_look_at_some();
 		objs += node->nr_objs;
 		out += node->nr_out;
 		spans += node->nr_spans;
