@@ -62,6 +62,12 @@
 /* Only a module can depend on kspan.ko; host programs and built-in code are left alone. */
 #if defined(__KERNEL__) && defined(MODULE) && !defined(__ASSEMBLY__) && !defined(KSPAN_SHIM_OFF)
 
+/*
+ * What the kernel's inline functions call before a copy to or from user space: in this file, the
+ * one that knows kspan's objects too. It has to come first: <linux/thread_info.h> has the calls.
+ */
+#define __check_object_size	kspan_check_object_size
+
 #include <linux/bitmap.h>
 #include <linux/err.h>
 #include <linux/kernel.h>
@@ -70,6 +76,8 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/thread_info.h>
+#include <linux/uaccess.h>
 #include <linux/version.h>
 
 #include "kspan.h"
@@ -487,7 +495,8 @@ static __always_inline char *kspan_shim_adopt(bool core, const char *s, gfp_t gf
 
 static inline struct kmem_cache *kspan_shim_cache_new(const char *name, unsigned int size,
 						      unsigned int align, slab_flags_t flags,
-						      void (*ctor)(void *))
+						      unsigned int useroffset,
+						      unsigned int usersize, void (*ctor)(void *))
 {
 	unsigned int kspan_flags = 0;
 	struct kspan_cache *cache;
@@ -501,7 +510,8 @@ static inline struct kmem_cache *kspan_shim_cache_new(const char *name, unsigned
 	if (flags & SLAB_RED_ZONE)
 		kspan_flags |= KSPAN_RED_ZONE;
 
-	cache = kspan_cache_create(name, size, align, kspan_flags, ctor);
+	cache = kspan_cache_create_usercopy(name, size, align, kspan_flags, useroffset, usersize,
+					    ctor);
 	if (!cache) {
 		if (flags & SLAB_PANIC)
 			panic("kspan: cannot create cache %s\n", name);
@@ -519,16 +529,19 @@ static inline struct kmem_cache *kspan_shim_cache_create(const char *name, unsig
 {
 	if (flags & KSPAN_SHIM_CORE_SLAB)
 		return kmem_cache_create(name, size, align, flags, ctor);
-	return kspan_shim_cache_new(name, size, align, flags, ctor);
+	/* As slab has it: of such a cache user space sees nothing. */
+	return kspan_shim_cache_new(name, size, align, flags, 0, 0, ctor);
 }
 
-/* Copies to and from user space are not limited to part of an object in kspan's memory. */
 static inline struct kmem_cache *
 kspan_shim_cache_create_usercopy(const char *name, unsigned int size, unsigned int align,
 				 slab_flags_t flags, unsigned int useroffset,
 				 unsigned int usersize, void (*ctor)(void *))
 {
-	return kspan_shim_cache_create(name, size, align, flags, ctor);
+	if (flags & KSPAN_SHIM_CORE_SLAB)
+		return kmem_cache_create_usercopy(name, size, align, flags, useroffset, usersize,
+						  ctor);
+	return kspan_shim_cache_new(name, size, align, flags, useroffset, usersize, ctor);
 }
 
 #ifdef kmem_cache_create	/* since 6.12 a choice by type between three functions */
@@ -538,7 +551,8 @@ kspan_shim_cache_create_args(const char *name, unsigned int size, struct kmem_ca
 {
 	if (flags & KSPAN_SHIM_CORE_SLAB)
 		return kmem_cache_create(name, size, args, flags);
-	return kspan_shim_cache_new(name, size, args->align, flags, args->ctor);
+	return kspan_shim_cache_new(name, size, args->align, flags, args->useroffset,
+				    args->usersize, args->ctor);
 }
 
 static inline struct kmem_cache *

@@ -16,6 +16,7 @@
 #include <linux/fs.h>
 #include <linux/mempool.h>
 #include <linux/mm.h>
+#include <linux/mman.h>
 #include <linux/module.h>
 #include <linux/posix_acl.h>
 #include <linux/rcupdate.h>
@@ -23,6 +24,7 @@
 #include <linux/string.h>
 #include <linux/string_helpers.h>
 #include <linux/textsearch.h>
+#include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 
 #include <kspan/kspan.h>	/* for kspan_owns(), which no driver calls */
@@ -455,6 +457,44 @@ static int what_the_core_frees_goes_back(void)
 	return ret ?: fences_that_the_core_frees();
 }
 
+/* ---- Copies to and from user space --------------------------------------------------- */
+
+static int copies_are_held_to_the_object(void)
+{
+	unsigned long addr = vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
+				     MAP_ANONYMOUS | MAP_PRIVATE, 0);
+	struct kmem_cache *open = KMEM_CACHE_USERCOPY(shim_object, 0, name);
+	struct kmem_cache *closed = KMEM_CACHE(shim_object, 0);
+	void __user *user = (void __user *)addr;
+	unsigned long n = sizeof_field(struct shim_object, name);
+	struct shim_object *obj, *shut;
+	char *plain = kmalloc(100, GFP_KERNEL);
+
+	CHECK(!IS_ERR_VALUE(addr) && open && closed && plain);
+	obj = kmem_cache_zalloc(open, GFP_KERNEL);
+	shut = kmem_cache_zalloc(closed, GFP_KERNEL);
+	CHECK(obj && shut);
+	/* Not a constant, which nobody checks. */
+	OPTIMIZER_HIDE_VAR(n);
+	strscpy(obj->name, "from the driver", sizeof(obj->name));
+	CHECK(!copy_to_user(user, obj->name, n));
+	memset(obj->name, 0, sizeof(obj->name));
+	CHECK(!copy_from_user(obj->name, user, n));
+	CHECK(!strcmp(obj->name, "from the driver"));
+	CHECK(kspan_usercopy_ok(obj->name, n) && kspan_usercopy_ok(obj->name + n, 0));
+	CHECK(!kspan_usercopy_ok(obj->name, n + 1) && !kspan_usercopy_ok(obj->name - 1, n));
+	CHECK(!kspan_usercopy_ok(obj, 1) && !kspan_usercopy_ok(shut->name, 1));
+	CHECK(kspan_usercopy_ok(plain, 100) && kspan_usercopy_ok(plain + 90, 10));
+	CHECK(!kspan_usercopy_ok(plain, 4096) && kspan_usercopy_ok(&n, sizeof(n)));
+	kmem_cache_free(open, obj);
+	kmem_cache_free(closed, shut);
+	kmem_cache_destroy(open);
+	kmem_cache_destroy(closed);
+	kfree(plain);
+	CHECK(!vm_munmap(addr, PAGE_SIZE));
+	return 0;
+}
+
 static int (*const cases[])(void) = {
 	kmalloc_family_is_kspans,
 	kvmalloc_family_falls_back_to_vmalloc,
@@ -465,6 +505,7 @@ static int (*const cases[])(void) = {
 	scope_ends_with_the_right_free,
 	caches_are_kspans,
 	slab_mempools_work,
+	copies_are_held_to_the_object,
 	what_the_core_frees_goes_back,
 };
 
