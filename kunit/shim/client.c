@@ -26,8 +26,11 @@
 #include <linux/textsearch.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
+#include <trace/events/kmem.h>
 
 #include <kspan/kspan.h>	/* for kspan_owns(), which no driver calls */
+
+#include "client.h"
 
 static bool lost;
 module_param(lost, bool, 0);
@@ -457,6 +460,49 @@ static int what_the_core_frees_goes_back(void)
 	return ret ?: fences_that_the_core_frees();
 }
 
+/* ---- Names --------------------------------------------------------------------------- */
+
+/* A driver's table of functions, with members that have the names of the core's. */
+struct shim_ops {
+	void *(*kmalloc)(size_t size, gfp_t gfp);
+	void (*kfree)(const void *obj);
+	void (*kmem_cache_free)(struct kmem_cache *cache, void *obj);
+	unsigned long (*copy_to_user)(void __user *to, const void *from, unsigned long n);
+};
+
+static void *op_kmalloc(size_t size, gfp_t gfp)
+{
+	return kmalloc(size, gfp);
+}
+
+static void op_kfree(const void *obj)
+{
+	kfree(obj);
+}
+
+static const struct shim_ops shim_ops = {
+	.kmalloc = op_kmalloc,
+	.kfree = op_kfree,
+	.kmem_cache_free = kmem_cache_free,
+};
+
+static int members_may_have_these_names(void)
+{
+	const struct shim_ops *ops = &shim_ops;
+	struct kmem_cache *cache = KMEM_CACHE(shim_object, 0);
+	void *obj = (ops->kmalloc)(100, GFP_KERNEL);
+
+	CHECK(obj && kspan_owns(obj));
+	ops->kfree(obj);
+	CHECK(!kspan_owns(obj));
+	CHECK(cache);
+	obj = kmem_cache_alloc(cache, GFP_KERNEL);
+	CHECK(obj && kspan_owns(obj));
+	ops->kmem_cache_free(cache, obj);
+	kmem_cache_destroy(cache);
+	return 0;
+}
+
 /* ---- Copies to and from user space --------------------------------------------------- */
 
 static int copies_are_held_to_the_object(void)
@@ -505,8 +551,10 @@ static int (*const cases[])(void) = {
 	scope_ends_with_the_right_free,
 	caches_are_kspans,
 	slab_mempools_work,
+	members_may_have_these_names,
 	copies_are_held_to_the_object,
 	what_the_core_frees_goes_back,
+	caches_of_a_file_that_takes_names_back,
 };
 
 static int __init shim_client_init(void)
