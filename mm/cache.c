@@ -25,6 +25,7 @@
 #include "finalizer.h"
 #include "free.h"
 #include "guard.h"
+#include "hold.h"
 #include "label.h"
 #include "leak.h"
 #include "lock.h"
@@ -116,6 +117,7 @@ static struct kspan_cache *cache_create(const char *name, unsigned int object_si
 		flags &= ~KSPAN_GUARD;
 	cache->flags = flags;
 	cache->ctor = ctor;
+	cache->usersize = UINT_MAX;
 	if (flags & KSPAN_RED_ZONE)
 		cache->red_zone = slot_size - object_size;
 	if (cache_setup(cache, name) || (flags & KSPAN_BYPASS && kspan_bypass_open(cache))) {
@@ -180,29 +182,17 @@ static unsigned int hwcache_align(unsigned int size, unsigned int align)
 	return max(align, line);
 }
 
-/**
- * kspan_cache_create() - create a named cache
- * @name: name in debugfs and in profiles, where blanks, control characters, backslashes and what
- *	is not UTF-8 are shown as a backslash and three octal digits, and a cache whose name another
- *	one has as NAME#2; copied
- * @size: bytes of an object, 1 to KMALLOC_MAX_SIZE with its red zone
- * @align: alignment of objects in bytes, a power of two up to PAGE_SIZE, or 0
- * @flags: KSPAN_* flags
- * @ctor: called once for each object when its span is made, or NULL
- *
- * Every object is aligned to at least ARCH_KMALLOC_MINALIGN. Memory from a cache with a
- * constructor is not zeroed by init_on_alloc or init_on_free, since freed objects keep their
- * constructed state.
- *
- * Context: process context, may sleep; takes kspan_cache_mutex.
- * Return: the cache, or NULL: no memory, or an argument out of range.
- */
-struct kspan_cache *kspan_cache_create(const char *name, unsigned int size, unsigned int align,
-				       unsigned int flags, void (*ctor)(void *obj))
+/* As kspan_cache_create_usercopy(), for @caller, an address of its code. */
+static struct kspan_cache *create_named(const char *name, unsigned int size, unsigned int align,
+					unsigned int flags, unsigned int useroffset,
+					unsigned int usersize, void (*ctor)(void *obj),
+					unsigned long caller)
 {
 	unsigned int of_all = flags_of_all, slot;
 	struct kspan_cache *cache;
 
+	if (usersize > size || useroffset > size - usersize)
+		return NULL;
 	if (!name || !size || size > KMALLOC_MAX_SIZE ||
 	    align > PAGE_SIZE || (align && !is_power_of_2(align)) || (flags & ~KSPAN_CACHE_FLAGS))
 		return NULL;
@@ -232,8 +222,58 @@ struct kspan_cache *kspan_cache_create(const char *name, unsigned int size, unsi
 	cache = cache_create(name, size, align, slot, kspan_span_pick_pages(slot), flags, ctor);
 	if (!cache)
 		return NULL;
-	cache->creator = kspan_symbol_get(_RET_IP_ - 1);
+	cache->creator = kspan_symbol_get(caller - 1);
+	cache->useroffset = useroffset;
+	cache->usersize = usersize;
 	return cache_publish(cache, name) ? NULL : cache;
+}
+
+/**
+ * kspan_cache_create_usercopy() - create a named cache whose objects user space sees a part of
+ * @name: as for kspan_cache_create()
+ * @size: bytes of an object, 1 to KMALLOC_MAX_SIZE with its red zone
+ * @align: alignment of objects in bytes, a power of two up to PAGE_SIZE, or 0
+ * @flags: KSPAN_* flags
+ * @useroffset: the first byte of an object that may be copied to or from user space
+ * @usersize: how many bytes from there on may be; 0 for none
+ * @ctor: called once for each object when its span is made, or NULL
+ *
+ * As kspan_cache_create(), where that is the whole object. See kspan_check_object_size() for who
+ * is held to it.
+ *
+ * Context: process context, may sleep; takes kspan_cache_mutex.
+ * Return: the cache, or NULL: no memory, or an argument out of range.
+ */
+struct kspan_cache *kspan_cache_create_usercopy(const char *name, unsigned int size,
+						unsigned int align, unsigned int flags,
+						unsigned int useroffset, unsigned int usersize,
+						void (*ctor)(void *obj))
+{
+	return create_named(name, size, align, flags, useroffset, usersize, ctor, _RET_IP_);
+}
+EXPORT_SYMBOL_GPL(kspan_cache_create_usercopy);
+
+/**
+ * kspan_cache_create() - create a named cache
+ * @name: name in debugfs and in profiles, where blanks, control characters, backslashes and what
+ *	is not UTF-8 are shown as a backslash and three octal digits, and a cache whose name another
+ *	one has as NAME#2; copied
+ * @size: bytes of an object, 1 to KMALLOC_MAX_SIZE with its red zone
+ * @align: alignment of objects in bytes, a power of two up to PAGE_SIZE, or 0
+ * @flags: KSPAN_* flags
+ * @ctor: called once for each object when its span is made, or NULL
+ *
+ * Every object is aligned to at least ARCH_KMALLOC_MINALIGN. Memory from a cache with a
+ * constructor is not zeroed by init_on_alloc or init_on_free, since freed objects keep their
+ * constructed state.
+ *
+ * Context: process context, may sleep; takes kspan_cache_mutex.
+ * Return: the cache, or NULL: no memory, or an argument out of range.
+ */
+struct kspan_cache *kspan_cache_create(const char *name, unsigned int size, unsigned int align,
+				       unsigned int flags, void (*ctor)(void *obj))
+{
+	return create_named(name, size, align, flags, 0, size, ctor, _RET_IP_);
 }
 EXPORT_SYMBOL_GPL(kspan_cache_create);
 
@@ -376,9 +416,13 @@ static void cache_release(struct kspan_cache *cache)
 	struct kspan_left left;
 
 	cache_settle(cache);
+	/* As slab does: what the kernel itself is about to free may be of this cache. */
+	if (cache_sum(cache, node_out) && kspan_kvfree_rcu_barrier())
+		cache_settle(cache);
 	cache_release_empty(cache, ULONG_MAX);
 	left_in(cache, cache_sum(cache, node_out), &left);
 	if (left.objects) {
+		kspan_hold_look_at_all();
 		/* Late frees go straight to the spans. */
 		WRITE_ONCE(cache->pcpu_limit, 0);
 		kspan_leak_of_cache(&left);
@@ -477,6 +521,8 @@ static unsigned long shrink_count(struct shrinker *s, struct shrink_control *sc)
 	struct kspan_cache *cache;
 	unsigned long pages = 0;
 
+	/* Also when there is nothing to give back. */
+	kspan_hold_look_at_some();
 	if (!mutex_trylock(&kspan_cache_mutex))
 		return 0;
 	list_for_each_entry(cache, &kspan_caches, list)

@@ -93,6 +93,9 @@ struct kspan_cache {
 	unsigned int flags;		/* KSPAN_* */
 	unsigned int span_pages;
 	unsigned int red_zone;		/* bytes behind object_size that must stay as they are */
+	/* The bytes of an object that may be copied to and from user space; never change. */
+	unsigned int useroffset;
+	unsigned int usersize;
 	unsigned int align;		/* bytes; 0: by the size, see kspan_cache_align() */
 	struct kmem_cache *kernels;	/* of a named cache that bypasses kspan, else NULL */
 	void (*ctor)(void *obj);

@@ -10,6 +10,7 @@
 #include <linux/gfp.h>
 #include <linux/kconfig.h>
 #include <linux/module.h>
+#include <linux/rcupdate.h>
 #include <linux/shrinker.h>
 #include <linux/version.h>
 
@@ -64,6 +65,24 @@ static inline bool kspan_is_own_text(unsigned long addr)
 #else
 #define kspan_assign_str(dst, src)	__assign_str(dst, src)
 #endif
+
+/* krealloc() is a macro since 6.10. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define KSPAN_KREALLOC_NAME	"krealloc_noprof"
+#else
+#define KSPAN_KREALLOC_NAME	"krealloc"
+#endif
+
+/* Waits for what kfree_rcu() was given; false where there is no way to, until 6.12. */
+static inline bool kspan_kvfree_rcu_barrier(void)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+	kvfree_rcu_barrier();
+	return true;
+#else
+	return false;
+#endif
+}
 
 /* Shrinkers are allocated since 6.7, and embedded before. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)

@@ -35,6 +35,7 @@
 #include "fence.h"
 #include "fence_pages.h"
 #include "guard.h"
+#include "hold.h"
 #include "lock.h"
 #include "pagemap.h"
 #include "stack.h"
@@ -340,9 +341,14 @@ static void pool_free(struct pool *p)
 
 	if (p->base) {
 		on_all_pages(p, kspan_fence_page_show);
-		for (i = 0; i < nr_pages(p); i++)
-			if (!(i % 2) || !p->slot[i / 2].live)
-				free_page((unsigned long)p->base + i * PAGE_SIZE);
+		for (i = 0; i < nr_pages(p); i++) {
+			void *page = p->base + i * PAGE_SIZE;
+
+			if (i % 2 &&
+			    (p->slot[i / 2].live || !kspan_hold_end(virt_to_page(page), 1)))
+				continue;
+			free_page((unsigned long)page);
+		}
 	}
 	kvfree(p);
 }
@@ -366,6 +372,7 @@ static int find_pages(struct pool *p)
 static int pool_new(struct pool **out, unsigned int nr_slots)
 {
 	struct pool *p = kvzalloc(struct_size(p, slot, nr_slots), GFP_KERNEL);
+	unsigned int i;
 	int err = -ENOMEM;
 
 	if (!p)
@@ -375,6 +382,8 @@ static int pool_new(struct pool **out, unsigned int nr_slots)
 	p->base = alloc_pages_exact(nr_pages(p) * PAGE_SIZE, GFP_KERNEL | __GFP_NOWARN);
 	if (!p->base)
 		goto fail;
+	for (i = 0; i < nr_slots; i++)
+		kspan_hold_pages(virt_to_page(page_of(p, &p->slot[i])), 1);
 	p->nid = page_to_nid(virt_to_page(p->base));
 	/* The leaves of the page map, so that entering a span needs no memory. */
 	err = kspan_pagemap_set(p->base, nr_pages(p), &kspan_no_span, GFP_KERNEL);

@@ -18,6 +18,7 @@
 #include "debugfs.h"
 #include "fence.h"
 #include "finalizer.h"
+#include "handback.h"
 #include "leak.h"
 #include "pagemap.h"
 #include "rcu.h"
@@ -102,6 +103,11 @@ module_param(usercopy, bool, 0444);
 MODULE_PARM_DESC(usercopy,
 		 "hardened usercopy refuses copies that leave an object of kspan's (default N)");
 
+static bool handback = true;
+module_param(handback, bool, 0444);
+MODULE_PARM_DESC(handback,
+		 "objects that the kernel itself frees with kfree() are freed, and not only reported (default Y)");
+
 static int __init check_parameters(void)
 {
 	if (max_profile_bytes < MAX_PROFILE_BYTES_LEAST) {
@@ -151,6 +157,11 @@ static int start_fence(void)
 	return kspan_fence_init(guard && !bypass, guard_slots);
 }
 
+static int start_handback(void)
+{
+	return kspan_handback_init(handback);
+}
+
 static int start_usercopy(void)
 {
 	return kspan_usercopy_init(usercopy);
@@ -180,6 +191,7 @@ static const struct part parts[] = {
 	{ "reports of leaks", kspan_leak_init, kspan_leak_exit },
 	{ "CPU hotplug", kspan_pcpu_init, kspan_pcpu_exit },
 	{ "sampling", start_profile, kspan_sample_stop },
+	{ "handing back", start_handback, kspan_handback_exit },
 	{ "hardened usercopy", start_usercopy, kspan_usercopy_exit },
 	{ "debugfs", kspan_debugfs_init, kspan_debugfs_exit },
 };

@@ -124,6 +124,32 @@ void kspan_pagemap_clear(const void *base, unsigned int nr_pages)
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_pagemap_clear);
 
+enum kspan_visit kspan_pagemap_visit(unsigned long i,
+				     void (*fn)(struct kspan_span *span, const void *page))
+{
+	const void *page = (void *)(kspan_pagemap_start + ((i * KSPAN_LEAF_PAGES) << PAGE_SHIFT));
+	enum kspan_visit found = KSPAN_LEAF_BEYOND;
+	const struct kspan_pagemap *map;
+	const struct kspan_leaf *leaf;
+	struct kspan_span *span;
+	unsigned int n;
+
+	rcu_read_lock();
+	map = rcu_dereference(kspan_pagemap);
+	if (i < map->nr_leaves) {
+		leaf = READ_ONCE(map->leaf[i]);
+		found = leaf == &kspan_no_leaf ? KSPAN_LEAF_NONE : KSPAN_LEAF_VISITED;
+		for (n = 0; found == KSPAN_LEAF_VISITED && n < KSPAN_LEAF_PAGES; n++) {
+			/* Pairs with the release in set_pages(). */
+			span = smp_load_acquire(&leaf->span[n]);
+			if (span != &kspan_no_span)
+				fn(span, page + n * PAGE_SIZE);
+		}
+	}
+	rcu_read_unlock();
+	return found;
+}
+
 size_t kspan_pagemap_bytes(void)
 {
 	return atomic_long_read(&pagemap_bytes);

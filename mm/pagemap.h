@@ -66,6 +66,16 @@ int kspan_pagemap_set(const void *base, unsigned int nr_pages, struct kspan_span
 		      gfp_t gfp);
 void kspan_pagemap_clear(const void *base, unsigned int nr_pages);
 int kspan_pagemap_grow(unsigned long nr_leaves);
+
+/* What a visit has found: a leaf, none in this place, or the end of the map. */
+enum kspan_visit { KSPAN_LEAF_VISITED, KSPAN_LEAF_NONE, KSPAN_LEAF_BEYOND };
+
+/*
+ * Calls @fn, under rcu_read_lock(), for each page of a span in leaf @i. By then the span may have
+ * been freed, and its pages too, but not its header.
+ */
+enum kspan_visit kspan_pagemap_visit(unsigned long i,
+				     void (*fn)(struct kspan_span *span, const void *page));
 size_t kspan_pagemap_bytes(void);
 
 int kspan_pagemap_init(void);

@@ -15,6 +15,7 @@
 #include "compat.h"
 #include "fence.h"
 #include "guard.h"
+#include "hold.h"
 #include "hooks.h"
 #include "kasan.h"
 #include "lock.h"
@@ -230,6 +231,7 @@ struct kspan_span *kspan_span_new(struct kspan_cache *cache, size_t slot_size, g
 	if (!span)
 		goto free_pages;
 	span->nr_pages = nr_pages;
+	kspan_hold_pages(page, kspan_hold_count(nr_pages, nr_objs));
 
 	for (i = 0; i < nr_objs; i++) {
 		void *obj = kspan_span_object(span, i);
@@ -247,6 +249,7 @@ struct kspan_span *kspan_span_new(struct kspan_cache *cache, size_t slot_size, g
 	return span;
 
 free_span:
+	kspan_hold_end(page, kspan_hold_count(nr_pages, nr_objs));
 	kfree(span);
 free_pages:
 	pages_free(page, nr_pages);
@@ -275,10 +278,16 @@ struct kspan_span *kspan_span_new_single(struct kspan_cache *cache, void *obj, s
 
 static void memory_free(struct kspan_span *span)
 {
-	if (test_bit(KSPAN_SPAN_BYPASSED, &span->flags))
+	struct page *page;
+
+	if (test_bit(KSPAN_SPAN_BYPASSED, &span->flags)) {
 		kspan_bypass_free(span);
-	else
-		pages_free(virt_to_page(span->base), span->nr_pages);
+		return;
+	}
+	page = virt_to_page(span->base);
+	/* Freed by others too, it may be anybody's by now: better lost. */
+	if (likely(kspan_hold_end(page, kspan_hold_count(span->nr_pages, span->nr_objs))))
+		pages_free(page, span->nr_pages);
 }
 
 static void span_free_rcu(struct rcu_head *rcu)
@@ -297,6 +306,8 @@ static void span_free_rcu(struct rcu_head *rcu)
 void kspan_span_free(struct kspan_span *span)
 {
 	WARN_ON_ONCE(!RB_EMPTY_ROOT(&span->specials));
+	if (!test_bit(KSPAN_SPAN_BYPASSED, &span->flags))
+		kspan_hold_look(span);
 	atomic_long_sub(bytes_of(span), &span_bytes);
 	kspan_count(KSPAN_SPANS_FREED);
 	if (test_bit(KSPAN_SPAN_FENCED, &span->flags)) {

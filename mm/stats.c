@@ -10,6 +10,7 @@
 #include "compat.h"
 #include "encode.h"
 #include "fence.h"
+#include "hold.h"
 #include "pagemap.h"
 #include "span.h"
 #include "special.h"
@@ -57,6 +58,7 @@ void kspan_stats_show(struct kspan_buf *buf)
 	size_t symbols = kspan_symbol_bytes(), guard = kspan_fence_bytes();
 	int i;
 
+	kspan_hold_look_at_all();
 	for (i = 0; i < KSPAN_NR_COUNTERS; i++)
 		kspan_buf_printf(buf, "%s %lu\n", counter_names[i], kspan_counter_sum(i));
 

@@ -31,6 +31,8 @@ struct kspan_buf;
 	X(KSPAN_INVALID_FREES,		"invalid_frees") \
 	X(KSPAN_DOUBLE_FREES,		"double_frees") \
 	X(KSPAN_WRONG_CACHE_FREES,	"wrong_cache_frees") \
+	X(KSPAN_CORE_FREES,		"core_frees") \
+	X(KSPAN_CORE_FREES_LOST,	"core_frees_lost") \
 	X(KSPAN_CACHES_LEFT,		"caches_left_in_use") \
 	X(KSPAN_CORRUPTIONS,		"corruptions") \
 	X(KSPAN_GUARDED,		"guarded") \

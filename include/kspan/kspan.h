@@ -37,6 +37,10 @@ struct kspan_weak;
 /* Named caches. */
 struct kspan_cache *kspan_cache_create(const char *name, unsigned int size, unsigned int align,
 				       unsigned int flags, void (*ctor)(void *obj));
+struct kspan_cache *kspan_cache_create_usercopy(const char *name, unsigned int size,
+						unsigned int align, unsigned int flags,
+						unsigned int useroffset, unsigned int usersize,
+						void (*ctor)(void *obj));
 void kspan_cache_destroy(struct kspan_cache *cache);
 int kspan_cache_shrink(struct kspan_cache *cache);
 unsigned int kspan_cache_size(struct kspan_cache *cache);
@@ -69,6 +73,10 @@ void kspan_free_rcu(void *obj);
 size_t kspan_size(const void *obj);
 bool kspan_owns(const void *addr);
 bool kspan_in_span(const void *addr);
+
+/* Hardened usercopy. */
+bool kspan_usercopy_ok(const void *ptr, size_t n);
+void kspan_check_object_size(const void *ptr, unsigned long n, bool to_user);
 
 char *kspan_strdup(const char *s, gfp_t gfp) __malloc;
 char *kspan_strndup(const char *s, size_t max, gfp_t gfp) __malloc;

@@ -29,11 +29,14 @@
  *
  * What it cannot cover:
  *
- *  - Memory that the driver allocates and code outside it frees or resizes. Known cases
- *    in the tree: fc->source and sb->s_subtype (the VFS frees them), seq->private under
- *    seq_release_private(), an skb built over kmalloc() memory, a buffer handed to the
- *    kfree() of another module. A clone of a struct posix_acl by kmemdup() is known by
- *    its type and left to the core; kfree_link() and bitmap_free() are covered.
+ *  - Memory that the driver allocates and code outside it frees or resizes: kspan has it
+ *    handed back where the kernel has kprobes, else it leaks and is reported. Known cases
+ *    in the tree: URB_FREE_BUFFER, a dma_fence without release, tty_port, platform_data,
+ *    drm_pending_event, ff->private, fc->source and sb->s_subtype (the VFS frees them),
+ *    seq->private under seq_release_private(), an skb built over kmalloc() memory, a buffer
+ *    handed to the kfree() of another module. A clone of a struct posix_acl by kmemdup() is
+ *    known by its type and left to the core; kfree_link() and bitmap_free() are covered.
+ *  - Names that the driver takes back: one of those of caches, and its caches are the core's.
  *  - A cache whose pointer the driver gives away: dst_ops.kmem_cachep, lc_create(), the
  *    pool_data of a mempool that another module looks into, a cache exported to a module
  *    that is built without the shim. Build with -DKSPAN_SHIM_KEEP_CACHES to leave all of
@@ -60,6 +63,12 @@
 /* Only a module can depend on kspan.ko; host programs and built-in code are left alone. */
 #if defined(__KERNEL__) && defined(MODULE) && !defined(__ASSEMBLY__) && !defined(KSPAN_SHIM_OFF)
 
+/*
+ * What the kernel's inline functions call before a copy to or from user space: in this file, the
+ * one that knows kspan's objects too. It has to come first: <linux/thread_info.h> has the calls.
+ */
+#define __check_object_size	kspan_check_object_size
+
 #include <linux/bitmap.h>
 #include <linux/err.h>
 #include <linux/kernel.h>
@@ -68,7 +77,12 @@
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/stringify.h>
+#include <linux/thread_info.h>
+#include <linux/uaccess.h>
 #include <linux/version.h>
+/* Its events have the names of functions that are others' below. */
+#include <trace/events/kmem.h>
 
 #include "kspan.h"
 
@@ -192,6 +206,17 @@ static inline void kspan_shim_kfree_bulk(size_t n, void **objs)
 	while (n)
 		kspan_shim_kfree(objs[--n]);
 }
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
+/* Of what kmalloc_nolock() gave, which stays with the core; elsewhere, of anything. */
+static __always_inline void kspan_shim_kfree_nolock(const void *obj)
+{
+	if (kspan_shim_owns(obj))
+		kspan_free(obj);
+	else
+		kfree_nolock(obj);
+}
+#endif
 
 /* The targets of __free(kfree) and __free(kvfree). */
 DEFINE_FREE(kspan_shim_kfree, void *, if (!IS_ERR_OR_NULL(_T)) kspan_shim_kfree(_T))
@@ -398,6 +423,51 @@ static __always_inline void *kspan_shim_kvrealloc(bool core, const void *old, si
 }
 #endif
 
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
+/*
+ * Sizes that are powers of two are naturally aligned: one that is large enough for @align is
+ * asked for. What stays in its place may be neither of the node nor aligned, as with the core's.
+ */
+static __always_inline void *kspan_shim_krealloc_node_align(bool core, const void *old,
+							    size_t size, unsigned long align,
+							    gfp_t gfp, int node)
+{
+	void *obj;
+
+	if (ZERO_OR_NULL_PTR(old) ? core : !kspan_shim_owns(old))
+		return krealloc_node_align(old, size, align, gfp, node);
+	if (!size || (align <= ARCH_KMALLOC_MINALIGN && node == NUMA_NO_NODE))
+		return kspan_shim_no_tail_call(kspan_realloc(old, size, gfp));
+	if (align > ARCH_KMALLOC_MINALIGN)
+		size = roundup_pow_of_two(max(size, align));
+	obj = kspan_alloc_node(size, gfp, node);
+	if (obj && !ZERO_OR_NULL_PTR(old)) {
+		memcpy(obj, old, min(size, kspan_size(old)));
+		kspan_free(old);
+	}
+	return kspan_shim_no_tail_call(obj);
+}
+
+/* More than a page may be vmalloc()'s, which has no natural alignment: that is the core's. */
+static __always_inline void *kspan_shim_kvrealloc_node_align(bool core, const void *old,
+							     size_t size, unsigned long align,
+							     gfp_t gfp, int node)
+{
+	void *obj;
+
+	if (ZERO_OR_NULL_PTR(old) ? core || size > PAGE_SIZE : !kspan_shim_owns(old))
+		return kvrealloc_node_align(old, size, align, gfp, node);
+	if (size <= PAGE_SIZE)
+		return kspan_shim_krealloc_node_align(core, old, size, align, gfp, node);
+	obj = kvrealloc_node_align(NULL, size, align, gfp, node);
+	if (obj && !ZERO_OR_NULL_PTR(old)) {
+		memcpy(obj, old, min(size, kspan_size(old)));
+		kspan_free(old);
+	}
+	return obj;
+}
+#endif
+
 static __always_inline size_t kspan_shim_ksize(const void *obj)
 {
 	return kspan_shim_owns(obj) ? kspan_size(obj) : ksize(obj);
@@ -483,9 +553,36 @@ static __always_inline char *kspan_shim_adopt(bool core, const char *s, gfp_t gf
 
 #ifndef KSPAN_SHIM_KEEP_CACHES
 
+/*
+ * Does @name still mean @shim? True where this macro is expanded, unless the driver has taken the
+ * name back by then. __stringify() expands it; the compiler compares.
+ */
+#define KSPAN_SHIM_MEANS(name, shim)	(!__builtin_strcmp(__stringify(name), __stringify(shim)))
+
+/*
+ * Do all names that are told of a cache? A driver that has taken back but one of them with #undef,
+ * or made it a macro of its own, would hand the core a cache of kspan's: it gets the core's.
+ */
+#define KSPAN_SHIM_CACHES							\
+	(KSPAN_SHIM_MEANS(kmem_cache_alloc, kspan_shim_cache_alloc) &&		\
+	 KSPAN_SHIM_MEANS(kmem_cache_alloc_bulk, kspan_shim_cache_alloc_bulk) &&	\
+	 KSPAN_SHIM_MEANS(kmem_cache_alloc_lru, kspan_shim_cache_alloc_lru) &&	\
+	 KSPAN_SHIM_MEANS(kmem_cache_alloc_node, kspan_shim_cache_alloc_node) &&	\
+	 KSPAN_SHIM_MEANS(kmem_cache_destroy, kspan_shim_cache_destroy) &&	\
+	 KSPAN_SHIM_MEANS(kmem_cache_free, kspan_shim_cache_free) &&		\
+	 KSPAN_SHIM_MEANS(kmem_cache_free_bulk, kspan_shim_cache_free_bulk) &&	\
+	 KSPAN_SHIM_MEANS(kmem_cache_shrink, kspan_shim_cache_shrink) &&		\
+	 KSPAN_SHIM_MEANS(kmem_cache_size, kspan_shim_cache_size) &&		\
+	 KSPAN_SHIM_MEANS(kmem_cache_zalloc, kspan_shim_cache_zalloc) &&		\
+	 KSPAN_SHIM_MEANS(mempool_alloc_slab, kspan_shim_mempool_alloc_slab) &&	\
+	 KSPAN_SHIM_MEANS(mempool_create_slab_pool, kspan_shim_mempool_create_slab_pool) && \
+	 KSPAN_SHIM_MEANS(mempool_free_slab, kspan_shim_mempool_free_slab) &&	\
+	 KSPAN_SHIM_MEANS(mempool_init_slab_pool, kspan_shim_mempool_init_slab_pool))
+
 static inline struct kmem_cache *kspan_shim_cache_new(const char *name, unsigned int size,
 						      unsigned int align, slab_flags_t flags,
-						      void (*ctor)(void *))
+						      unsigned int useroffset,
+						      unsigned int usersize, void (*ctor)(void *))
 {
 	unsigned int kspan_flags = 0;
 	struct kspan_cache *cache;
@@ -499,7 +596,8 @@ static inline struct kmem_cache *kspan_shim_cache_new(const char *name, unsigned
 	if (flags & SLAB_RED_ZONE)
 		kspan_flags |= KSPAN_RED_ZONE;
 
-	cache = kspan_cache_create(name, size, align, kspan_flags, ctor);
+	cache = kspan_cache_create_usercopy(name, size, align, kspan_flags, useroffset, usersize,
+					    ctor);
 	if (!cache) {
 		if (flags & SLAB_PANIC)
 			panic("kspan: cannot create cache %s\n", name);
@@ -517,16 +615,19 @@ static inline struct kmem_cache *kspan_shim_cache_create(const char *name, unsig
 {
 	if (flags & KSPAN_SHIM_CORE_SLAB)
 		return kmem_cache_create(name, size, align, flags, ctor);
-	return kspan_shim_cache_new(name, size, align, flags, ctor);
+	/* As slab has it: of such a cache user space sees nothing. */
+	return kspan_shim_cache_new(name, size, align, flags, 0, 0, ctor);
 }
 
-/* Copies to and from user space are not limited to part of an object in kspan's memory. */
 static inline struct kmem_cache *
 kspan_shim_cache_create_usercopy(const char *name, unsigned int size, unsigned int align,
 				 slab_flags_t flags, unsigned int useroffset,
 				 unsigned int usersize, void (*ctor)(void *))
 {
-	return kspan_shim_cache_create(name, size, align, flags, ctor);
+	if (flags & KSPAN_SHIM_CORE_SLAB)
+		return kmem_cache_create_usercopy(name, size, align, flags, useroffset, usersize,
+						  ctor);
+	return kspan_shim_cache_new(name, size, align, flags, useroffset, usersize, ctor);
 }
 
 #ifdef kmem_cache_create	/* since 6.12 a choice by type between three functions */
@@ -536,11 +637,12 @@ kspan_shim_cache_create_args(const char *name, unsigned int size, struct kmem_ca
 {
 	if (flags & KSPAN_SHIM_CORE_SLAB)
 		return kmem_cache_create(name, size, args, flags);
-	return kspan_shim_cache_new(name, size, args->align, flags, args->ctor);
+	return kspan_shim_cache_new(name, size, args->align, flags, args->useroffset,
+				    args->usersize, args->ctor);
 }
 
 static inline struct kmem_cache *
-kspan_shim_cache_create_default(const char *name, unsigned int size, void *args,
+kspan_shim_cache_create_default(const char *name, unsigned int size, struct kmem_cache_args *args,
 				slab_flags_t flags)
 {
 	struct kmem_cache_args none = {};
@@ -663,42 +765,56 @@ static inline mempool_t *kspan_shim_mempool_create_slab_pool(int min_nr, struct 
 
 /*
  * ---------------------------------------------------------------------------------------
- * The names. Frees are plain names, so that a pointer to kfree() is one to the shim's.
+ * The names. Frees are plain names, so that a pointer to kfree() is one to the shim's. A name that
+ * this kernel does not have is left alone: drivers for several kernels bring it themselves.
  */
 
 #undef __free_kfree
-#undef __free_kfree_sensitive
-#undef __free_kvfree
 #undef bitmap_free
 #undef kfree
 #undef kfree_bulk
 #undef kfree_const
 #undef kfree_link
 #undef kfree_rcu
-#undef kfree_rcu_mightsleep
 #undef kfree_sensitive
 #undef kvfree
 #undef kvfree_rcu
-#undef kvfree_rcu_mightsleep
 #undef kvfree_sensitive
 #undef ksize
 
 #define __free_kfree			__free_kspan_shim_kfree
-#define __free_kfree_sensitive		__free_kspan_shim_kfree_sensitive
-#define __free_kvfree			__free_kspan_shim_kvfree
 #define bitmap_free			kspan_shim_bitmap_free
 #define kfree				kspan_shim_kfree
 #define kfree_bulk			kspan_shim_kfree_bulk
 #define kfree_const			kspan_shim_kfree_const
 #define kfree_link			kspan_shim_kfree_link
 #define kfree_rcu			kspan_shim_kfree_rcu
-#define kfree_rcu_mightsleep		kspan_shim_kfree_rcu_1
 #define kfree_sensitive			kspan_shim_kfree_sensitive
 #define kvfree				kspan_shim_kvfree
 #define kvfree_rcu			kspan_shim_kfree_rcu
-#define kvfree_rcu_mightsleep		kspan_shim_kfree_rcu_1
 #define kvfree_sensitive		kspan_shim_kvfree_sensitive
 #define ksize				kspan_shim_ksize
+
+#ifdef kfree_rcu_mightsleep
+#undef kfree_rcu_mightsleep
+#define kfree_rcu_mightsleep		kspan_shim_kfree_rcu_1
+#endif
+#ifdef kvfree_rcu_mightsleep
+#undef kvfree_rcu_mightsleep
+#define kvfree_rcu_mightsleep		kspan_shim_kfree_rcu_1
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0)
+#undef __free_kvfree
+#define __free_kvfree			__free_kspan_shim_kvfree
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+#undef __free_kfree_sensitive
+#define __free_kfree_sensitive		__free_kspan_shim_kfree_sensitive
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
+#undef kfree_nolock
+#define kfree_nolock			kspan_shim_kfree_nolock
+#endif
 
 #undef kcalloc
 #undef kcalloc_node
@@ -711,10 +827,8 @@ static inline mempool_t *kspan_shim_mempool_create_slab_pool(int min_nr, struct 
 #undef krealloc
 #undef krealloc_array
 #undef kvcalloc
-#undef kvcalloc_node
 #undef kvmalloc
 #undef kvmalloc_array
-#undef kvmalloc_array_node
 #undef kvmalloc_node
 #undef kvrealloc
 #undef kvzalloc
@@ -733,10 +847,8 @@ static inline mempool_t *kspan_shim_mempool_create_slab_pool(int min_nr, struct 
 #define krealloc(...)			kspan_shim_krealloc(KSPAN_SHIM_CORE, __VA_ARGS__)
 #define krealloc_array(...)		kspan_shim_krealloc_array(KSPAN_SHIM_CORE, __VA_ARGS__)
 #define kvcalloc(...)			kspan_shim_kvcalloc(KSPAN_SHIM_CORE, __VA_ARGS__)
-#define kvcalloc_node(...)		kspan_shim_kvcalloc_node(KSPAN_SHIM_CORE, __VA_ARGS__)
 #define kvmalloc(...)			kspan_shim_kvmalloc(KSPAN_SHIM_CORE, __VA_ARGS__)
 #define kvmalloc_array(...)		kspan_shim_kvmalloc_array(KSPAN_SHIM_CORE, __VA_ARGS__)
-#define kvmalloc_array_node(...)	kspan_shim_kvmalloc_array_node(KSPAN_SHIM_CORE, __VA_ARGS__)
 #define kvmalloc_node(...)		kspan_shim_kvmalloc_node(KSPAN_SHIM_CORE, __VA_ARGS__)
 #define kvrealloc(...)			kspan_shim_kvrealloc(KSPAN_SHIM_CORE, __VA_ARGS__)
 #define kvzalloc(...)			kspan_shim_kvzalloc(KSPAN_SHIM_CORE, __VA_ARGS__)
@@ -744,22 +856,49 @@ static inline mempool_t *kspan_shim_mempool_create_slab_pool(int min_nr, struct 
 #define kzalloc(...)			kspan_shim_kzalloc(KSPAN_SHIM_CORE, __VA_ARGS__)
 #define kzalloc_node(...)		kspan_shim_kzalloc_node(KSPAN_SHIM_CORE, __VA_ARGS__)
 
+#ifdef kvcalloc_node
+#undef kvcalloc_node
+#define kvcalloc_node(...)		kspan_shim_kvcalloc_node(KSPAN_SHIM_CORE, __VA_ARGS__)
+#endif
+#ifdef kvmalloc_array_node
+#undef kvmalloc_array_node
+#define kvmalloc_array_node(...)	kspan_shim_kvmalloc_array_node(KSPAN_SHIM_CORE, __VA_ARGS__)
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
+#undef krealloc_node
+#undef krealloc_node_align
+#undef kvrealloc_node
+#undef kvrealloc_node_align
+#define krealloc_node_align(...)						\
+	kspan_shim_krealloc_node_align(KSPAN_SHIM_CORE, __VA_ARGS__)
+#define krealloc_node(old, size, gfp, node)					\
+	kspan_shim_krealloc_node_align(KSPAN_SHIM_CORE, old, size, 1, gfp, node)
+#define kvrealloc_node_align(...)						\
+	kspan_shim_kvrealloc_node_align(KSPAN_SHIM_CORE, __VA_ARGS__)
+#define kvrealloc_node(old, size, gfp, node)					\
+	kspan_shim_kvrealloc_node_align(KSPAN_SHIM_CORE, old, size, 1, gfp, node)
+#endif
+
 #undef kmemdup
-#undef kmemdup_array
 #undef kmemdup_nul
 #undef kstrdup
 #undef kstrdup_const
 #undef kstrndup
-#undef kvmemdup
 
 #define kmemdup(...)								\
 	kspan_shim_kmemdup(KSPAN_SHIM_CORE || KSPAN_SHIM_CORE_TYPE(__VA_ARGS__), __VA_ARGS__)
-#define kmemdup_array(...)		kspan_shim_kmemdup_array(KSPAN_SHIM_CORE, __VA_ARGS__)
 #define kmemdup_nul(...)		kspan_shim_kmemdup_nul(KSPAN_SHIM_CORE, __VA_ARGS__)
 #define kstrdup(...)			kspan_shim_kstrdup(KSPAN_SHIM_CORE, __VA_ARGS__)
 #define kstrdup_const(...)		kspan_shim_kstrdup_const(KSPAN_SHIM_CORE, __VA_ARGS__)
 #define kstrndup(...)			kspan_shim_kstrndup(KSPAN_SHIM_CORE, __VA_ARGS__)
+
+/* Where these are as old as that is not certain, but then they are the core's, and its memory. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0)
+#undef kmemdup_array
+#undef kvmemdup
+#define kmemdup_array(...)		kspan_shim_kmemdup_array(KSPAN_SHIM_CORE, __VA_ARGS__)
 #define kvmemdup(...)			kspan_shim_kvmemdup(KSPAN_SHIM_CORE, __VA_ARGS__)
+#endif
 
 /* In its own expansion, each of these names is the core's function. */
 #define kasprintf(gfp, ...)							\
@@ -803,7 +942,8 @@ static inline mempool_t *kspan_shim_mempool_create_slab_pool(int min_nr, struct 
 #define krealloc_noprof(...)		krealloc(__VA_ARGS__)
 #define kvcalloc_node_noprof(...)	kvcalloc_node(__VA_ARGS__)
 #define kvcalloc_noprof(...)		kvcalloc(__VA_ARGS__)
-#define kvmalloc_array_node_noprof(...)	kvmalloc_array_node(__VA_ARGS__)
+#define kvmalloc_array_node_noprof(...)						\
+	kspan_shim_kvmalloc_array_node(KSPAN_SHIM_CORE, __VA_ARGS__)
 #define kvmalloc_array_noprof(...)	kvmalloc_array(__VA_ARGS__)
 #define kvmalloc_node_noprof(...)	kvmalloc_node(__VA_ARGS__)
 #define kvmalloc_noprof(...)		kvmalloc(__VA_ARGS__)
@@ -815,11 +955,15 @@ static inline mempool_t *kspan_shim_mempool_create_slab_pool(int min_nr, struct 
 
 #ifdef kmem_cache_create
 /* What the core's macros kmem_cache_create(), KMEM_CACHE() and KMEM_CACHE_USERCOPY() call. */
-#define __kmem_cache_create		kspan_shim_cache_create
-#define __kmem_cache_create_args	kspan_shim_cache_create_args
-#define __kmem_cache_default_args	kspan_shim_cache_create_default
+#define __kmem_cache_create							\
+	(KSPAN_SHIM_CACHES ? kspan_shim_cache_create : __kmem_cache_create)
+#define __kmem_cache_create_args						\
+	(KSPAN_SHIM_CACHES ? kspan_shim_cache_create_args : __kmem_cache_create_args)
+#define __kmem_cache_default_args						\
+	(KSPAN_SHIM_CACHES ? kspan_shim_cache_create_default : __kmem_cache_default_args)
 #else
-#define kmem_cache_create		kspan_shim_cache_create
+#define kmem_cache_create(...)							\
+	((KSPAN_SHIM_CACHES ? kspan_shim_cache_create : kmem_cache_create)(__VA_ARGS__))
 #endif
 
 #undef kmem_cache_alloc
@@ -842,7 +986,9 @@ static inline mempool_t *kspan_shim_mempool_create_slab_pool(int min_nr, struct 
 #define kmem_cache_alloc_bulk		kspan_shim_cache_alloc_bulk
 #define kmem_cache_alloc_lru		kspan_shim_cache_alloc_lru
 #define kmem_cache_alloc_node		kspan_shim_cache_alloc_node
-#define kmem_cache_create_usercopy	kspan_shim_cache_create_usercopy
+#define kmem_cache_create_usercopy(...)						\
+	((KSPAN_SHIM_CACHES ? kspan_shim_cache_create_usercopy :		\
+			      kmem_cache_create_usercopy)(__VA_ARGS__))
 #define kmem_cache_destroy		kspan_shim_cache_destroy
 #define kmem_cache_free			kspan_shim_cache_free
 #define kmem_cache_free_bulk		kspan_shim_cache_free_bulk

@@ -67,6 +67,11 @@ not() {
 	fi
 }
 
+# said REGEX: the kernel's log does.
+said() {
+	dmesg | grep -q "$1"
+}
+
 stat_of() {
 	sed -n "s/^$1 //p" "$dir/stats"
 }
@@ -95,7 +100,8 @@ nothing_in_use() {
 
 # no_misuse: none since begin_counting.
 no_misuse() {
-	for name in invalid_frees double_frees wrong_cache_frees caches_left_in_use corruptions; do
+	for name in invalid_frees double_frees wrong_cache_frees caches_left_in_use corruptions \
+		core_frees_lost; do
 		counted_is $name 0 || return 1
 	done
 }

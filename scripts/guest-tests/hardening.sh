@@ -94,6 +94,19 @@ usercopy() {
 	check "the client loads" insmod /kspan_hardening.ko do=usercopy
 	check "without the parameter, a copy that leaves its object is not seen" copies to 0 113
 	check "the client leaves" rmmod kspan_hardening
+	check "a driver through the shim loads" insmod /kspan_hardening.ko do=shimmed
+	check "what user space may see, to it" copies to 16 64
+	check "a part of that" copies to 50 30
+	check "what user space may see, from it" copies from 16 64
+	check "one byte more to user space is refused" refused to 16 65
+	check "and reported" said 'Kernel memory exposure attempt detected from object of cache shimmed (offset 16, size 65)'
+	check "by the function that copied" said 'shimmed_read+0x'
+	check "one byte before is refused" refused to 15 8
+	check "and reported" said 'from object of cache shimmed (offset 15, size 8)'
+	check "one byte more from user space is refused" refused from 79 2
+	check "and reported" said 'Kernel memory overwrite attempt detected to object of cache shimmed (offset 79, size 2)'
+	check "copies go on" copies to 16 64
+	check "the driver leaves" rmmod kspan_hardening
 	leaves
 	loads usercopy=1
 	check "the client loads" insmod /kspan_hardening.ko do=usercopy

@@ -19,10 +19,6 @@ save() {
 	done
 }
 
-said() {
-	dmesg | grep -q "$1"
-}
-
 check "a bad sample_bytes is refused" not insmod /kspan.ko sample_bytes=lots
 check "a too large sample_bytes is refused" not insmod /kspan.ko sample_bytes=1099511627777
 check "and the log says why" said 'kspan: sample_bytes=1099511627777 is above'

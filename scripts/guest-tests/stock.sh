@@ -12,8 +12,25 @@ check "README.md's commands" sh /readme.sh
 check "kspan loads for the shim" load_kspan
 check "a client that uses each name of the shim" insmod /shim_client.ko
 check "each gave what it should" sh -c "dmesg | grep -q 'shim_client: pass'"
+check "all that the kernel frees is handed back" not said 'cannot be handed back'
+check "and counted" not stat_is core_frees 0
+check "and reported" said 'report: kfree() by the kernel itself of an object of cache kspan-'
+check "with the function that freed it" said ' kfree_strarray+0x'
+check "and nothing is lost" stat_is core_frees_lost 0
 rmmod shim_client
 check "the shim's client leaves nothing" nothing_in_use
 check "kspan leaves" unload_kspan
+
+# Where that cannot be: 64 strings and the array.
+dmesg -c >/dev/null
+check "kspan loads without handing back" load_kspan handback=0
+check "what the kernel frees does no harm" insmod /shim_client.ko lost=1
+check "it is counted" stat_is core_frees_lost 65
+check "none twice" stat_is core_frees_lost 65
+check "and reported with its caller" \
+	said 'report: kfree() by the kernel itself in kfree_strarray of an object of cache kspan-'
+rmmod shim_client
+check "kspan leaves all the same" unload_kspan
+check "no page was given away" not said 'Bad page'
 /smoke.sh || status=1
 exit $status

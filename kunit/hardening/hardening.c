@@ -19,6 +19,8 @@
 
 #include <kspan/kspan.h>
 
+#include "shimmed.h"
+
 static char *what = "";
 module_param_named(do, what, charp, 0);
 MODULE_PARM_DESC(do, "what to do");
@@ -201,6 +203,15 @@ static bool do_usercopy(void)
 	return expect(!IS_ERR(file));
 }
 
+/* The same in a file that is built through the shim. */
+static bool do_shimmed(void)
+{
+	if (!expect(shimmed_new()))
+		return false;
+	file = debugfs_create_file_unsafe("kspan_hardening", 0600, NULL, NULL, &shimmed_fops);
+	return expect(!IS_ERR(file));
+}
+
 /* ---- Faults -------------------------------------------------------------------------- */
 
 /* A task that writes NAME to the file does it and dies; its object is freed with the module. */
@@ -353,6 +364,7 @@ static const struct {
 	{ "overrun", do_overrun },
 	{ "use-after-free", do_use_after_free },
 	{ "usercopy", do_usercopy },
+	{ "shimmed", do_shimmed },
 	{ "fault", do_fault },
 	{ "double-free", do_double_free },
 	{ "leak", do_leak },
@@ -371,6 +383,7 @@ static int __init hardening_init(void)
 static void __exit hardening_exit(void)
 {
 	debugfs_remove(file);
+	shimmed_free();
 	kspan_free(shared);
 	kspan_free(victim);
 	kspan_cache_destroy(tight);

@@ -11,18 +11,30 @@
 #define pr_fmt(fmt) "shim_client: " fmt
 
 #include <linux/bitmap.h>
+#include <linux/delay.h>
+#include <linux/dma-fence.h>
 #include <linux/fs.h>
 #include <linux/mempool.h>
 #include <linux/mm.h>
+#include <linux/mman.h>
 #include <linux/module.h>
 #include <linux/posix_acl.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/string_helpers.h>
 #include <linux/textsearch.h>
+#include <linux/uaccess.h>
 #include <linux/vmalloc.h>
+#include <trace/events/kmem.h>
 
 #include <kspan/kspan.h>	/* for kspan_owns(), which no driver calls */
+
+#include "client.h"
+
+static bool lost;
+module_param(lost, bool, 0);
+MODULE_PARM_DESC(lost, "what the core frees is not handed back, and leaks");
 
 #define SHIM_OBJECTS	64
 
@@ -327,6 +339,208 @@ static int slab_mempools_work(void)
 	return 0;
 }
 
+/* ---- What the core itself frees ------------------------------------------------------ */
+
+/* An array of strings, each with a neighbour. */
+struct strings {
+	char **array;
+	char *before[SHIM_OBJECTS], *behind[SHIM_OBJECTS];
+};
+
+static int strings_new(struct strings *s)
+{
+	int i;
+
+	s->array = kcalloc(SHIM_OBJECTS, sizeof(*s->array), GFP_KERNEL);
+	CHECK(s->array && kspan_owns(s->array));
+	for (i = 0; i < SHIM_OBJECTS; i++) {
+		s->before[i] = kasprintf(GFP_KERNEL, "a string, the one before %d", i);
+		s->array[i] = kasprintf(GFP_KERNEL, "a string, which is freed %d", i);
+		s->behind[i] = kasprintf(GFP_KERNEL, "a string, the one behind %d", i);
+		CHECK(s->before[i] && s->array[i] && s->behind[i]);
+	}
+	return 0;
+}
+
+/* Whoever gets free pages now writes to them. */
+static int neighbours_are_well(struct strings *s)
+{
+	char text[40];
+	void *pages[SHIM_OBJECTS];
+	int i;
+
+	for (i = 0; i < SHIM_OBJECTS; i++) {
+		pages[i] = (void *)__get_free_page(GFP_KERNEL);
+		CHECK(pages[i]);
+		memset(pages[i], 0x22, PAGE_SIZE);
+	}
+	for (i = 0; i < SHIM_OBJECTS; i++) {
+		snprintf(text, sizeof(text), "a string, the one before %d", i);
+		CHECK(!strcmp(s->before[i], text));
+		snprintf(text, sizeof(text), "a string, the one behind %d", i);
+		CHECK(!strcmp(s->behind[i], text));
+		kfree(s->before[i]);
+		kfree(s->behind[i]);
+		free_page((unsigned long)pages[i]);
+	}
+	return 0;
+}
+
+static int strings_that_the_core_frees(void)
+{
+	struct strings *s = kzalloc(sizeof(*s), GFP_KERNEL);
+	char *freed[SHIM_OBJECTS];
+	char **array;
+	int ret, i;
+
+	CHECK(s);
+	ret = strings_new(s);
+	if (ret)
+		return ret;
+	array = s->array;
+	memcpy(freed, array, sizeof(freed));
+	kfree_strarray(array, SHIM_OBJECTS);
+	for (i = 0; i < SHIM_OBJECTS; i++)
+		CHECK(kspan_owns(freed[i]) == lost);
+	CHECK(kspan_owns(array) == lost);
+	ret = neighbours_are_well(s);
+	kfree(s);
+	return ret;
+}
+
+static const char *fence_name(struct dma_fence *fence)
+{
+	return "shim_client";
+}
+
+static const struct dma_fence_ops fence_ops = {
+	.get_driver_name = fence_name,
+	.get_timeline_name = fence_name,
+};
+
+/* As many as make the core free them at once, and not some seconds later. */
+#define SHIM_FENCES	2000
+
+/* After a grace period, and many at a time. */
+static int fences_that_the_core_frees(void)
+{
+	struct dma_fence **fences = kcalloc(SHIM_FENCES, sizeof(*fences), GFP_KERNEL);
+	static DEFINE_SPINLOCK(lock);
+	void *neighbour;
+	int i, gone = 0, tries;
+
+	CHECK(fences);
+	neighbour = kzalloc(sizeof(**fences), GFP_KERNEL);
+	CHECK(neighbour);
+	for (i = 0; i < SHIM_FENCES; i++) {
+		fences[i] = kzalloc(sizeof(*fences[i]), GFP_KERNEL);
+		CHECK(fences[i]);
+		dma_fence_init(fences[i], &fence_ops, &lock, 1, i);
+	}
+	for (i = 0; i < SHIM_FENCES; i++) {
+		dma_fence_signal(fences[i]);
+		dma_fence_put(fences[i]);
+	}
+	for (tries = 0; tries < 3000 && gone < SHIM_FENCES; tries++) {
+		msleep(20);
+		for (gone = 0; gone < SHIM_FENCES && !kspan_owns(fences[gone]); gone++)
+			;
+	}
+	CHECK(gone == SHIM_FENCES);
+	CHECK(!memchr_inv(neighbour, 0, sizeof(**fences)));
+	kfree(neighbour);
+	kfree(fences);
+	return 0;
+}
+
+static int what_the_core_frees_goes_back(void)
+{
+	int ret = strings_that_the_core_frees();
+
+	return ret ?: fences_that_the_core_frees();
+}
+
+/* ---- Names --------------------------------------------------------------------------- */
+
+/* A driver's table of functions, with members that have the names of the core's. */
+struct shim_ops {
+	void *(*kmalloc)(size_t size, gfp_t gfp);
+	void (*kfree)(const void *obj);
+	void (*kmem_cache_free)(struct kmem_cache *cache, void *obj);
+	unsigned long (*copy_to_user)(void __user *to, const void *from, unsigned long n);
+};
+
+static void *op_kmalloc(size_t size, gfp_t gfp)
+{
+	return kmalloc(size, gfp);
+}
+
+static void op_kfree(const void *obj)
+{
+	kfree(obj);
+}
+
+static const struct shim_ops shim_ops = {
+	.kmalloc = op_kmalloc,
+	.kfree = op_kfree,
+	.kmem_cache_free = kmem_cache_free,
+};
+
+static int members_may_have_these_names(void)
+{
+	const struct shim_ops *ops = &shim_ops;
+	struct kmem_cache *cache = KMEM_CACHE(shim_object, 0);
+	void *obj = (ops->kmalloc)(100, GFP_KERNEL);
+
+	CHECK(obj && kspan_owns(obj));
+	ops->kfree(obj);
+	CHECK(!kspan_owns(obj));
+	CHECK(cache);
+	obj = kmem_cache_alloc(cache, GFP_KERNEL);
+	CHECK(obj && kspan_owns(obj));
+	ops->kmem_cache_free(cache, obj);
+	kmem_cache_destroy(cache);
+	return 0;
+}
+
+/* ---- Copies to and from user space --------------------------------------------------- */
+
+static int copies_are_held_to_the_object(void)
+{
+	unsigned long addr = vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
+				     MAP_ANONYMOUS | MAP_PRIVATE, 0);
+	struct kmem_cache *open = KMEM_CACHE_USERCOPY(shim_object, 0, name);
+	struct kmem_cache *closed = KMEM_CACHE(shim_object, 0);
+	void __user *user = (void __user *)addr;
+	unsigned long n = sizeof_field(struct shim_object, name);
+	struct shim_object *obj, *shut;
+	char *plain = kmalloc(100, GFP_KERNEL);
+
+	CHECK(!IS_ERR_VALUE(addr) && open && closed && plain);
+	obj = kmem_cache_zalloc(open, GFP_KERNEL);
+	shut = kmem_cache_zalloc(closed, GFP_KERNEL);
+	CHECK(obj && shut);
+	/* Not a constant, which nobody checks. */
+	OPTIMIZER_HIDE_VAR(n);
+	strscpy(obj->name, "from the driver", sizeof(obj->name));
+	CHECK(!copy_to_user(user, obj->name, n));
+	memset(obj->name, 0, sizeof(obj->name));
+	CHECK(!copy_from_user(obj->name, user, n));
+	CHECK(!strcmp(obj->name, "from the driver"));
+	CHECK(kspan_usercopy_ok(obj->name, n) && kspan_usercopy_ok(obj->name + n, 0));
+	CHECK(!kspan_usercopy_ok(obj->name, n + 1) && !kspan_usercopy_ok(obj->name - 1, n));
+	CHECK(!kspan_usercopy_ok(obj, 1) && !kspan_usercopy_ok(shut->name, 1));
+	CHECK(kspan_usercopy_ok(plain, 100) && kspan_usercopy_ok(plain + 90, 10));
+	CHECK(!kspan_usercopy_ok(plain, 4096) && kspan_usercopy_ok(&n, sizeof(n)));
+	kmem_cache_free(open, obj);
+	kmem_cache_free(closed, shut);
+	kmem_cache_destroy(open);
+	kmem_cache_destroy(closed);
+	kfree(plain);
+	CHECK(!vm_munmap(addr, PAGE_SIZE));
+	return 0;
+}
+
 static int (*const cases[])(void) = {
 	kmalloc_family_is_kspans,
 	kvmalloc_family_falls_back_to_vmalloc,
@@ -337,12 +551,18 @@ static int (*const cases[])(void) = {
 	scope_ends_with_the_right_free,
 	caches_are_kspans,
 	slab_mempools_work,
+	members_may_have_these_names,
+	copies_are_held_to_the_object,
+	what_the_core_frees_goes_back,
+	caches_of_a_file_that_takes_names_back,
 };
 
 static int __init shim_client_init(void)
 {
 	int i, ret;
 
+	if (lost)
+		return strings_that_the_core_frees();
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		ret = cases[i]();
 		if (ret)
