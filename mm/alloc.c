@@ -66,7 +66,9 @@ static noinline void *refill_from_spans(struct kspan_cache *cache, gfp_t gfp, in
 	WRITE_ONCE(*slots[n].state, KSPAN_STATE_ALLOCATED);
 	/* More than one are all from here. */
 	if (n)
-		kspan_node_give(slots, kspan_pcpu_put(cache, here, slots, n));
+		kspan_node_give(cache, slots,
+				kspan_pcpu_put(cache, here, slots, n, KSPAN_STATE_CACHED),
+				KSPAN_STATE_CACHED);
 	/* The stack is scanned long after, as it is left: these would hide leaks. */
 	if (IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
 		memzero_explicit(slots, sizeof(slots));

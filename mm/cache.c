@@ -30,6 +30,7 @@
 #include "profile.h"
 #include "rcu.h"
 #include "report.h"
+#include "retire.h"
 
 /* Guards kspan_caches; see the head of this file. */
 DEFINE_MUTEX(kspan_cache_mutex);
@@ -60,6 +61,8 @@ static void cache_free(struct kspan_cache *cache)
 {
 	int nid;
 
+	/* Spans that have gone still say whose they were. */
+	kspan_retire_flush();
 	for_each_node(nid)
 		kfree(cache->node[nid]);
 	if (cache->pcpu)

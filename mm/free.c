@@ -104,7 +104,7 @@ static void put_single(struct kspan_span *span, u8 *state)
 		memset(span->base, 0, span->asked[0]);
 	if (test_bit(KSPAN_SPAN_FENCED, &span->flags))
 		kspan_fence_free(span);
-	kspan_node_give(&self, 1);
+	kspan_node_give(span->cache, &self, 1, KSPAN_STATE_FREEING);
 }
 
 /* Gives a slot back whose object has no specials and nobody. State CACHED or on its way to it. */
@@ -341,9 +341,11 @@ static noinline void free_object(struct kspan_cache *cache, void *obj, unsigned 
 		free_slow(span, obj, state);
 		return;
 	}
+	if (unlikely(!claim(state, KSPAN_STATE_FREEING))) {
+		report_bad_free(cache, obj);
+		return;
+	}
 	kmemleak_free(obj);
-	/* The free of this object by another CPU at this very moment is not seen; any later is. */
-	WRITE_ONCE(*state, KSPAN_STATE_FREEING);
 	kspan_guard_check(span, obj, NULL);
 	put_slot(span, obj, state);
 	return;
@@ -364,8 +366,8 @@ static __always_inline bool is_plain(struct kspan_span *span, void *obj, u8 **st
 		return false;
 	*state = &span->state[index];
 	/*
-	 * The owner of the object wrote the state, or told its owner to be. The free of this
-	 * object by another CPU at this very moment is not seen; any later one is.
+	 * The owner of the object wrote the state, or told its owner to be. Of two CPUs that free
+	 * it at this very moment, one leaves a stray in its array, which is found there.
 	 */
 	return likely(data_race(**state) == KSPAN_STATE_ALLOCATED && !kspan_pcpu_remote(span));
 }
@@ -425,14 +427,14 @@ static size_t free_run(struct kspan_cache *cache, size_t n, void **objs)
 		kspan_pcpu_leave(cache->pcpu);
 		goto out;
 	}
-	slot = (void *)pcpu->slot + (u32)word;
-	n = min_t(size_t, n, (limit - (u32)word) / KSPAN_SLOT);
+	slot = &pcpu->slot[kspan_word_count(word)];
+	n = min_t(size_t, n, limit / KSPAN_SLOT - kspan_word_count(word));
 	for (; i < n; i++) {
 		span = __kspan_pagemap_find(objs[i]);
 		if (span->cache != cache || !is_plain(span, objs[i], &state))
 			break;
 		kmemleak_free(objs[i]);
-		WRITE_ONCE(*state, KSPAN_STATE_CACHED);
+		WRITE_ONCE(*state, (u8)word);
 		*slot++ = (struct kspan_slot) { .obj = objs[i], .state = state };
 	}
 	kspan_pcpu_store(cache->pcpu, word + i * KSPAN_SLOT);
