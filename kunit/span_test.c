@@ -373,7 +373,8 @@ static void without_memory_there_is_no_object_and_nothing_is_lost(struct kunit *
 	KUNIT_ASSERT_NOT_NULL(test, cache);
 	fail_all(c->point);
 	KUNIT_EXPECT_NULL(test, kspan_cache_alloc(cache, GFP_KERNEL));
-	KUNIT_EXPECT_EQ(test, failing.calls, c->calls);
+	/* Where there are nodes, for one of them first. */
+	KUNIT_EXPECT_EQ(test, failing.calls, c->calls * (num_online_nodes() > 1 ? 2 : 1));
 	KUNIT_EXPECT_NULL(test, kspan_alloc(SZ_1M, GFP_KERNEL));
 	fail_nothing();
 	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_ALLOC_FAILURES), failures + 2);

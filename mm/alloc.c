@@ -24,21 +24,66 @@
 #include "lock.h"
 #include "pagemap.h"
 #include "pcpu.h"
+#include "policy.h"
 #include "profile.h"
 #include "stats.h"
 #include "trace.h"
 
 /* ---- The slow path ------------------------------------------------------------------- */
 
-/* Objects from any node but @nid, when no memory can be had and any node will do. */
-static unsigned int take_elsewhere(struct kspan_cache *cache, int nid, struct kspan_slot *slot)
+/*
+ * An object from a span on another node than @nid, the nearest first. @node is as asked for: with
+ * NUMA_NO_NODE the policy is asked.
+ */
+static unsigned int take_elsewhere(struct kspan_cache *cache, gfp_t gfp, int node, int nid,
+				   struct kspan_slot *slot)
 {
-	int other;
+	nodemask_t left = node_online_map;
+	int other, nearest;
 
-	for_each_online_node(other)
-		if (other != nid && kspan_node_take(cache, other, slot, 1))
+	for (node_clear(nid, left); !nodes_empty(left); node_clear(nearest, left)) {
+		nearest = first_node(left);
+		for_each_node_mask(other, left)
+			if (node_distance(nid, other) < node_distance(nid, nearest))
+				nearest = other;
+		if (kspan_cpuset_allows(nearest, gfp) &&
+		    (node != NUMA_NO_NODE || kspan_policy_allows(nearest)) &&
+		    kspan_node_take(cache, nearest, slot, 1))
 			return 1;
+	}
 	return 0;
+}
+
+/*
+ * Up to @want objects of @nid, or one of any other node: from spans of @nid, from new pages there,
+ * from spans elsewhere, from new pages wherever @node and the policy say. A node that is full
+ * would else give a new span elsewhere for each object. For pages of @nid alone nothing is
+ * reclaimed; whoever insists on them, with __GFP_THISNODE, gets no others.
+ */
+static unsigned int take_objects(struct kspan_cache *cache, gfp_t gfp, int node, int nid,
+				 struct kspan_slot *slots, unsigned int want)
+{
+	unsigned int n = kspan_node_take(cache, nid, slots, want);
+	struct kspan_span *span = NULL;
+
+	if (n)
+		return n;
+	if (static_branch_unlikely(&kspan_numa) && !(gfp & __GFP_THISNODE)) {
+		if ((node != NUMA_NO_NODE || kspan_policy_prefers(nid)) &&
+		    kspan_cpuset_allows(nid, gfp))
+			span = kspan_span_new(cache, cache->slot_size,
+					      kspan_gfp_optional(gfp) | __GFP_THISNODE |
+					      (gfp & __GFP_KSWAPD_RECLAIM), nid);
+		if (!span)
+			n = take_elsewhere(cache, gfp, node, nid, slots);
+		if (n)
+			return n;
+	}
+	if (!span)
+		span = kspan_span_new(cache, cache->slot_size, gfp, node);
+	if (!span)
+		return 0;
+	return kspan_node_add(span, slots, span->nid == nid ? want : 1);
 }
 
 /* As refill(), from the node's spans, or from a new one. */
@@ -46,18 +91,10 @@ static noinline void *refill_from_spans(struct kspan_cache *cache, gfp_t gfp, in
 					int nid)
 {
 	struct kspan_slot slots[KSPAN_BATCH_MAX];
-	unsigned int want = nid == here ? cache->batch : 1, n;
-	struct kspan_span *span;
+	unsigned int n = take_objects(cache, gfp, node, nid, slots,
+				      nid == here ? cache->batch : 1);
 	void *obj;
 
-	n = kspan_node_take(cache, nid, slots, want);
-	if (!n) {
-		span = kspan_span_new(cache, cache->slot_size, gfp, node);
-		if (span)
-			n = kspan_node_add(span, slots, span->nid == here ? want : 1);
-		else if (!(gfp & __GFP_THISNODE))
-			n = take_elsewhere(cache, nid, slots);
-	}
 	if (!n)
 		return NULL;
 
@@ -456,6 +493,7 @@ void *kspan_realloc(const void *obj, size_t size, gfp_t gfp)
 	}
 	if (size <= old)
 		return (void *)obj;
+	}
 	new = alloc_size(size, gfp);
 	if (new) {
 		memcpy(new, obj, old);

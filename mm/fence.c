@@ -197,7 +197,7 @@ void *kspan_fence_alloc(struct kspan_cache *cache, size_t size, gfp_t gfp, int n
 	struct slot *slot;
 
 	if (!p || kspan_nested() || gfp & (__GFP_DMA | __GFP_DMA32) ||
-	    (gfp & __GFP_THISNODE && node != NUMA_NO_NODE && node != p->nid))
+	    (gfp & __GFP_THISNODE && p->nid != (node == NUMA_NO_NODE ? numa_mem_id() : node)))
 		return NULL;
 	slot = take(p);
 	if (!slot)

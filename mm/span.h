@@ -69,6 +69,19 @@ static inline bool kspan_state_in_use(u8 state)
 #define KSPAN_GFP_PAGES		(KSPAN_GFP_METADATA | __GFP_NOFAIL | __GFP_THISNODE | \
 				 __GFP_HARDWALL | __GFP_DMA | __GFP_DMA32)
 
+/*
+ * For what is nice to have, where there is something else to fall back on or nothing need be done:
+ * a span larger than an object, pages near a CPU, a magazine, the record of a sample. Nothing is
+ * reclaimed, compacted or killed for it, and no reserve is touched.
+ */
+#define KSPAN_GFP_OPTIONAL	(__GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC)
+
+static inline gfp_t kspan_gfp_optional(gfp_t gfp)
+{
+	return (gfp & ~(__GFP_RECLAIM | __GFP_HIGH | __GFP_MEMALLOC | __GFP_NOFAIL |
+			__GFP_RETRY_MAYFAIL)) | KSPAN_GFP_OPTIONAL;
+}
+
 /* Bits of span->flags, atomic. */
 #define KSPAN_SPAN_RCU_QUEUED	0	/* on the list of mm/rcu.c */
 /* Never change; singles, whose memory is: */
