@@ -292,7 +292,7 @@ static struct kspan_magazine *magazine_new(const struct kspan_cache *cache)
 
 	if (kspan_test_point(KSPAN_FAIL_MAGAZINE))
 		return NULL;
-	mag = kmalloc(struct_size(mag, slot, cache->batch), GFP_NOWAIT | __GFP_NOWARN);
+	mag = kmalloc(struct_size(mag, slot, cache->batch), KSPAN_GFP_OPTIONAL);
 	kmemleak_ignore(mag);	/* as the arrays */
 	return mag;
 }

@@ -181,23 +181,25 @@ static void count_new(const struct kspan_span *span)
 
 /*
  * Pages for @cache. First as many as the cache wants, without insisting, then just enough for
- * one object; with __GFP_NOFAIL that is repeated until it succeeds. A multi-page request is
- * never passed on with __GFP_NOFAIL, which the page allocator warns of.
+ * one object. For one page or two the page allocator takes __GFP_NOFAIL as it is, with all that
+ * comes of it; of more it warns, and the request is repeated here until it succeeds.
  */
 static struct page *span_pages_alloc(struct kspan_cache *cache, size_t slot_size, gfp_t gfp,
 				     int node, unsigned int *nr_pages)
 {
 	unsigned int least = DIV_ROUND_UP(slot_size, PAGE_SIZE);
-	gfp_t plain = gfp & KSPAN_GFP_PAGES & ~__GFP_NOFAIL;
+	gfp_t plain = gfp & KSPAN_GFP_PAGES;
 	struct page *page = NULL;
 
 	if (cache->span_pages > least) {
 		*nr_pages = cache->span_pages;
-		page = pages_alloc(*nr_pages, (plain & ~__GFP_DIRECT_RECLAIM) | __GFP_NOWARN, node);
+		page = pages_alloc(*nr_pages, kspan_gfp_optional(plain), node);
 		if (page)
 			return page;
 	}
 	*nr_pages = least;
+	if (least > 2)
+		plain &= ~__GFP_NOFAIL;
 	do {
 		page = pages_alloc(least, plain, node);
 		if (page || !(gfp & __GFP_NOFAIL))
