@@ -466,6 +466,31 @@ static void realloc_with_zero_is_zero_beyond_the_content(struct kunit *test)
 	kspan_free(obj);
 }
 
+/* What a size left that came in between is not seen again. */
+static void realloc_with_zero_clears_what_a_smaller_size_leaves(struct kunit *test)
+{
+	static const size_t larger[] = { 17, 64, 65, 200, 5000, 50000 };
+	gfp_t gfp = GFP_KERNEL | __GFP_ZERO;
+	unsigned int i, start;
+	u8 *obj;
+
+	for (i = 0; i < ARRAY_SIZE(larger); i++) {
+		for (start = 64; start <= 40000; start *= 25) {
+			obj = kspan_realloc(NULL, start, gfp);
+			KUNIT_ASSERT_NOT_NULL(test, obj);
+			fill(obj, 0xff, start);
+			obj = kspan_realloc(obj, 16, gfp);
+			KUNIT_ASSERT_NOT_NULL(test, obj);
+			obj = kspan_realloc(obj, larger[i], gfp);
+			KUNIT_ASSERT_NOT_NULL(test, obj);
+			KUNIT_EXPECT_TRUE(test, filled_with(obj, 0xff, 16));
+			KUNIT_EXPECT_TRUE_MSG(test, filled_with(obj + 16, 0, larger[i] - 16),
+					      "%u, 16, %zu bytes", start, larger[i]);
+			kspan_free(obj);
+		}
+	}
+}
+
 /* ------------------------------------------------------------------ copies */
 
 static void strings_are_copied(struct kunit *test)
@@ -896,6 +921,7 @@ static struct kunit_case alloc_cases[] = {
 	KUNIT_CASE(realloc_that_fails_keeps_the_object),
 	KUNIT_CASE(content_is_copied_before_the_object_is_freed),
 	KUNIT_CASE(realloc_with_zero_is_zero_beyond_the_content),
+	KUNIT_CASE(realloc_with_zero_clears_what_a_smaller_size_leaves),
 	KUNIT_CASE(strings_are_copied),
 	KUNIT_CASE_PARAM(beginning_of_a_string_is_copied, strndup_gen_params),
 	KUNIT_CASE(unterminated_string_is_read_to_its_limit),

@@ -467,7 +467,8 @@ EXPORT_SYMBOL_GPL(kspan_calloc);
  * kspan_realloc() - change the size of an allocation
  * @obj: from any allocation function of kspan's, or NULL or ZERO_SIZE_PTR
  * @size: bytes; 0 frees @obj
- * @gfp: as for kmalloc(); __GFP_ZERO holds if every allocation of @obj had it
+ * @gfp: as for kmalloc(); __GFP_ZERO holds if every allocation of @obj had it: what a smaller
+ *	size leaves unused is cleared, as a larger one may bring it back
  *
  * Context: any but NMI; sleeps only if @gfp lets it.
  * Return: memory with the old content up to the smaller size, at @obj or elsewhere; then @obj
@@ -491,7 +492,9 @@ void *kspan_realloc(const void *obj, size_t size, gfp_t gfp)
 		kspan_free(obj);
 		return NULL;
 	}
-	if (size <= old)
+	if (size <= old) {
+		if (want_init_on_alloc(gfp))
+			memset((void *)obj + size, 0, old - size);
 		return (void *)obj;
 	}
 	new = alloc_size(size, gfp);
