@@ -28,7 +28,9 @@ struct kspan_weak;
 /* Flags of kspan_cache_create(); any other bit makes it fail. */
 #define KSPAN_HWCACHE_ALIGN	BIT(0)	/* objects do not share a cache line */
 #define KSPAN_NO_PROFILE	BIT(1)	/* never sample objects of this cache */
-#define KSPAN_POISON		BIT(2)	/* fill freed objects, check before reuse */
+#define KSPAN_POISON		BIT(2)	/* fill freed objects, check before reuse; not with a
+					 * constructor or KSPAN_TYPESAFE_BY_RCU
+					 */
 #define KSPAN_RED_ZONE		BIT(3)	/* guard bytes behind each object */
 #define KSPAN_TYPESAFE_BY_RCU	BIT(4)	/* pages leave only after a grace period */
 #define KSPAN_GUARD		BIT(5)	/* sampled objects end at a page that is not there */
