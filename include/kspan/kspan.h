@@ -95,8 +95,10 @@ static __always_inline unsigned int kspan_class_index(size_t size)
  * @size: bytes
  * @gfp: as for kmalloc(); __GFP_ACCOUNT is accepted and charges nobody
  *
- * Power-of-two sizes are naturally aligned, all others to ARCH_KMALLOC_MINALIGN at least. The
- * class of a constant size is found by the compiler.
+ * Power-of-two sizes are naturally aligned, all others to ARCH_KMALLOC_MINALIGN at least; and to
+ * dma_get_cache_alignment() where kmalloc() would round the size to a multiple of it, so that DMA
+ * may be done to the memory as it may to that of kmalloc(). The class of a constant size is found
+ * by the compiler.
  *
  * Context: any but NMI; sleeps only if @gfp lets it.
  * Return: the memory; ZERO_SIZE_PTR for no bytes; NULL.
