@@ -8,6 +8,7 @@
 #define _KSPAN_SPAN_H
 
 #include <linux/gfp.h>
+#include <linux/kasan.h>
 #include <linux/list.h>
 #include <linux/llist.h>
 #include <linux/rbtree.h>
@@ -162,7 +163,7 @@ static inline unsigned int kspan_span_index_inside(const struct kspan_span *span
 {
 	/* Tags of KASAN's are in bits that the other quotient leaves out. */
 	if (span->nr_objs == 1)
-		return addr - span->base >= span->slot_size;
+		return kasan_reset_tag(addr) - kasan_reset_tag(span->base) >= span->slot_size;
 	return ((u64)(u32)(addr - span->base) * span->reciprocal) >> 32;
 }
 

@@ -38,7 +38,7 @@ static const struct kspan_cache *left(const void *ptr, unsigned long n, unsigned
 	span = kspan_pagemap_find(ptr);
 	if (span) {
 		i = kspan_span_index_inside(span, ptr);
-		*offset = ptr - kspan_span_object(span, i);
+		*offset = kasan_reset_tag(ptr) - kasan_reset_tag(kspan_span_object(span, i));
 		/* Behind the last object nothing may be copied. */
 		if (i < span->nr_objs)
 			size = kspan_span_usable(span, i);
