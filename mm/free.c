@@ -186,6 +186,22 @@ static bool clear_weak(struct kspan_span *span, void *obj)
 	return weak;
 }
 
+/*
+ * Nothing points to an object that waits for a grace period, which is marked and on no list:
+ * kmemleak is to take it for no leak, and still to look for pointers in it, which its finalizer
+ * may want.
+ */
+static void tell_of_waiting(const struct kspan_span *span, const u8 *state)
+{
+	unsigned int index = state - span->state;
+	void *obj = kspan_span_object(span, index);
+
+	if (!IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) || kspan_nested())
+		return;
+	kmemleak_free(obj);
+	kmemleak_alloc(obj, kspan_span_usable(span, index), 0, GFP_NOWAIT);
+}
+
 static void free_after_grace_period(struct kspan_span *span, u8 *state)
 {
 	/*
@@ -193,6 +209,7 @@ static void free_after_grace_period(struct kspan_span *span, u8 *state)
 	 * period: not before this has put the span on the list.
 	 */
 	rcu_read_lock();
+	tell_of_waiting(span, state);
 	WRITE_ONCE(*state, KSPAN_STATE_RCU_NEXT);
 	kspan_test_point(KSPAN_AT_DEFER);
 	kspan_rcu_defer(span);
