@@ -40,7 +40,8 @@ struct kspan_bucket {
 	bool unhashed;			/* never matches again; under the table's lock */
 
 	/* Sums of weights, in objects; under the table's lock. */
-	u64 allocs;			/* since load or the last reset */
+	u64 allocs;			/* since load or the last reset, but for ... */
+	u64 carried;			/* ... these, in whole objects: see count_alloc() */
 	u64 live;			/* in use; survives a reset */
 
 	/* nr_frames names, or NULL: not resolved yet; written once, under kspan_bucket_mutex. */
