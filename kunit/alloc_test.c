@@ -8,6 +8,7 @@
 #include <linux/hardirq.h>
 #include <linux/jump_label.h>
 #include <linux/kernel.h>
+#include <linux/mempolicy.h>
 #include <linux/nodemask.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -465,6 +466,31 @@ static void realloc_with_zero_is_zero_beyond_the_content(struct kunit *test)
 	kspan_free(obj);
 }
 
+/* What a size left that came in between is not seen again. */
+static void realloc_with_zero_clears_what_a_smaller_size_leaves(struct kunit *test)
+{
+	static const size_t larger[] = { 17, 64, 65, 200, 5000, 50000 };
+	gfp_t gfp = GFP_KERNEL | __GFP_ZERO;
+	unsigned int i, start;
+	u8 *obj;
+
+	for (i = 0; i < ARRAY_SIZE(larger); i++) {
+		for (start = 64; start <= 40000; start *= 25) {
+			obj = kspan_realloc(NULL, start, gfp);
+			KUNIT_ASSERT_NOT_NULL(test, obj);
+			fill(obj, 0xff, start);
+			obj = kspan_realloc(obj, 16, gfp);
+			KUNIT_ASSERT_NOT_NULL(test, obj);
+			obj = kspan_realloc(obj, larger[i], gfp);
+			KUNIT_ASSERT_NOT_NULL(test, obj);
+			KUNIT_EXPECT_TRUE(test, filled_with(obj, 0xff, 16));
+			KUNIT_EXPECT_TRUE_MSG(test, filled_with(obj + 16, 0, larger[i] - 16),
+					      "%u, 16, %zu bytes", start, larger[i]);
+			kspan_free(obj);
+		}
+	}
+}
+
 /* ------------------------------------------------------------------ copies */
 
 static void strings_are_copied(struct kunit *test)
@@ -693,6 +719,124 @@ static void only_thisnode_insists_on_its_node(struct kunit *test)
 	kspan_cache_destroy(cache);
 }
 
+#ifdef CONFIG_NUMA
+/* What the tasks of the next test want, all of them running on a node that is none of @there. */
+static const struct policy_case {
+	const char *desc;
+	unsigned short mode;
+	bool here, there;		/* the nodes of the policy */
+	bool stays;			/* and all comes from this CPU's node */
+} policy_cases[] = {
+	{ "local", MPOL_LOCAL, false, false, true },
+	{ "bound here", MPOL_BIND, true, false, true },
+	{ "bound there", MPOL_BIND, false, true, false },
+	{ "bound to both", MPOL_BIND, true, true, true },
+	{ "there is preferred", MPOL_PREFERRED, false, true, false },
+	{ "interleaved", MPOL_INTERLEAVE, true, true, false },
+};
+
+static void policy_desc(const struct policy_case *c, char *desc)
+{
+	strscpy(desc, c->desc, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(policy, policy_cases, policy_desc);
+
+#define POLICY_OBJS	1000
+
+/*
+ * Wherever the policy has pages come from, a span is used up before the next one is made: objects
+ * of 64 bytes fill a page or so, and do not have one each.
+ */
+static void spans_elsewhere_are_used_up(struct kunit *test)
+{
+	const struct policy_case *c = test->param_value;
+	struct mempolicy policy = { .mode = c->mode }, *before;
+	int here, there, nid, spans = 0, least;
+	struct kspan_cache *cache;
+	unsigned int i, failed = 0, wrong = 0;
+	void **objs;
+
+	set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
+	here = numa_mem_id();
+	there = next_node_in(here, node_states[N_MEMORY]);
+	if (there == here)
+		kunit_skip(test, "needs two nodes");
+	objs = objs_new(test, POLICY_OBJS);
+	cache = kspan_cache_create("kspan-policy", 64, 0, 0, NULL);
+	KUNIT_ASSERT_NOT_NULL(test, cache);
+	atomic_set(&policy.refcnt, 1);
+	if (c->here)
+		node_set(here, policy.nodes);
+	if (c->there)
+		node_set(there, policy.nodes);
+
+	before = current->mempolicy;
+	current->mempolicy = &policy;
+	for (i = 0; i < POLICY_OBJS; i++) {
+		objs[i] = kspan_cache_alloc(cache, GFP_KERNEL);
+		failed += !objs[i];
+	}
+	current->mempolicy = before;
+
+	KUNIT_EXPECT_EQ(test, failed, 0U);
+	for_each_node(nid)
+		spans += cache->node[nid]->nr_spans;
+	least = DIV_ROUND_UP(POLICY_OBJS, span_of(objs[0])->nr_objs);
+	/* A batch of each node may wait in the array. */
+	KUNIT_EXPECT_LE(test, spans, least + 2 * (int)num_online_nodes());
+	if (c->stays)
+		KUNIT_EXPECT_EQ(test, cache->node[there]->nr_spans, 0UL);
+	else
+		KUNIT_EXPECT_GT(test, cache->node[there]->nr_spans, 0UL);
+	if (c->mode == MPOL_BIND && !c->here)
+		KUNIT_EXPECT_EQ(test, cache->node[here]->nr_spans, 0UL);
+	for (i = 0; i < POLICY_OBJS; i++) {
+		wrong += objs[i] && !kspan_owns(objs[i]);
+		kspan_cache_free(cache, objs[i]);
+	}
+	KUNIT_EXPECT_EQ(test, wrong, 0U);
+	kspan_cache_destroy(cache);
+}
+
+/* A node without pages, as long as others have objects: none is made anywhere. */
+static void spans_elsewhere_come_before_pages_elsewhere(struct kunit *test)
+{
+	int here, there;
+	struct kspan_cache *cache;
+	void *keeper, *obj;
+
+	set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
+	here = numa_mem_id();
+	there = next_node_in(here, node_states[N_MEMORY]);
+	if (there == here)
+		kunit_skip(test, "needs two nodes");
+	cache = kspan_cache_create("kspan-spill", 64, 0, 0, NULL);
+	KUNIT_ASSERT_NOT_NULL(test, cache);
+	keeper = kspan_cache_alloc_node(cache, GFP_KERNEL | __GFP_THISNODE, there);
+	KUNIT_ASSERT_NOT_NULL(test, keeper);
+
+	/* One failure is that of this node; the next pages would be had. */
+	KUNIT_ASSERT_EQ(test, cache->span_pages, 1U);
+	fail_some(KSPAN_FAIL_PAGES, 0, 1);
+	obj = kspan_cache_alloc(cache, GFP_KERNEL);
+	fail_nothing();
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	KUNIT_EXPECT_EQ(test, failing.calls, 1U);
+	KUNIT_EXPECT_PTR_EQ(test, span_of(obj), span_of(keeper));
+	KUNIT_EXPECT_EQ(test, cache->node[here]->nr_spans, 0UL);
+	kspan_cache_free(cache, obj);
+
+	/* Pages of this node come before those spans. */
+	obj = kspan_cache_alloc(cache, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	KUNIT_EXPECT_EQ(test, span_of(obj)->nid, here);
+	kspan_cache_free(cache, obj);
+	kspan_cache_free(cache, keeper);
+	kspan_cache_destroy(cache);
+}
+#endif
+
 /* ------------------------------------------------------------------ questions */
 
 static void live_objects_are_owned_and_free_ones_are_not(struct kunit *test)
@@ -777,6 +921,7 @@ static struct kunit_case alloc_cases[] = {
 	KUNIT_CASE(realloc_that_fails_keeps_the_object),
 	KUNIT_CASE(content_is_copied_before_the_object_is_freed),
 	KUNIT_CASE(realloc_with_zero_is_zero_beyond_the_content),
+	KUNIT_CASE(realloc_with_zero_clears_what_a_smaller_size_leaves),
 	KUNIT_CASE(strings_are_copied),
 	KUNIT_CASE_PARAM(beginning_of_a_string_is_copied, strndup_gen_params),
 	KUNIT_CASE(unterminated_string_is_read_to_its_limit),
@@ -787,6 +932,10 @@ static struct kunit_case alloc_cases[] = {
 	KUNIT_CASE(nofail_does_not_fail),
 	KUNIT_CASE(memory_is_on_the_node_asked_for),
 	KUNIT_CASE(only_thisnode_insists_on_its_node),
+#ifdef CONFIG_NUMA
+	KUNIT_CASE_PARAM(spans_elsewhere_are_used_up, policy_gen_params),
+	KUNIT_CASE(spans_elsewhere_come_before_pages_elsewhere),
+#endif
 	KUNIT_CASE(live_objects_are_owned_and_free_ones_are_not),
 	KUNIT_CASE(nmi_gets_nothing_and_is_counted),
 	{}

@@ -142,6 +142,29 @@ static void bucket_counts_what_was_allocated_and_what_is_left(struct kunit *test
 	KUNIT_EXPECT_EQ(test, bucket->live, 0ULL);
 }
 
+/* Far more than 64 bits hold with their fraction. */
+static void sums_do_not_wrap(struct kunit *test)
+{
+	struct kspan_bucket *bucket = count(make_stack(3, 1), 2 * ONE);
+	const u64 much = 1ULL << 62;
+	struct test_counts sum;
+	unsigned int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, bucket);
+	for (i = 0; i < 40; i++) {
+		KUNIT_ASSERT_PTR_EQ(test, count(make_stack(3, 1), much), bucket);
+		kspan_bucket_free(bucket, much);
+	}
+	sum = test_count_rows(test, "bucket_test", NULL);
+	KUNIT_EXPECT_EQ(test, sum.rows, 1U);
+	KUNIT_EXPECT_EQ(test, sum.alloc_objects, 40 * (much / ONE) + 2);
+	KUNIT_EXPECT_EQ(test, sum.alloc_bytes, 64 * (40 * (much / ONE) + 2));
+	KUNIT_EXPECT_EQ(test, sum.inuse_objects, 2ULL);
+	kspan_profile_reset();
+	KUNIT_EXPECT_EQ(test, test_count_rows(test, "bucket_test", NULL).alloc_objects, 0ULL);
+	kspan_bucket_free(bucket, 2 * ONE);
+}
+
 static void bucket_with_nothing_in_use_goes_on_counting(struct kunit *test)
 {
 	struct kspan_bucket *bucket = count(make_stack(3, 1), ONE);
@@ -395,6 +418,7 @@ static struct kunit_case bucket_cases[] = {
 	KUNIT_CASE_PARAM(other_key_is_another_bucket, key_gen_params),
 	KUNIT_CASE(stacks_of_one_hash_are_two),
 	KUNIT_CASE(bucket_counts_what_was_allocated_and_what_is_left),
+	KUNIT_CASE(sums_do_not_wrap),
 	KUNIT_CASE(bucket_with_nothing_in_use_goes_on_counting),
 	KUNIT_CASE(estimates_are_rounded_to_the_nearest),
 	KUNIT_CASE(text_has_no_rate_that_is_not_that_of_every_sample),

@@ -283,7 +283,7 @@ static void bulk_brings_all(struct kunit *test)
 			300);
 	KUNIT_EXPECT_TRUE(test, all_differ(objs, 300));
 	for (i = 0; i < 300; i++)
-		wrong += !filled_with(objs[i], 0, 96) || state_of(objs[i]) < KSPAN_STATE_ALLOCATED;
+		wrong += !filled_with(objs[i], 0, 96) || !kspan_state_in_use(state_of(objs[i]));
 	KUNIT_EXPECT_EQ(test, wrong, 0U);
 	KUNIT_EXPECT_EQ(test, kspan_cache_alloc_bulk(cache, GFP_KERNEL, 0, objs), 0);
 	kspan_cache_free_bulk(cache, 300, objs);

@@ -6,6 +6,9 @@
  */
 #include "suite.h"
 
+#include <linux/slab.h>
+#include <trace/events/kmem.h>
+
 #include "../mm/label.h"
 #include "../mm/lock.h"
 #include "../mm/special.h"
@@ -534,6 +537,81 @@ static void interrupted_code_is_not_in_the_stack(struct kunit *test)
 	kspan_free(objs[1]);
 }
 
+/* ------------------------------------------------------------------ memory */
+
+/* What this task has asked the kernel's slab for: everything, and what each time. */
+static struct {
+	struct task_struct *task;
+	unsigned int nr;
+	gfp_t any, all;
+} asked;
+
+/* Not what kmemleak, which is told of the object, needs for itself. */
+static bool near(unsigned long addr, const void *fn)
+{
+	return addr - (unsigned long)fn + 4096 < 8192;
+}
+
+static void note(unsigned long call_site, gfp_t gfp)
+{
+	if (!in_task() || current != asked.task ||
+	    (!near(call_site, kspan_special_new) && !near(call_site, kspan_bucket_alloc)))
+		return;
+	asked.nr++;
+	asked.any |= gfp;
+	asked.all &= gfp;
+}
+
+static void note_cache_alloc(void *data, unsigned long call_site, const void *ptr,
+			     struct kmem_cache *s, gfp_t gfp, int node)
+{
+	note(call_site, gfp);
+}
+
+static void note_kmalloc(void *data, unsigned long call_site, const void *ptr, size_t bytes_req,
+			 size_t bytes_alloc, gfp_t gfp, int node)
+{
+	note(call_site, gfp);
+}
+
+/* A sample is dropped rather than that anybody pays for it. */
+static void nothing_is_reclaimed_for_a_sample(struct kunit *test)
+{
+	enum { NR = 20 };
+	void **objs = objs_new(test, NR), *obj;
+	unsigned int i;
+
+	asked.task = current;
+	asked.nr = 0;
+	asked.any = 0;
+	asked.all = ~0U;
+	KUNIT_ASSERT_EQ(test, register_trace_kmem_cache_alloc(note_cache_alloc, NULL), 0);
+	KUNIT_ASSERT_EQ(test, register_trace_kmalloc(note_kmalloc, NULL), 0);
+	migrate_disable();
+	for (i = 0; i < NR; i++) {
+		/* One that is ready in the array, so that the sample alone asks for memory. */
+		asked.task = NULL;
+		obj = kspan_cache_alloc(cache, GFP_KERNEL);
+		kspan_cache_free(cache, obj);
+		asked.task = current;
+		objs[i] = kspan_cache_alloc(cache, i % 2 ? GFP_KERNEL | __GFP_NOFAIL :
+							    GFP_ATOMIC | __GFP_MEMALLOC);
+		asked.task = NULL;
+	}
+	migrate_enable();
+	unregister_trace_kmalloc(note_kmalloc, NULL);
+	unregister_trace_kmem_cache_alloc(note_cache_alloc, NULL);
+	tracepoint_synchronize_unregister();
+	for (i = 0; i < NR; i++)
+		kspan_cache_free(cache, objs[i]);
+
+	KUNIT_EXPECT_GT(test, asked.nr, 0U);
+	KUNIT_EXPECT_EQ(test, (__force u32)(asked.any & (__GFP_RECLAIM | __GFP_HIGH | __GFP_NOFAIL |
+							 __GFP_MEMALLOC)), 0U);
+	KUNIT_EXPECT_TRUE(test, asked.all & __GFP_NOMEMALLOC);
+	KUNIT_EXPECT_TRUE(test, asked.all & __GFP_NOWARN);
+}
+
 static struct kunit_case profile_cases[] = {
 	KUNIT_CASE_PARAM(innermost_function_is_the_caller, caller_gen_params),
 	KUNIT_CASE(stack_goes_on_outwards_from_the_caller),
@@ -546,6 +624,7 @@ static struct kunit_case profile_cases[] = {
 	KUNIT_CASE(object_that_waits_for_a_grace_period_is_in_use),
 	KUNIT_CASE(slot_is_not_reused_before_its_special_is_gone),
 	KUNIT_CASE(no_memory_drops_the_sample_and_nothing_else),
+	KUNIT_CASE(nothing_is_reclaimed_for_a_sample),
 	KUNIT_CASE(samples_are_counted),
 	KUNIT_CASE(counts_of_a_snapshot_belong_together),
 	KUNIT_CASE(snapshot_says_how_it_was_taken),

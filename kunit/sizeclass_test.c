@@ -5,6 +5,7 @@
  */
 #include "suite.h"
 
+#include <linux/dma-mapping.h>
 #include <linux/kernel.h>
 #include <linux/log2.h>
 #include <linux/math64.h>
@@ -61,7 +62,50 @@ static void slots_keep_the_least_alignment(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < KSPAN_NR_CLASSES; i++)
-		KUNIT_EXPECT_EQ(test, kspan_classes[i].slot_size % ARCH_KMALLOC_MINALIGN, 0UL);
+		KUNIT_EXPECT_EQ(test, kspan_class_cache[i]->slot_size % ARCH_KMALLOC_MINALIGN,
+				0UL);
+}
+
+/* Machines, by the least alignment of kmalloc() and the cache line that DMA needs. */
+static const struct machine_case {
+	const char *desc;
+	unsigned int least, dma;
+} machine_cases[] = {
+	{ "coherent", 8, 1 },
+	{ "lines of 64", 8, 64 },
+	{ "lines of 128", 8, 128 },
+	{ "lines of 128, and nothing smaller", 128, 128 },
+	{ "lines of 32", 16, 32 },
+};
+
+static void machine_desc(const struct machine_case *c, char *desc)
+{
+	strscpy(desc, c->desc, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(machine, machine_cases, machine_desc);
+
+/* What kmalloc() makes whole lines, the kernel takes for whole lines. */
+static void slots_share_no_line_where_kmalloc_does_not(struct kunit *test)
+{
+	const struct machine_case *c = test->param_value;
+	unsigned int own, class, small = 0, unaligned = 0, shared = 0, moved = 0;
+	size_t size;
+
+	for (size = 1; size <= KSPAN_MAX_CLASS_SIZE; size++) {
+		own = kspan_class_of(size);
+		class = kspan_class_stand_in(own, c->least, c->dma);
+		KUNIT_ASSERT_LT(test, class, (unsigned int)KSPAN_NR_CLASSES);
+		small += kspan_classes[class].slot_size < size;
+		unaligned += kspan_classes[class].slot_size % c->least;
+		shared += kmalloc_size_roundup(size) % c->dma == 0 &&
+			  kspan_classes[class].slot_size % c->dma;
+		moved += class != own;
+	}
+	KUNIT_EXPECT_EQ(test, small, 0U);
+	KUNIT_EXPECT_EQ(test, unaligned, 0U);
+	KUNIT_EXPECT_EQ(test, shared, 0U);
+	KUNIT_EXPECT_EQ(test, moved > 0, c->dma > 1);
 }
 
 static void cache_of_a_class_has_its_slots(struct kunit *test)
@@ -69,10 +113,13 @@ static void cache_of_a_class_has_its_slots(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < KSPAN_NR_CLASSES; i++) {
+		const struct kspan_class *class = kspan_classes;
+
+		class += kspan_class_stand_in(i, ARCH_KMALLOC_MINALIGN, dma_get_cache_alignment());
 		KUNIT_EXPECT_EQ(test, kspan_class_cache[i]->slot_size,
-				(unsigned int)kspan_classes[i].slot_size);
+				(unsigned int)class->slot_size);
 		KUNIT_EXPECT_EQ(test, kspan_class_cache[i]->span_pages,
-				DIV_ROUND_UP(kspan_classes[i].span_bytes, (u32)PAGE_SIZE));
+				DIV_ROUND_UP(class->span_bytes, (u32)PAGE_SIZE));
 	}
 }
 
@@ -174,6 +221,7 @@ static struct kunit_case sizeclass_cases[] = {
 	KUNIT_CASE(powers_of_two_have_slots_of_their_own),
 	KUNIT_CASE(request_wastes_at_most_an_eighth),
 	KUNIT_CASE(slots_keep_the_least_alignment),
+	KUNIT_CASE_PARAM(slots_share_no_line_where_kmalloc_does_not, machine_gen_params),
 	KUNIT_CASE(cache_of_a_class_has_its_slots),
 	KUNIT_CASE(index_is_exact_at_every_offset_of_every_class),
 	KUNIT_CASE(index_is_exact_around_objects_of_every_slot_size),

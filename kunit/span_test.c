@@ -240,6 +240,37 @@ static void find_page_alloc(struct tracepoint *tp, void *found)
 		*(struct tracepoint **)found = tp;
 }
 
+static struct tracepoint *watch_begin(struct kunit *test)
+{
+	struct tracepoint *tp = NULL;
+
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
+		kunit_skip(test, "needs tracepoints");
+	for_each_kernel_tracepoint(find_page_alloc, &tp);
+	KUNIT_ASSERT_NOT_NULL(test, tp);
+	asked = (struct asked){ .task = current };
+	KUNIT_ASSERT_EQ(test, tracepoint_probe_register(tp, page_alloc_probe, NULL), 0);
+	return tp;
+}
+
+static void watch_end(struct tracepoint *tp)
+{
+	tracepoint_probe_unregister(tp, page_alloc_probe, NULL);
+	tracepoint_synchronize_unregister();
+}
+
+/* With what the pages of @obj were asked for. */
+static gfp_t gfp_of(const void *obj)
+{
+	gfp_t seen = 0;
+	unsigned int i;
+
+	for (i = 0; i < asked.nr; i++)
+		if (asked.call[i].page == virt_to_page(span_of(obj)->base))
+			seen = asked.call[i].gfp;
+	return seen;
+}
+
 static const struct gfp_case {
 	const char *desc;
 	gfp_t gfp;
@@ -264,26 +295,72 @@ static void page_allocator_hears_what_the_caller_wants(struct kunit *test)
 {
 	const struct gfp_case *c = test->param_value;
 	gfp_t seen = 0, mask = KSPAN_GFP_METADATA;
-	struct tracepoint *tp = NULL;
-	unsigned int i;
+	struct tracepoint *tp;
 	void *obj;
 
-	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
-		kunit_skip(test, "needs tracepoints");
-	for_each_kernel_tracepoint(find_page_alloc, &tp);
-	KUNIT_ASSERT_NOT_NULL(test, tp);
-	asked = (struct asked){ .task = current };
-	KUNIT_ASSERT_EQ(test, tracepoint_probe_register(tp, page_alloc_probe, NULL), 0);
+	tp = watch_begin(test);
 	obj = kspan_alloc(9 * PAGE_SIZE, c->gfp);
-	tracepoint_probe_unregister(tp, page_alloc_probe, NULL);
-	tracepoint_synchronize_unregister();
-
+	watch_end(tp);
 	KUNIT_ASSERT_NOT_NULL(test, obj);
-	for (i = 0; i < asked.nr; i++)
-		if (asked.call[i].page == virt_to_page(obj))
-			seen = asked.call[i].gfp;
+	seen = gfp_of(obj);
 	KUNIT_EXPECT_EQ(test, (__force u32)(seen & mask), (__force u32)(c->gfp & mask));
 	kspan_free(obj);
+}
+
+/* There is less to fall back on, so nobody has to go to any length for it. */
+static void larger_span_is_asked_for_in_passing(struct kunit *test)
+{
+	struct kspan_cache *cache = kspan_cache_create("kspan-larger", THREE_PAGES_SLOT, 0, 0,
+						       NULL);
+	struct tracepoint *tp;
+	gfp_t seen;
+	void *obj;
+
+	KUNIT_ASSERT_NOT_NULL(test, cache);
+	KUNIT_ASSERT_GT(test, cache->span_pages, 1U);
+	tp = watch_begin(test);
+	obj = kspan_cache_alloc(cache, GFP_KERNEL | __GFP_HIGH | __GFP_NOFAIL);
+	watch_end(tp);
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	KUNIT_ASSERT_EQ(test, span_of(obj)->nr_pages, cache->span_pages);
+	seen = gfp_of(obj);
+	KUNIT_EXPECT_TRUE(test, seen & __GFP_NOMEMALLOC);
+	KUNIT_EXPECT_TRUE(test, seen & __GFP_NORETRY);
+	KUNIT_EXPECT_TRUE(test, seen & __GFP_NOWARN);
+	KUNIT_EXPECT_FALSE(test, seen & (__GFP_RECLAIM | __GFP_HIGH | __GFP_NOFAIL));
+	kspan_cache_free(cache, obj);
+	kspan_cache_destroy(cache);
+}
+
+/* As the page allocator has it: for one page or two. */
+static void nofail_is_kept_for_one_page_or_two(struct kunit *test)
+{
+	unsigned int pages, times = num_online_nodes() > 1 ? 3 : 1;
+	struct kspan_cache *cache;
+	struct tracepoint *tp;
+	void *obj;
+
+	for (pages = 1; pages <= 3; pages++) {
+		cache = kspan_cache_create("kspan-nofail", pages * PAGE_SIZE, 0, 0, NULL);
+		KUNIT_ASSERT_NOT_NULL(test, cache);
+		if (cache->span_pages == pages) {
+			kspan_cache_destroy(cache);
+			continue;
+		}
+		/* All but the last resort. */
+		fail_some(KSPAN_FAIL_PAGES, 0, times);
+		tp = watch_begin(test);
+		obj = kspan_cache_alloc(cache, GFP_KERNEL | __GFP_NOFAIL);
+		watch_end(tp);
+		fail_nothing();
+		KUNIT_ASSERT_NOT_NULL(test, obj);
+		KUNIT_EXPECT_EQ(test, span_of(obj)->nr_pages, pages);
+		KUNIT_EXPECT_EQ_MSG(test, !!(gfp_of(obj) & __GFP_NOFAIL), pages <= 2, "%u pages",
+				    pages);
+		KUNIT_EXPECT_TRUE(test, gfp_of(obj) & __GFP_DIRECT_RECLAIM);
+		kspan_cache_free(cache, obj);
+		kspan_cache_destroy(cache);
+	}
 }
 
 /* ------------------------------------------------------------------ failures */
@@ -373,7 +450,8 @@ static void without_memory_there_is_no_object_and_nothing_is_lost(struct kunit *
 	KUNIT_ASSERT_NOT_NULL(test, cache);
 	fail_all(c->point);
 	KUNIT_EXPECT_NULL(test, kspan_cache_alloc(cache, GFP_KERNEL));
-	KUNIT_EXPECT_EQ(test, failing.calls, c->calls);
+	/* Where there are nodes, for one of them first. */
+	KUNIT_EXPECT_EQ(test, failing.calls, c->calls * (num_online_nodes() > 1 ? 2 : 1));
 	KUNIT_EXPECT_NULL(test, kspan_alloc(SZ_1M, GFP_KERNEL));
 	fail_nothing();
 	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_ALLOC_FAILURES), failures + 2);
@@ -416,6 +494,8 @@ static struct kunit_case span_cases[] = {
 	KUNIT_CASE(spans_count_as_slab_memory),
 	KUNIT_CASE(pages_that_are_no_power_of_two_are_all_free_again),
 	KUNIT_CASE_PARAM(page_allocator_hears_what_the_caller_wants, gfp_gen_params),
+	KUNIT_CASE(larger_span_is_asked_for_in_passing),
+	KUNIT_CASE(nofail_is_kept_for_one_page_or_two),
 	KUNIT_CASE(short_of_pages_a_span_has_just_enough_for_an_object),
 	KUNIT_CASE(spans_of_two_sizes_live_in_one_cache),
 	KUNIT_CASE_PARAM(without_memory_there_is_no_object_and_nothing_is_lost, fail_gen_params),

@@ -25,21 +25,66 @@
 #include "lock.h"
 #include "pagemap.h"
 #include "pcpu.h"
+#include "policy.h"
 #include "profile.h"
 #include "stats.h"
 #include "trace.h"
 
 /* ---- The slow path ------------------------------------------------------------------- */
 
-/* Objects from any node but @nid, when no memory can be had and any node will do. */
-static unsigned int take_elsewhere(struct kspan_cache *cache, int nid, struct kspan_slot *slot)
+/*
+ * An object from a span on another node than @nid, the nearest first. @node is as asked for: with
+ * NUMA_NO_NODE the policy is asked.
+ */
+static unsigned int take_elsewhere(struct kspan_cache *cache, gfp_t gfp, int node, int nid,
+				   struct kspan_slot *slot)
 {
-	int other;
+	nodemask_t left = node_online_map;
+	int other, nearest;
 
-	for_each_online_node(other)
-		if (other != nid && kspan_node_take(cache, other, slot, 1))
+	for (node_clear(nid, left); !nodes_empty(left); node_clear(nearest, left)) {
+		nearest = first_node(left);
+		for_each_node_mask(other, left)
+			if (node_distance(nid, other) < node_distance(nid, nearest))
+				nearest = other;
+		if (kspan_cpuset_allows(nearest, gfp) &&
+		    (node != NUMA_NO_NODE || kspan_policy_allows(nearest)) &&
+		    kspan_node_take(cache, nearest, slot, 1))
 			return 1;
+	}
 	return 0;
+}
+
+/*
+ * Up to @want objects of @nid, or one of any other node: from spans of @nid, from new pages there,
+ * from spans elsewhere, from new pages wherever @node and the policy say. A node that is full
+ * would else give a new span elsewhere for each object. For pages of @nid alone nothing is
+ * reclaimed; whoever insists on them, with __GFP_THISNODE, gets no others.
+ */
+static unsigned int take_objects(struct kspan_cache *cache, gfp_t gfp, int node, int nid,
+				 struct kspan_slot *slots, unsigned int want)
+{
+	unsigned int n = kspan_node_take(cache, nid, slots, want);
+	struct kspan_span *span = NULL;
+
+	if (n)
+		return n;
+	if (static_branch_unlikely(&kspan_numa) && !(gfp & __GFP_THISNODE)) {
+		if ((node != NUMA_NO_NODE || kspan_policy_prefers(nid)) &&
+		    kspan_cpuset_allows(nid, gfp))
+			span = kspan_span_new(cache, cache->slot_size,
+					      kspan_gfp_optional(gfp) | __GFP_THISNODE |
+					      (gfp & __GFP_KSWAPD_RECLAIM), nid);
+		if (!span)
+			n = take_elsewhere(cache, gfp, node, nid, slots);
+		if (n)
+			return n;
+	}
+	if (!span)
+		span = kspan_span_new(cache, cache->slot_size, gfp, node);
+	if (!span)
+		return 0;
+	return kspan_node_add(span, slots, span->nid == nid ? want : 1);
 }
 
 /* As refill(), from the node's spans, or from a new one. */
@@ -47,18 +92,10 @@ static noinline void *refill_from_spans(struct kspan_cache *cache, gfp_t gfp, in
 					int nid)
 {
 	struct kspan_slot slots[KSPAN_BATCH_MAX];
-	unsigned int want = nid == here ? cache->batch : 1, n;
-	struct kspan_span *span;
+	unsigned int n = take_objects(cache, gfp, node, nid, slots,
+				      nid == here ? cache->batch : 1);
 	void *obj;
 
-	n = kspan_node_take(cache, nid, slots, want);
-	if (!n) {
-		span = kspan_span_new(cache, cache->slot_size, gfp, node);
-		if (span)
-			n = kspan_node_add(span, slots, span->nid == here ? want : 1);
-		else if (!(gfp & __GFP_THISNODE))
-			n = take_elsewhere(cache, nid, slots);
-	}
 	if (!n)
 		return NULL;
 
@@ -67,7 +104,9 @@ static noinline void *refill_from_spans(struct kspan_cache *cache, gfp_t gfp, in
 	WRITE_ONCE(*slots[n].state, KSPAN_STATE_ALLOCATED);
 	/* More than one are all from here. */
 	if (n)
-		kspan_node_give(slots, kspan_pcpu_put(cache, here, slots, n));
+		kspan_node_give(cache, slots,
+				kspan_pcpu_put(cache, here, slots, n, KSPAN_STATE_CACHED),
+				KSPAN_STATE_CACHED);
 	/* The stack is scanned long after, as it is left: these would hide leaks. */
 	if (IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
 		memzero_explicit(slots, sizeof(slots));
@@ -171,7 +210,7 @@ static noinline void *alloc_slow(struct kspan_cache *cache, size_t size, gfp_t g
 		slot_size = size;
 	finish(cache, obj, size, slot_size, gfp, ip);
 	if (sampled)
-		kspan_profile_alloc(cache, obj, cache->slot_size, weight, gfp);
+		kspan_profile_alloc(cache, obj, cache->slot_size, weight);
 	return obj;
 }
 
@@ -217,7 +256,7 @@ static noinline void *alloc_large(size_t size, gfp_t gfp, int node, unsigned lon
 	}
 	finish(kspan_large_cache, obj, size, slot_size, gfp, ip);
 	if (kspan_pcpu_charge_alone(kspan_large_cache, slot_size, &weight))
-		kspan_profile_alloc(kspan_large_cache, obj, slot_size, weight, gfp);
+		kspan_profile_alloc(kspan_large_cache, obj, slot_size, weight);
 	return obj;
 }
 
@@ -432,7 +471,8 @@ EXPORT_SYMBOL_GPL(kspan_calloc);
  * kspan_realloc() - change the size of an allocation
  * @obj: from any allocation function of kspan's, or NULL or ZERO_SIZE_PTR
  * @size: bytes; 0 frees @obj
- * @gfp: as for kmalloc(); __GFP_ZERO holds if every allocation of @obj had it
+ * @gfp: as for kmalloc(); __GFP_ZERO holds if every allocation of @obj had it: what a smaller
+ *	size leaves unused is cleared, as a larger one may bring it back
  *
  * Context: any but NMI; sleeps only if @gfp lets it.
  * Return: memory with the old content up to the smaller size, at @obj or elsewhere; then @obj
@@ -457,6 +497,8 @@ void *kspan_realloc(const void *obj, size_t size, gfp_t gfp)
 		return NULL;
 	}
 	if (size <= old) {
+		if (want_init_on_alloc(gfp))
+			memset((void *)obj + size, 0, old - size);
 		kspan_kasan_alloc(obj, size, old);
 		return (void *)obj;
 	}

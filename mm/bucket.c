@@ -127,6 +127,7 @@ static struct kspan_bucket *bucket_new(const struct kspan_stack *stack, u32 hash
 	bucket->unhashed = false;
 	bucket->gone = false;
 	bucket->allocs = 0;
+	bucket->carried = 0;
 	bucket->live = 0;
 	bucket->told = 0;
 	bucket->symbols = NULL;
@@ -235,6 +236,14 @@ static void count_alloc(struct kspan_bucket *bucket, u64 weight)
 	lockdep_assert_held(&kspan_bucket_lock);
 	bucket->allocs += weight;
 	bucket->live += weight;
+	/*
+	 * What is in use is bounded by memory. What ever was is not: the fraction leaves room for
+	 * as many objects as a busy machine allocates in hours.
+	 */
+	if (unlikely(bucket->allocs >> 63)) {
+		bucket->carried += bucket->allocs >> KSPAN_WEIGHT_SHIFT;
+		bucket->allocs &= KSPAN_WEIGHT_ONE - 1;
+	}
 }
 
 static void count_free(struct kspan_bucket *bucket, u64 weight)
@@ -414,6 +423,7 @@ static void reset_all(struct list_head *unused)
 	lockdep_assert_held(&kspan_bucket_lock);
 	list_for_each_entry_safe(bucket, next, &kspan_buckets, all) {
 		bucket->allocs = 0;
+		bucket->carried = 0;
 		if (bucket->live)
 			continue;
 		take_out(bucket);

@@ -46,7 +46,8 @@ struct kspan_bucket {
 	bool gone;			/* its text left; under kspan_bucket_mutex and the lock */
 
 	/* Sums of weights, in objects; under the table's lock. */
-	u64 allocs;			/* since load or the last reset */
+	u64 allocs;			/* since load or the last reset, but for ... */
+	u64 carried;			/* ... these, in whole objects: see count_alloc() */
 	u64 live;			/* in use; survives a reset */
 
 	u64 told;			/* of live, what reports of leaks have spoken of */

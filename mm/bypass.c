@@ -15,6 +15,7 @@
  *
  * Locks: kspan_bypass_lock, a leaf lock, guards changes of the tree.
  */
+#include <linux/kasan.h>
 #include <linux/kmemleak.h>
 #include <linux/mm.h>
 #include <linux/rbtree_latch.h>
@@ -51,23 +52,24 @@ static const struct kspan_span *span_of(struct latch_tree_node *node)
 
 static __always_inline bool less(struct latch_tree_node *a, struct latch_tree_node *b)
 {
-	return span_of(a)->base < span_of(b)->base;
+	return kasan_reset_tag(span_of(a)->base) < kasan_reset_tag(span_of(b)->base);
 }
 
 static __always_inline int comp(void *addr, struct latch_tree_node *node)
 {
 	const struct kspan_span *span = span_of(node);
+	const void *base = kasan_reset_tag(span->base);
 
-	if (addr < span->base)
+	if (addr < base)
 		return -1;
-	return addr - span->base >= span->slot_size;
+	return addr - base >= span->slot_size;
 }
 
 static const struct latch_tree_ops ops = { .less = less, .comp = comp };
 
 struct kspan_span *kspan_bypass_find(const void *addr)
 {
-	struct latch_tree_node *node = latch_tree_find((void *)addr, &tree, &ops);
+	struct latch_tree_node *node = latch_tree_find(kasan_reset_tag(addr), &tree, &ops);
 
 	return node ? container_of(node, struct bypassed, node)->span : NULL;
 }

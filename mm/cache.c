@@ -11,6 +11,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/cpu.h>
+#include <linux/dma-mapping.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
@@ -31,6 +32,7 @@
 #include "lock.h"
 #include "name.h"
 #include "rcu.h"
+#include "retire.h"
 #include "snapshot.h"
 #include "symbol.h"
 
@@ -63,6 +65,8 @@ static void cache_free(struct kspan_cache *cache)
 {
 	int nid;
 
+	/* Spans that have gone still say whose they were. */
+	kspan_retire_flush();
 	for_each_node(nid)
 		kfree(cache->node[nid]);
 	if (cache->pcpu)
@@ -624,20 +628,51 @@ static void destroy_internal(struct kspan_cache **cache)
 	*cache = NULL;
 }
 
-/* @flags are those of every cache: KSPAN_POISON, KSPAN_RED_ZONE, KSPAN_GUARD, or KSPAN_BYPASS. */
-int kspan_cache_init(unsigned int flags)
+/* The class whose cache serves requests of class @i on this machine. */
+static unsigned int stand_in(unsigned int i)
+{
+	return kspan_class_stand_in(i, ARCH_KMALLOC_MINALIGN, dma_get_cache_alignment());
+}
+
+static int create_classes(unsigned int flags)
 {
 	char name[24];
 	int err, i;
 
-	flags_of_all = flags;
 	for (i = 0; i < KSPAN_NR_CLASSES; i++) {
+		if (stand_in(i) != i)
+			continue;
 		snprintf(name, sizeof(name), "kspan-%u", kspan_classes[i].slot_size);
 		err = create_internal(&kspan_class_cache[i], name, kspan_classes[i].slot_size,
 				      kspan_classes[i].span_bytes, flags);
 		if (err)
-			goto fail;
+			return err;
 	}
+	for (i = 0; i < KSPAN_NR_CLASSES; i++)
+		kspan_class_cache[i] = kspan_class_cache[stand_in(i)];
+	return 0;
+}
+
+static void destroy_classes(void)
+{
+	int i;
+
+	for (i = 0; i < KSPAN_NR_CLASSES; i++) {
+		if (stand_in(i) != i)
+			kspan_class_cache[i] = NULL;
+		destroy_internal(&kspan_class_cache[i]);
+	}
+}
+
+/* @flags are those of every cache: KSPAN_POISON, KSPAN_RED_ZONE, KSPAN_GUARD, or KSPAN_BYPASS. */
+int kspan_cache_init(unsigned int flags)
+{
+	int err;
+
+	flags_of_all = flags;
+	err = create_classes(flags);
+	if (err)
+		goto fail;
 	err = create_internal(&kspan_large_cache, "kspan-large", 0, 0,
 			      flags & (KSPAN_RED_ZONE | KSPAN_BYPASS));
 	if (err)
@@ -654,8 +689,7 @@ int kspan_cache_init(unsigned int flags)
 		goto fail;
 	return 0;
 fail:
-	for (i = 0; i < KSPAN_NR_CLASSES; i++)
-		destroy_internal(&kspan_class_cache[i]);
+	destroy_classes();
 	destroy_internal(&kspan_large_cache);
 	return err;
 }
@@ -709,12 +743,10 @@ static void destroy_abandoned(void)
 void kspan_cache_exit(void)
 {
 	struct kspan_cache *cache, *next;
-	int i;
 
 	kspan_shrinker_free(shrinker);
 	destroy_abandoned();
-	for (i = 0; i < KSPAN_NR_CLASSES; i++)
-		destroy_internal(&kspan_class_cache[i]);
+	destroy_classes();
 	destroy_internal(&kspan_large_cache);
 	list_for_each_entry_safe(cache, next, &left_caches, list) {
 		forget(cache);

@@ -48,6 +48,7 @@ struct kspan_slot {
 /* A batch of ready objects on its way between CPUs, or the room for one: see depot.c. */
 struct kspan_magazine {
 	struct kspan_magazine *next;	/* in a depot, under the node's lock */
+	u8 mark;			/* of the array that they come from */
 	struct kspan_slot slot[];	/* cache->batch, all in use or none */
 };
 
@@ -57,12 +58,15 @@ struct kspan_magazine {
  * a CPU that is gone.
  */
 struct kspan_pcpu {
-	u64 word;			/* budget, busy and offset: see pcpu.h */
+	u64 word;			/* budget, busy, place and mark: see pcpu.h */
 	u64 allocs;			/* allocations here, once the budget is spent */
 	struct kspan_stride stride;	/* when the next sample is due, beyond the budget */
 	struct kspan_magazine *spare;	/* an empty one, or NULL */
-	struct kspan_slot slot[];
+	struct kspan_slot bottom;	/* of no object: what an empty array comes upon */
+	struct kspan_slot slot[];	/* directly behind it */
 };
+
+static_assert(offsetofend(struct kspan_pcpu, bottom) == offsetof(struct kspan_pcpu, slot));
 
 /* The spans of one cache whose pages are on one node. */
 struct kspan_node {
@@ -85,7 +89,7 @@ struct kspan_node {
 
 struct kspan_cache {
 	struct kspan_pcpu __percpu *pcpu;
-	u32 pcpu_limit;			/* bytes of slots in each CPU's array */
+	u32 pcpu_limit;			/* slots in each CPU's array, as its word counts them */
 	unsigned int batch;		/* objects that move at once between arrays and nodes */
 	unsigned int depot_max;		/* the most full magazines of a node */
 	unsigned int object_size;	/* bytes, as asked for */
@@ -154,7 +158,9 @@ unsigned int kspan_node_take(struct kspan_cache *cache, int nid, struct kspan_sl
 			     unsigned int want);
 unsigned int kspan_node_add(struct kspan_span *span, struct kspan_slot *slots,
 			    unsigned int want);
-void kspan_node_give(struct kspan_slot *slots, unsigned int n);
+void kspan_node_give(struct kspan_cache *cache, struct kspan_slot *slots, unsigned int n,
+		     u8 from);
+void kspan_node_stray(struct kspan_cache *cache, const struct kspan_slot *slot);
 unsigned long kspan_node_release_empty(struct kspan_cache *cache, struct kspan_node *node,
 				       unsigned long nr);
 
@@ -171,7 +177,7 @@ struct kspan_pcpu __percpu *kspan_pcpu_create(struct kspan_cache *cache);
 void kspan_pcpu_destroy(struct kspan_cache *cache);
 void *kspan_pcpu_refill(struct kspan_cache *cache, int nid);
 unsigned int kspan_pcpu_put(struct kspan_cache *cache, int nid, struct kspan_slot *slots,
-			    unsigned int n);
+			    unsigned int n, u8 from);
 void kspan_pcpu_free_slow(struct kspan_cache *cache, const struct kspan_span *span, void *obj,
 			  u8 *state);
 void *kspan_pcpu_pop_any(struct kspan_cache *cache, bool *sampled, u64 *weight);

@@ -61,7 +61,7 @@ struct kspan_magazine *kspan_depot_put(struct kspan_cache *cache, int nid,
 	kspan_unlock(&node->lock, flags);
 	if (room)
 		return empty;
-	kspan_node_give(full->slot, cache->batch);
+	kspan_node_give(cache, full->slot, cache->batch, full->mark);
 	return full;
 }
 
@@ -109,7 +109,7 @@ void kspan_depot_drain(struct kspan_cache *cache, struct kspan_node *node)
 
 	while ((mag = full)) {
 		full = mag->next;
-		kspan_node_give(mag->slot, cache->batch);
+		kspan_node_give(cache, mag->slot, cache->batch, mag->mark);
 		kfree(mag);
 	}
 	while ((mag = spares)) {

@@ -171,14 +171,14 @@ static noinline void record(struct trace *trace)
 
 /* A span for an object in @slot, whose page is shown; NULL without memory. */
 static struct kspan_span *fill(struct pool *p, struct slot *slot, struct kspan_cache *cache,
-			       size_t size, gfp_t gfp)
+			       size_t size)
 {
 	u32 offset = round_down(PAGE_SIZE - size, kspan_cache_align(cache, size));
 	void *obj = page_of(p, slot) + offset;
 	struct kspan_span *span;
 
 	span = kspan_span_new_single(cache, obj, PAGE_SIZE - offset, size, KSPAN_SPAN_FENCED,
-				     p->nid, gfp);
+				     p->nid, KSPAN_GFP_OPTIONAL);
 	if (!span)
 		return NULL;
 	span->nr_pages = 1;
@@ -200,13 +200,13 @@ void *kspan_fence_alloc(struct kspan_cache *cache, size_t size, gfp_t gfp, int n
 	struct slot *slot;
 
 	if (!p || kspan_nested() || gfp & (__GFP_DMA | __GFP_DMA32) ||
-	    (gfp & __GFP_THISNODE && node != NUMA_NO_NODE && node != p->nid))
+	    (gfp & __GFP_THISNODE && p->nid != (node == NUMA_NO_NODE ? numa_mem_id() : node)))
 		return NULL;
 	slot = take(p);
 	if (!slot)
 		goto full;
 	kspan_fence_page_show(&slot->page);
-	span = fill(p, slot, cache, size, gfp);
+	span = fill(p, slot, cache, size);
 	if (!span) {
 		kspan_fence_page_hide(&slot->page);
 		put(p, slot);

@@ -105,7 +105,7 @@ static void put_single(struct kspan_span *span, u8 *state)
 		memset(span->base, 0, span->asked[0]);
 	if (test_bit(KSPAN_SPAN_FENCED, &span->flags))
 		kspan_fence_free(span);
-	kspan_node_give(&self, 1);
+	kspan_node_give(span->cache, &self, 1, KSPAN_STATE_FREEING);
 }
 
 /* Gives a slot back whose object has no specials and nobody. State CACHED or on its way to it. */
@@ -190,6 +190,22 @@ static bool clear_weak(struct kspan_span *span, void *obj)
 	return weak;
 }
 
+/*
+ * Nothing points to an object that waits for a grace period, which is marked and on no list:
+ * kmemleak is to take it for no leak, and still to look for pointers in it, which its finalizer
+ * may want.
+ */
+static void tell_of_waiting(const struct kspan_span *span, const u8 *state)
+{
+	unsigned int index = state - span->state;
+	void *obj = kspan_span_object(span, index);
+
+	if (!IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) || kspan_nested())
+		return;
+	kmemleak_free(obj);
+	kmemleak_alloc(obj, kspan_span_usable(span, index), 0, GFP_NOWAIT);
+}
+
 static void free_after_grace_period(struct kspan_span *span, u8 *state)
 {
 	/*
@@ -197,6 +213,7 @@ static void free_after_grace_period(struct kspan_span *span, u8 *state)
 	 * period: not before this has put the span on the list.
 	 */
 	rcu_read_lock();
+	tell_of_waiting(span, state);
 	WRITE_ONCE(*state, KSPAN_STATE_RCU_NEXT);
 	kspan_test_point(KSPAN_AT_DEFER);
 	kspan_rcu_defer(span);
@@ -345,9 +362,11 @@ static noinline void free_object(struct kspan_cache *cache, void *obj, unsigned 
 		free_slow(span, obj, state);
 		return;
 	}
+	if (unlikely(!claim(state, KSPAN_STATE_FREEING))) {
+		report_bad_free(cache, obj);
+		return;
+	}
 	kmemleak_free(obj);
-	/* The free of this object by another CPU at this very moment is not seen; any later is. */
-	WRITE_ONCE(*state, KSPAN_STATE_FREEING);
 	kspan_guard_check(span, obj, NULL);
 	put_slot(span, obj, state);
 	return;
@@ -368,8 +387,8 @@ static __always_inline bool is_plain(struct kspan_span *span, void *obj, u8 **st
 		return false;
 	*state = &span->state[index];
 	/*
-	 * The owner of the object wrote the state, or told its owner to be. The free of this
-	 * object by another CPU at this very moment is not seen; any later one is.
+	 * The owner of the object wrote the state, or told its owner to be. Of two CPUs that free
+	 * it at this very moment, one leaves a stray in its array, which is found there.
 	 */
 	return likely(data_race(**state) == KSPAN_STATE_ALLOCATED && !kspan_pcpu_remote(span));
 }
@@ -431,15 +450,15 @@ static size_t free_run(struct kspan_cache *cache, size_t n, void **objs)
 		kspan_pcpu_leave(cache->pcpu);
 		goto out;
 	}
-	slot = (void *)pcpu->slot + (u32)word;
-	n = min_t(size_t, n, (limit - (u32)word) / KSPAN_SLOT);
+	slot = &pcpu->slot[kspan_word_count(word)];
+	n = min_t(size_t, n, limit / KSPAN_SLOT - kspan_word_count(word));
 	for (; i < n; i++) {
 		span = __kspan_pagemap_find(objs[i]);
 		if (span->cache != cache || !is_plain(span, objs[i], &state))
 			break;
 		kmemleak_free(objs[i]);
 		kspan_kasan_free(span, objs[i]);
-		WRITE_ONCE(*state, KSPAN_STATE_CACHED);
+		WRITE_ONCE(*state, (u8)word);
 		*slot++ = (struct kspan_slot) { .obj = objs[i], .state = state };
 	}
 	kspan_pcpu_store(cache->pcpu, word + i * KSPAN_SLOT);

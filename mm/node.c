@@ -8,11 +8,13 @@
  */
 #include <linux/bitmap.h>
 #include <linux/random.h>
+#include <linux/string.h>
 
 #include "cache.h"
 #include "compat.h"
 #include "lock.h"
 #include "pagemap.h"
+#include "report.h"
 
 /* A module parameter, off by default: an object of a new span costs a third more. */
 bool kspan_freelist_random;
@@ -52,22 +54,41 @@ static void relist(struct kspan_node *node, struct kspan_span *span)
 	list_move(&span->list, list);
 }
 
-static void take_one(struct kspan_span *span, unsigned int i, struct kspan_slot *slot)
+/* Objects on their way out of bitmaps. */
+struct taking {
+	struct kspan_slot *slots;
+	unsigned int n, want;
+	u64 chance;
+	const void *freed_twice;	/* found on the way, to be reported without the lock */
+};
+
+/*
+ * Object @i, whose bit is cleared. If it is not FREE it was freed once more by another CPU, whose
+ * array it is in or was handed out from: then it stays out.
+ */
+static void take_one(struct kspan_span *span, unsigned int i, struct taking *t)
 {
-	WRITE_ONCE(span->state[i], KSPAN_STATE_CACHED);
+	struct kspan_slot *slot = &t->slots[t->n];
+
 	slot->obj = kspan_span_object(span, i);
 	slot->state = &span->state[i];
+	if (likely(READ_ONCE(span->state[i]) == KSPAN_STATE_FREE)) {
+		WRITE_ONCE(span->state[i], KSPAN_STATE_CACHED);
+		t->n++;
+	} else {
+		t->freed_twice = slot->obj;
+	}
 }
 
-static void take_in_order(struct kspan_span *span, struct kspan_slot *slots, unsigned int want)
+static void take_in_order(struct kspan_span *span, struct taking *t, unsigned int want)
 {
-	unsigned int n = 0, w;
 	unsigned long bits;
+	unsigned int w;
 
-	for (w = 0; n < want; w++) {
+	for (w = 0; want; w++) {
 		bits = span->free_map[w];
-		for (; bits && n < want; bits &= bits - 1)
-			take_one(span, w * BITS_PER_LONG + __ffs(bits), &slots[n++]);
+		for (; bits && want; bits &= bits - 1, want--)
+			take_one(span, w * BITS_PER_LONG + __ffs(bits), t);
 		span->free_map[w] = bits;
 	}
 }
@@ -77,36 +98,49 @@ static void take_in_order(struct kspan_span *span, struct kspan_slot *slots, uns
  * quite as likely for each; but which is next, nobody can tell. The steps between are those of a
  * linear congruential generator, whose upper half is used.
  */
-static void take_at_random(struct kspan_span *span, struct kspan_slot *slots, unsigned int want,
-			   u64 *chance)
+static void take_at_random(struct kspan_span *span, struct taking *t, unsigned int want)
 {
-	unsigned int n, i;
+	unsigned int i;
 
-	for (n = 0; n < want; n++) {
-		*chance = *chance * 6364136223846793005ULL + 1442695040888963407ULL;
-		i = (*chance >> 32) * span->nr_objs >> 32;
+	while (want--) {
+		t->chance = t->chance * 6364136223846793005ULL + 1442695040888963407ULL;
+		i = (t->chance >> 32) * span->nr_objs >> 32;
 		i = find_next_bit(span->free_map, span->nr_objs, i);
 		if (i >= span->nr_objs)
 			i = find_first_bit(span->free_map, span->nr_objs);
 		__clear_bit(i, span->free_map);
-		take_one(span, i, &slots[n]);
+		take_one(span, i, t);
 	}
 }
 
-/* Takes up to @want objects out of @span's bitmap. */
-static unsigned int take(struct kspan_node *node, struct kspan_span *span,
-			 struct kspan_slot *slots, unsigned int want, u64 *chance)
+/* Takes what is still wanted, or as much as there is, out of @span's bitmap. */
+static void take(struct kspan_node *node, struct kspan_span *span, struct taking *t)
 {
+	unsigned int want = min(t->want - t->n, span->nr_free);
+
 	lockdep_assert_held(&node->lock);
-	want = min(want, span->nr_free);
 	if (READ_ONCE(kspan_freelist_random))
-		take_at_random(span, slots, want, chance);
+		take_at_random(span, t, want);
 	else
-		take_in_order(span, slots, want);
+		take_in_order(span, t, want);
 	span->nr_free -= want;
 	node->nr_out += want;
 	relist(node, span);
-	return want;
+}
+
+static void report_twice(const struct kspan_cache *cache, const void *obj)
+{
+	kspan_report(KSPAN_DOUBLE_FREES, obj, "double free by two CPUs at once, cache %s",
+		     kspan_cache_name(cache));
+}
+
+/*
+ * A slot whose object another CPU has freed too, at the same moment, and which is that CPU's: it
+ * is told of, and goes nowhere. Any context but NMI, no lock held.
+ */
+void kspan_node_stray(struct kspan_cache *cache, const struct kspan_slot *slot)
+{
+	report_twice(cache, slot->obj);
 }
 
 /* Before the lock: the kernel's generator takes locks of its own. */
@@ -119,43 +153,43 @@ static u64 draw(void)
 unsigned int kspan_node_take(struct kspan_cache *cache, int nid, struct kspan_slot *slots,
 			     unsigned int want)
 {
+	struct taking t = { .slots = slots, .want = want };
 	struct kspan_node *node = cache->node[nid];
 	struct kspan_span *span;
 	unsigned long flags;
-	unsigned int n = 0;
-	u64 chance;
 
 	if (!node)
 		return 0;
-	chance = draw();
+	t.chance = draw();
 	kspan_lock(&node->lock, flags);
-	while (n < want) {
+	while (t.n < want) {
 		span = list_first_entry_or_null(&node->partial, struct kspan_span, list);
 		if (!span)
 			span = list_first_entry_or_null(&node->empty, struct kspan_span, list);
 		if (!span)
 			break;
-		n += take(node, span, slots + n, want - n, &chance);
+		take(node, span, &t);
 	}
 	kspan_unlock(&node->lock, flags);
-	return n;
+	if (unlikely(t.freed_twice))
+		report_twice(cache, t.freed_twice);
+	return t.n;
 }
 
 /* Enters a new span with its node, and takes up to @want objects from it; how many. */
 unsigned int kspan_node_add(struct kspan_span *span, struct kspan_slot *slots, unsigned int want)
 {
+	struct taking t = { .slots = slots, .want = want, .chance = draw() };
 	struct kspan_node *node = node_of(span);
-	u64 chance = draw();
 	unsigned long flags;
-	unsigned int n;
 
 	kspan_lock(&node->lock, flags);
 	node->nr_spans++;
 	node->nr_pages += span->nr_pages;
 	node->nr_objs += span->nr_objs;
-	n = take(node, span, slots, want, &chance);
+	take(node, span, &t);
 	kspan_unlock(&node->lock, flags);
-	return n;
+	return t.n;
 }
 
 /* Takes @span off its node's books; the caller frees it after dropping the lock. */
@@ -168,6 +202,31 @@ static void remove(struct kspan_node *node, struct kspan_span *span, struct list
 	node->nr_objs -= span->nr_objs;
 	span->where = KSPAN_LIST_NONE;
 	list_move(&span->list, out);
+}
+
+/*
+ * May @span, all of whose objects seem to be in its bitmap, be freed? Not if one was freed once
+ * more by another CPU, which then has it, or had it wait for a grace period. The books are put
+ * right then. @twice is such an object.
+ */
+static bool may_go(struct kspan_node *node, struct kspan_span *span, const void **twice)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&node->lock);
+	if (unlikely(memchr_inv(span->state, KSPAN_STATE_FREE, span->nr_objs))) {
+		for (i = 0; i < span->nr_objs; i++) {
+			if (READ_ONCE(span->state[i]) == KSPAN_STATE_FREE)
+				continue;
+			*twice = kspan_span_object(span, i);
+			__clear_bit(i, span->free_map);
+			span->nr_free--;
+			node->nr_out++;
+		}
+		relist(node, span);
+		return false;
+	}
+	return likely(!test_bit(KSPAN_SPAN_RCU_QUEUED, &span->flags));
 }
 
 static void free_list(struct list_head *spans)
@@ -189,13 +248,21 @@ static unsigned long empty_limit(const struct kspan_cache *cache, const struct k
 	return node->nr_spans / 16 + (cache->span_pages == 1);
 }
 
-/* Returns one object to its span, and moves spans that are one too many to @superfluous. */
+/*
+ * Returns one object to its span, and moves spans that are one too many to @superfluous. @twice
+ * is an object that was found to be freed twice.
+ */
 static void give(struct kspan_node *node, struct kspan_span *span, const struct kspan_slot *slot,
-		 struct list_head *superfluous)
+		 struct list_head *superfluous, const void **twice)
 {
+	struct kspan_span *last;
+
 	lockdep_assert_held(&node->lock);
 	WRITE_ONCE(*slot->state, KSPAN_STATE_FREE);
-	__set_bit(slot->state - span->state, span->free_map);
+	if (unlikely(__test_and_set_bit(slot->state - span->state, span->free_map))) {
+		*twice = slot->obj;
+		return;
+	}
 	span->nr_free++;
 	node->nr_out--;
 	if (span->nr_free == 1 || span->nr_free == span->nr_objs)
@@ -204,31 +271,61 @@ static void give(struct kspan_node *node, struct kspan_span *span, const struct 
 	if (kspan_span_single(span))
 		remove(node, span, superfluous);
 	/* The limit falls as spans go: what was kept a moment ago may be too much now. */
-	while (span->where == KSPAN_LIST_EMPTY && node->nr_empty > empty_limit(span->cache, node))
-		remove(node, list_last_entry(&node->empty, struct kspan_span, list), superfluous);
+	while (span->where == KSPAN_LIST_EMPTY && node->nr_empty > empty_limit(span->cache, node)) {
+		last = list_last_entry(&node->empty, struct kspan_span, list);
+		if (likely(may_go(node, last, twice)))
+			remove(node, last, superfluous);
+		else if (last->where == KSPAN_LIST_EMPTY)
+			break;
+	}
 }
 
-/* Returns @n objects, in state CACHED or on their way out of it, to their spans. */
-void kspan_node_give(struct kspan_slot *slots, unsigned int n)
+/*
+ * The span of a slot whose state is @from, or NULL: it is a stray, which need not even have a span
+ * any more. Under RCU.
+ */
+static struct kspan_span *home_of(const struct kspan_slot *slot, u8 from)
+{
+	struct kspan_span *span = kspan_pagemap_find(slot->obj);
+
+	if (unlikely(!span || (size_t)(slot->state - span->state) >= span->nr_objs))
+		return NULL;
+	return likely(READ_ONCE(*slot->state) == from) ? span : NULL;
+}
+
+/* Returns @n objects of @cache to their spans. Their state is @from, but for strays. */
+void kspan_node_give(struct kspan_cache *cache, struct kspan_slot *slots, unsigned int n, u8 from)
 {
 	LIST_HEAD(superfluous);
 	unsigned int i = 0;
 
 	while (i < n) {
-		/* An object keeps its span alive until it is given back. */
-		struct kspan_span *span = kspan_pagemap_find(slots[i].obj);
-		struct kspan_node *node = node_of(span);
+		const void *twice = NULL;
+		struct kspan_node *node;
+		struct kspan_span *span;
 		unsigned long flags;
 
+		rcu_read_lock();
+		span = home_of(&slots[i], from);
+		if (unlikely(!span)) {
+			rcu_read_unlock();
+			kspan_node_stray(cache, &slots[i++]);
+			continue;
+		}
+		/* An object keeps its span alive until it is given back. */
+		node = node_of(span);
 		/* As many as are of this node, in one hold of its lock. */
 		kspan_lock(&node->lock, flags);
 		do {
-			give(node, span, &slots[i], &superfluous);
+			give(node, span, &slots[i], &superfluous, &twice);
 			if (++i == n)
 				break;
-			span = kspan_pagemap_find(slots[i].obj);
-		} while (node_of(span) == node);
+			span = home_of(&slots[i], from);
+		} while (span && node_of(span) == node);
 		kspan_unlock(&node->lock, flags);
+		rcu_read_unlock();
+		if (unlikely(twice))
+			report_twice(cache, twice);
 	}
 	free_list(&superfluous);
 }
@@ -239,16 +336,21 @@ unsigned long kspan_node_release_empty(struct kspan_cache *cache, struct kspan_n
 {
 	struct kspan_span *span, *next;
 	unsigned long flags, pages = 0;
+	const void *twice = NULL;
 	LIST_HEAD(out);
 
 	kspan_lock(&node->lock, flags);
 	list_for_each_entry_safe(span, next, &node->empty, list) {
 		if (pages >= nr)
 			break;
+		if (unlikely(!may_go(node, span, &twice)))
+			continue;
 		pages += span->nr_pages;
 		remove(node, span, &out);
 	}
 	kspan_unlock(&node->lock, flags);
+	if (unlikely(twice))
+		report_twice(cache, twice);
 	free_list(&out);
 	return pages;
 }

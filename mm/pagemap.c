@@ -44,7 +44,7 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_pagemap_start);
 
 static unsigned long leaf_index(const void *addr)
 {
-	return ((unsigned long)addr - kspan_pagemap_start) >> (PAGE_SHIFT + KSPAN_LEAF_SHIFT);
+	return kspan_pagemap_page(addr) >> KSPAN_LEAF_SHIFT;
 }
 
 /* Makes sure that leaf @i is a real one. */
@@ -90,7 +90,7 @@ static int install_leaf(unsigned long i, gfp_t gfp)
 
 static void set_pages(const void *base, unsigned int nr_pages, struct kspan_span *span)
 {
-	unsigned long page = ((unsigned long)base - kspan_pagemap_start) >> PAGE_SHIFT;
+	unsigned long page = kspan_pagemap_page(base);
 	struct kspan_pagemap *map;
 	unsigned int n;
 

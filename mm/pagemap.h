@@ -4,6 +4,7 @@
 #define _KSPAN_PAGEMAP_H
 
 #include <linux/jump_label.h>
+#include <linux/kasan.h>
 #include <linux/mm.h>
 #include <linux/rcupdate.h>
 #include <linux/types.h>
@@ -29,6 +30,12 @@ extern unsigned long kspan_pagemap_start;	/* the first address of leaf 0, of any
 /* What the map says of pages that are nobody's: a span of no cache in which nothing begins. */
 extern struct kspan_span kspan_no_span;
 
+/* Which page of the map @addr lies in, whatever tag of KASAN's it has. */
+static __always_inline unsigned long kspan_pagemap_page(const void *addr)
+{
+	return ((unsigned long)kasan_reset_tag(addr) - kspan_pagemap_start) >> PAGE_SHIFT;
+}
+
 /*
  * The span whose page @addr lies in, or kspan_no_span. Any value is safe to ask about: only the
  * map is read, never the address. Under rcu_read_lock() or with preemption off, unless the
@@ -37,7 +44,7 @@ extern struct kspan_span kspan_no_span;
 static __always_inline struct kspan_span *__kspan_pagemap_find(const void *addr)
 {
 	/* Below all memory this wraps to a large number, which the bound refuses too. */
-	unsigned long page = ((unsigned long)addr - kspan_pagemap_start) >> PAGE_SHIFT;
+	unsigned long page = kspan_pagemap_page(addr);
 	unsigned long i = page >> KSPAN_LEAF_SHIFT;
 	/* The map is only replaced by a longer one with the same leaves. */
 	struct kspan_pagemap *map = rcu_dereference_raw(kspan_pagemap);

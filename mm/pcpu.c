@@ -33,7 +33,10 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_free_more);
 static int hotplug_state;
 
 #define SLOTS_MAX	64
-static_assert(SLOTS_MAX * KSPAN_SLOT < KSPAN_OFFSET_LIMIT);
+static_assert(SLOTS_MAX * KSPAN_SLOT < BIT(16));
+
+/* Of the bottom of each array: never that of an object in an array. */
+static u8 no_state = KSPAN_STATE_FREE;
 
 /* Slots for each CPU: about 32 KiB of objects, four to sixty-four of them. */
 static unsigned int capacity(const struct kspan_cache *cache)
@@ -64,6 +67,8 @@ struct kspan_pcpu __percpu *kspan_pcpu_create(struct kspan_cache *cache)
 	for_each_possible_cpu(cpu) {
 		this = per_cpu_ptr(pcpu, cpu);
 		kspan_stride_init(&this->stride);
+		this->word = kspan_mark_of(cpu);
+		this->bottom.state = &no_state;
 	}
 	return pcpu;
 }
@@ -80,31 +85,29 @@ void kspan_pcpu_destroy(struct kspan_cache *cache)
 	free_percpu(cache->pcpu);
 }
 
-/* Was the array empty of others when it was entered? */
-static bool alone(u64 word)
-{
-	return (u32)word < KSPAN_WORD_BUSY;
-}
-
 /*
- * Puts as many of @n slots of node @nid as fit into this CPU's array, from the end; how many are
- * left. All are when the caller has migrated to another node.
+ * Puts as many of @n slots of node @nid, whose state is @from, as fit into this CPU's array, from
+ * the end; how many are left. All are when the caller has migrated to another node, or when the
+ * last one is a stray.
  */
 unsigned int kspan_pcpu_put(struct kspan_cache *cache, int nid, struct kspan_slot *slots,
-			    unsigned int n)
+			    unsigned int n, u8 from)
 {
 	struct kspan_pcpu *pcpu;
-	unsigned int fit;
 	u64 word;
 
 	preempt_disable();
 	pcpu = this_cpu_ptr(cache->pcpu);
 	word = kspan_pcpu_enter(cache->pcpu);
-	if (alone(word) && nid == numa_mem_id()) {
-		fit = min_t(unsigned int, n, (cache->pcpu_limit - (u32)word) / KSPAN_SLOT);
-		n -= fit;
-		memcpy((void *)pcpu->slot + (u32)word, slots + n, fit * KSPAN_SLOT);
-		kspan_pcpu_store(cache->pcpu, word + fit * KSPAN_SLOT);
+	if (kspan_word_alone(word) && nid == numa_mem_id()) {
+		for (; n && (u32)word < cache->pcpu_limit; word += KSPAN_SLOT) {
+			if (READ_ONCE(*slots[n - 1].state) != from)
+				break;
+			n--;
+			WRITE_ONCE(*slots[n].state, (u8)word);
+			pcpu->slot[kspan_word_count(word)] = slots[n];
+		}
+		kspan_pcpu_store(cache->pcpu, word);
 	} else {
 		kspan_pcpu_leave(cache->pcpu);
 	}
@@ -136,30 +139,38 @@ static bool charge(const struct kspan_cache *cache, struct kspan_pcpu *pcpu, u64
 
 /*
  * As kspan_pcpu_pop(), whatever the budget. If there is an object it has been counted, and
- * *@sampled says whether it is a sample, of *@weight.
+ * *@sampled says whether it is a sample, of *@weight. Strays on the way are reported.
  */
 void *kspan_pcpu_pop_any(struct kspan_cache *cache, bool *sampled, u64 *weight)
 {
+	struct kspan_slot slot, stray;
 	struct kspan_pcpu *pcpu;
-	struct kspan_slot *slot;
-	void *obj = NULL;
 	u64 word;
 
-	preempt_disable();
-	pcpu = this_cpu_ptr(cache->pcpu);
-	word = kspan_pcpu_enter(cache->pcpu);
-	if (alone(word) && (u32)word) {
-		word -= KSPAN_SLOT;
-		slot = (void *)pcpu->slot + (u32)word;
-		obj = slot->obj;
-		WRITE_ONCE(*slot->state, KSPAN_STATE_ALLOCATED);
-		*sampled = charge(cache, pcpu, &word, weight);
-		kspan_pcpu_store(cache->pcpu, word);
-	} else {
-		kspan_pcpu_leave(cache->pcpu);
-	}
-	preempt_enable();
-	return obj;
+	do {
+		slot.obj = NULL;
+		stray.obj = NULL;
+		preempt_disable();
+		pcpu = this_cpu_ptr(cache->pcpu);
+		word = kspan_pcpu_enter(cache->pcpu);
+		if (kspan_word_alone(word) && kspan_word_count(word)) {
+			word -= KSPAN_SLOT;
+			slot = pcpu->slot[kspan_word_count(word)];
+			if (likely(READ_ONCE(*slot.state) == (u8)word)) {
+				WRITE_ONCE(*slot.state, KSPAN_STATE_ALLOCATED);
+				*sampled = charge(cache, pcpu, &word, weight);
+			} else {
+				swap(slot, stray);
+			}
+			kspan_pcpu_store(cache->pcpu, word);
+		} else {
+			kspan_pcpu_leave(cache->pcpu);
+		}
+		preempt_enable();
+		if (unlikely(stray.obj))
+			kspan_node_stray(cache, &stray);
+	} while (unlikely(stray.obj));
+	return slot.obj;
 }
 
 /*
@@ -184,7 +195,7 @@ bool kspan_pcpu_charge(struct kspan_cache *cache, u64 *weight)
 
 	preempt_disable();
 	word = kspan_pcpu_enter(cache->pcpu);
-	counted = alone(word);
+	counted = kspan_word_alone(word);
 	if (counted) {
 		hit = charge(cache, this_cpu_ptr(cache->pcpu), &word, weight);
 		kspan_pcpu_store(cache->pcpu, word);
@@ -200,7 +211,7 @@ bool kspan_pcpu_charge(struct kspan_cache *cache, u64 *weight)
 static unsigned int take_oldest(struct kspan_pcpu *pcpu, u64 *word, struct kspan_slot *out,
 				unsigned int most)
 {
-	unsigned int count = (u32)*word / KSPAN_SLOT, n = min(count, most);
+	unsigned int count = kspan_word_count(*word), n = min(count, most);
 
 	memcpy(out, pcpu->slot, n * sizeof(*out));
 	memmove(pcpu->slot, pcpu->slot + n, (count - n) * sizeof(*out));
@@ -218,7 +229,7 @@ static struct kspan_magazine *take_spare(struct kspan_cache *cache)
 
 	preempt_disable();
 	pcpu = this_cpu_ptr(cache->pcpu);
-	if (alone(kspan_pcpu_enter(cache->pcpu)))
+	if (kspan_word_alone(kspan_pcpu_enter(cache->pcpu)))
 		swap(spare, pcpu->spare);
 	kspan_pcpu_leave(cache->pcpu);
 	preempt_enable();
@@ -234,7 +245,7 @@ static void keep_spare(struct kspan_cache *cache, struct kspan_magazine *spare)
 		return;
 	preempt_disable();
 	pcpu = this_cpu_ptr(cache->pcpu);
-	if (alone(kspan_pcpu_enter(cache->pcpu)) && !pcpu->spare)
+	if (kspan_word_alone(kspan_pcpu_enter(cache->pcpu)) && !pcpu->spare)
 		swap(spare, pcpu->spare);
 	kspan_pcpu_leave(cache->pcpu);
 	preempt_enable();
@@ -246,21 +257,31 @@ void *kspan_pcpu_refill(struct kspan_cache *cache, int nid)
 {
 	struct kspan_magazine *spare, *full;
 	unsigned int n = cache->batch - 1;
-	void *obj;
+	void *obj = NULL;
+	u8 from;
 
 	if (!READ_ONCE(cache->node[nid]->nr_magazines))
 		return NULL;
 	spare = take_spare(cache);
+	/* The header that a stray points to: see retire.c. */
+	rcu_read_lock();
 	full = kspan_depot_get(cache, nid, spare);
 	if (!full) {
+		rcu_read_unlock();
 		keep_spare(cache, spare);
 		return NULL;
 	}
-	obj = full->slot[n].obj;
-	WRITE_ONCE(*full->slot[n].state, KSPAN_STATE_ALLOCATED);
-	n = kspan_pcpu_put(cache, nid, full->slot, n);
+	from = full->mark;
+	if (likely(READ_ONCE(*full->slot[n].state) == from)) {
+		obj = full->slot[n].obj;
+		WRITE_ONCE(*full->slot[n].state, KSPAN_STATE_ALLOCATED);
+	} else {
+		kspan_node_stray(cache, &full->slot[n]);
+	}
+	n = kspan_pcpu_put(cache, nid, full->slot, n, from);
+	rcu_read_unlock();
 	if (n)
-		kspan_node_give(full->slot, n);
+		kspan_node_give(cache, full->slot, n, from);
 	keep_spare(cache, full);
 	return obj;
 }
@@ -271,7 +292,7 @@ static struct kspan_magazine *magazine_new(const struct kspan_cache *cache)
 
 	if (kspan_test_point(KSPAN_FAIL_MAGAZINE))
 		return NULL;
-	mag = kmalloc(struct_size(mag, slot, cache->batch), GFP_NOWAIT | __GFP_NOWARN);
+	mag = kmalloc(struct_size(mag, slot, cache->batch), KSPAN_GFP_OPTIONAL);
 	kmemleak_ignore(mag);	/* as the arrays */
 	return mag;
 }
@@ -293,12 +314,15 @@ static void flush(struct kspan_cache *cache)
 		mag = magazine_new(cache);
 	if (!mag)
 		return;
+	/* Whoever looks for strays sees them in the array, or a grace period later in the depot. */
+	rcu_read_lock();
 	preempt_disable();
 	nid = numa_mem_id();
 	pcpu = this_cpu_ptr(cache->pcpu);
 	word = kspan_pcpu_enter(cache->pcpu);
-	if (cache->pcpu_limit && (u32)word == cache->pcpu_limit) {
+	if (cache->pcpu_limit && kspan_word_alone(word) && (u32)word >= cache->pcpu_limit) {
 		take_oldest(pcpu, &word, mag->slot, cache->batch);
+		mag->mark = (u8)word;
 		kspan_pcpu_store(cache->pcpu, word);
 		kspan_count(KSPAN_FLUSHES);
 		moved = true;
@@ -306,7 +330,10 @@ static void flush(struct kspan_cache *cache)
 		kspan_pcpu_leave(cache->pcpu);
 	}
 	preempt_enable();
-	keep_spare(cache, moved ? kspan_depot_put(cache, nid, mag) : mag);
+	if (moved)
+		mag = kspan_depot_put(cache, nid, mag);
+	rcu_read_unlock();
+	keep_spare(cache, mag);
 }
 
 /*
@@ -320,37 +347,43 @@ void kspan_pcpu_free_slow(struct kspan_cache *cache, const struct kspan_span *sp
 	u32 limit = READ_ONCE(cache->pcpu_limit);
 
 	/* A look from afar: by the time it matters, the array is looked at again. */
-	if (limit && (u32)raw_cpu_read(cache->pcpu->word) == limit)
+	if (limit && (u32)raw_cpu_read(cache->pcpu->word) >= limit)
 		flush(cache);
 	if (!kspan_pcpu_push(cache, span, obj, state))
-		kspan_node_give(&self, 1);
+		kspan_node_give(cache, &self, 1, KSPAN_STATE_CACHED);
 }
 
 /*
- * Takes up to @n objects, now ALLOCATED, from this CPU's array, as many as its budget covers;
- * how many, which is 0 where kspan_pcpu_pop() would fail.
+ * Takes up to @n objects, now ALLOCATED, from this CPU's array, as many as its budget covers and
+ * no stray comes before; how many, which is 0 where kspan_pcpu_pop() would fail.
  */
 size_t kspan_pcpu_pop_bulk(struct kspan_cache *cache, size_t n, void **objs)
 {
-	struct kspan_pcpu *pcpu;
 	struct kspan_slot *slot;
+	u8 *state;
 	size_t i;
 	u64 word;
 
 	preempt_disable();
-	pcpu = this_cpu_ptr(cache->pcpu);
 	word = kspan_pcpu_enter(cache->pcpu);
-	if (!alone(word)) {
+	if (!kspan_word_alone(word)) {
 		kspan_pcpu_leave(cache->pcpu);
 		n = 0;
 		goto out;
 	}
-	n = min3(n, (size_t)(u32)word / KSPAN_SLOT, (size_t)(word >> 32));
-	slot = (void *)pcpu->slot + (u32)word;
-	for (i = 0; i < n; i++) {
-		slot--;
-		objs[i] = slot->obj;
-		WRITE_ONCE(*slot->state, KSPAN_STATE_ALLOCATED);
+	n = min3(n, (size_t)kspan_word_count(word), (size_t)(word >> 32));
+	slot = &this_cpu_ptr(cache->pcpu)->slot[kspan_word_count(word) - n];
+	for (i = n; i; i--) {
+		state = slot[i - 1].state;
+		/* As in kspan_pcpu_pop(): of several who free it, the last one counts. */
+		if (unlikely(data_race(*state) != (u8)word))
+			break;
+		objs[i - 1] = slot[i - 1].obj;
+		WRITE_ONCE(*state, KSPAN_STATE_ALLOCATED);
+	}
+	if (unlikely(i)) {
+		n -= i;
+		memmove(objs, objs + i, n * sizeof(*objs));
 	}
 	kspan_pcpu_store(cache->pcpu, word - n * (KSPAN_WORD_BUDGET + KSPAN_SLOT));
 out:
@@ -383,7 +416,7 @@ static void drain(struct kspan_cache *cache)
 		n = take_oldest(this_cpu_ptr(cache->pcpu), &word, slots, KSPAN_BATCH_MAX);
 		kspan_pcpu_store(cache->pcpu, word);
 		preempt_enable();
-		kspan_node_give(slots, n);
+		kspan_node_give(cache, slots, n, (u8)word);
 	} while (n);
 }
 
@@ -399,7 +432,7 @@ static void drain_dead(struct kspan_cache *cache, int cpu)
 	pcpu->spare = NULL;
 	do {
 		n = take_oldest(pcpu, &pcpu->word, slots, KSPAN_BATCH_MAX);
-		kspan_node_give(slots, n);
+		kspan_node_give(cache, slots, n, kspan_mark_of(cpu));
 	} while (n);
 }
 
@@ -515,8 +548,7 @@ unsigned long kspan_pcpu_cached(struct kspan_cache *cache)
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		sum += ((u32)READ_ONCE(per_cpu_ptr(cache->pcpu, cpu)->word) % KSPAN_WORD_BUSY) /
-		       KSPAN_SLOT;
+		sum += kspan_word_count(READ_ONCE(per_cpu_ptr(cache->pcpu, cpu)->word));
 	return sum;
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_pcpu_cached);

@@ -3,19 +3,23 @@
  * The fast path: a CPU's array of ready objects. No lock, no atomic and no masking of
  * interrupts. Preemption is off, and one word for each CPU and cache says all:
  *
- *	63      32 31   24 23         0
- *	+---------+-------+-----------+
- *	| budget  | busy  |  offset   |
- *	+---------+-------+-----------+
+ *	63      32 31   24 23    8 7     0
+ *	+---------+-------+-------+------+
+ *	| budget  | busy  | place | mark |
+ *	+---------+-------+-------+------+
  *
- * offset	bytes of slots that are filled: where the next free goes
+ * mark		what the state of each object in this array is, plus busy once more
+ * place	how many slots are filled, times two: where the next free goes, in words
  * busy		how many are inside, nested: an addition that no interrupt can divide enters, and
  *		whoever finds others inside leaves again and goes to the node instead
  * budget	allocations until the next is one for the slow path, which then decides whether it
  *		is a sample; below zero when it is spent
  *
- * One subtraction pops a slot and spends the budget, and two sign tests find an empty array, a
- * busy one and a spent budget. The budget also counts: no counter is touched on allocation.
+ * One subtraction pops a slot and spends the budget. A sign test finds a spent budget, and one
+ * comparison of the object's state with the low byte of the word all else: that the object is not
+ * this array's to give, since another CPU has freed it too; that others are inside, since then
+ * the byte is no mark; that the array is empty, since below its first slot lies one whose state
+ * is never a mark. The budget also counts: no counter is touched on allocation.
  */
 #ifndef _KSPAN_PCPU_H
 #define _KSPAN_PCPU_H
@@ -29,10 +33,10 @@
 #include "lock.h"
 #include "stats.h"
 
-#define KSPAN_WORD_BUSY		BIT_ULL(24)
+#define KSPAN_WORD_INSIDE	BIT_ULL(24)
+#define KSPAN_WORD_BUSY		(KSPAN_WORD_INSIDE | 1)
 #define KSPAN_WORD_BUDGET	BIT_ULL(32)
-#define KSPAN_OFFSET_LIMIT	BIT(16)		/* bytes; no array is as large */
-#define KSPAN_SLOT		sizeof(struct kspan_slot)
+#define KSPAN_SLOT		(sizeof(struct kspan_slot) / sizeof(long) << 8)	/* in the word */
 
 /* On when there is more than one node, so that objects must find the way back to theirs. */
 DECLARE_STATIC_KEY_FALSE(kspan_numa);
@@ -45,11 +49,25 @@ DECLARE_STATIC_KEY_FALSE(kspan_numa);
 DECLARE_STATIC_KEY_FALSE(kspan_alloc_more);
 DECLARE_STATIC_KEY_FALSE(kspan_free_more);
 
-/* The slot at @offset bytes, as an address for this_cpu operations. */
-static __always_inline struct kspan_slot __percpu *
-kspan_pcpu_slot(struct kspan_pcpu __percpu *pcpu, u32 offset)
+/* The slots that are filled. */
+static __always_inline unsigned int kspan_word_count(u64 word)
 {
-	return (struct kspan_slot __percpu *)((char __percpu *)pcpu->slot + offset);
+	return (u32)(word & (KSPAN_WORD_INSIDE - 1)) / KSPAN_SLOT;
+}
+
+/* Is nobody inside? */
+static __always_inline bool kspan_word_alone(u64 word)
+{
+	return (u32)word < KSPAN_WORD_INSIDE;
+}
+
+/* Behind the last slot that is filled, as an address for this_cpu operations. */
+static __always_inline struct kspan_slot __percpu *
+kspan_pcpu_end(struct kspan_pcpu __percpu *pcpu, u64 word)
+{
+	size_t words = (u8)(word >> 8);
+
+	return (struct kspan_slot __percpu *)((long __percpu *)pcpu->slot + words);
 }
 
 /*
@@ -74,37 +92,40 @@ static __always_inline void kspan_pcpu_store(struct kspan_pcpu __percpu *pcpu, u
 }
 
 /*
- * Takes an object of @cache, now ALLOCATED, from this CPU's array; false if the array is empty
- * or busy, or the budget is spent.
+ * Takes an object of @cache, now ALLOCATED, from this CPU's array; false if the array is empty or
+ * busy, the budget is spent, or the object is a stray.
  */
 static __always_inline bool kspan_pcpu_pop(struct kspan_cache *cache, void **obj)
 {
 	struct kspan_pcpu __percpu *pcpu = cache->pcpu;
 	struct kspan_slot __percpu *slot;
 	u64 word;
+	u8 *state;
 
 	preempt_disable();
-	word = kspan_pcpu_enter(pcpu) - KSPAN_WORD_BUDGET - KSPAN_SLOT;
-	/*
-	 * An empty array borrows from busy: what is left of that, or of its lack, is above any
-	 * offset.
-	 */
-	if (unlikely((s64)word < 0 || (u32)word >= KSPAN_OFFSET_LIMIT)) {
-		kspan_pcpu_leave(pcpu);
-		preempt_enable();
-		return false;
-	}
-	slot = kspan_pcpu_slot(pcpu, word);
+	word = kspan_pcpu_enter(pcpu);
+	slot = kspan_pcpu_end(pcpu, word) - 1;
+	word -= KSPAN_WORD_BUDGET + KSPAN_SLOT;
+	if (unlikely((s64)word < 0))
+		goto no;
+	state = __this_cpu_read(slot->state);
 	*obj = __this_cpu_read(slot->obj);
-	WRITE_ONCE(*__this_cpu_read(slot->state), KSPAN_STATE_ALLOCATED);
+	/* Whoever writes another state there has freed the object too: the last one counts. */
+	if (unlikely(data_race(*state) != (u8)word))
+		goto no;
+	WRITE_ONCE(*state, KSPAN_STATE_ALLOCATED);
 	kspan_pcpu_store(pcpu, word);
 	preempt_enable();
 	return true;
+no:
+	kspan_pcpu_leave(pcpu);
+	preempt_enable();
+	return false;
 }
 
 /*
- * Puts a freed object into this CPU's array and marks it CACHED; false if it is full or busy.
- * The caller has preemption off.
+ * Puts a freed object into this CPU's array, whose mark is its state from then on; false if the
+ * array is full or busy. The caller has preemption off.
  */
 static __always_inline bool __kspan_pcpu_push(struct kspan_cache *cache, void *obj, u8 *state)
 {
@@ -117,8 +138,8 @@ static __always_inline bool __kspan_pcpu_push(struct kspan_cache *cache, void *o
 		kspan_pcpu_leave(pcpu);
 		return false;
 	}
-	slot = kspan_pcpu_slot(pcpu, word);
-	WRITE_ONCE(*state, KSPAN_STATE_CACHED);
+	slot = kspan_pcpu_end(pcpu, word);
+	WRITE_ONCE(*state, (u8)word);
 	__this_cpu_write(slot->obj, obj);
 	__this_cpu_write(slot->state, state);
 	kspan_pcpu_store(pcpu, word + KSPAN_SLOT);

@@ -41,25 +41,25 @@
 #include "trace.h"
 
 static struct kspan_bucket *count_alloc(struct kspan_cache *cache, size_t slot_size,
-					u64 weight, gfp_t gfp)
+					u64 weight)
 {
 	struct kspan_stack stack;
 
 	kspan_stack_capture(&stack);
-	return kspan_bucket_alloc(&stack, slot_size, cache->label, weight, gfp);
+	return kspan_bucket_alloc(&stack, slot_size, cache->label, weight, KSPAN_GFP_OPTIONAL);
 }
 
-void kspan_profile_alloc(struct kspan_cache *cache, void *obj, size_t slot_size, u64 weight,
-			 gfp_t gfp)
+/* Whatever the caller lets the allocation do for memory, nothing is done for the sample. */
+void kspan_profile_alloc(struct kspan_cache *cache, void *obj, size_t slot_size, u64 weight)
 {
 	struct kspan_special *special;
 	struct kspan_span *span;
 
-	special = kspan_special_new(KSPAN_SPECIAL_PROFILE, gfp);
+	special = kspan_special_new(KSPAN_SPECIAL_PROFILE, KSPAN_GFP_OPTIONAL);
 	if (!special)
 		goto dropped;
 	special->profile.weight = weight;
-	special->profile.bucket = count_alloc(cache, slot_size, weight, gfp);
+	special->profile.bucket = count_alloc(cache, slot_size, weight);
 	if (!special->profile.bucket)
 		goto no_bucket;
 

@@ -11,8 +11,7 @@ struct kspan_span;
 struct kspan_special;
 
 /* @obj was allocated and is a sample of that weight. Any context but NMI, no lock held. */
-void kspan_profile_alloc(struct kspan_cache *cache, void *obj, size_t slot_size, u64 weight,
-			 gfp_t gfp);
+void kspan_profile_alloc(struct kspan_cache *cache, void *obj, size_t slot_size, u64 weight);
 
 /* Takes the unlinked profile special out of its bucket and deletes it. Likewise. */
 void kspan_profile_release(struct kspan_span *span, struct kspan_special *special);

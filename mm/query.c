@@ -78,7 +78,7 @@ bool kspan_owns(const void *addr)
 	if (span) {
 		i = kspan_span_index_inside(span, addr);
 		state = i < span->nr_objs ? READ_ONCE(span->state[i]) : KSPAN_STATE_FREE;
-		owns = state != KSPAN_STATE_FREE && state != KSPAN_STATE_CACHED;
+		owns = kspan_state_in_use(state);
 	}
 	rcu_read_unlock();
 	return owns;

@@ -14,11 +14,13 @@
 #include <linux/sched.h>
 #include <linux/workqueue.h>
 
+#include "cache.h"
 #include "compat.h"
 #include "finalizer.h"
 #include "free.h"
 #include "lock.h"
 #include "rcu.h"
+#include "report.h"
 #include "span.h"
 #include "stats.h"
 
@@ -55,11 +57,19 @@ void kspan_rcu_defer(struct kspan_span *span)
 
 static void mark_waiting(struct kspan_span *span)
 {
-	unsigned int i;
+	unsigned int i, nr = 0;
 
-	for (i = 0; i < span->nr_objs; i++)
-		if (READ_ONCE(span->state[i]) == KSPAN_STATE_RCU_NEXT)
+	for (i = 0; i < span->nr_objs; i++) {
+		if (READ_ONCE(span->state[i]) == KSPAN_STATE_RCU_NEXT) {
 			WRITE_ONCE(span->state[i], KSPAN_STATE_RCU_WAIT);
+			nr++;
+		}
+	}
+	/* The free by another CPU at the same moment has wiped the mark out, and is what counts. */
+	if (unlikely(!nr))
+		kspan_report(KSPAN_DOUBLE_FREES, span->base,
+			     "double free in this span by two CPUs at once, cache %s",
+			     kspan_cache_name(span->cache));
 }
 
 static bool has_next(const struct kspan_span *span)
@@ -85,7 +95,7 @@ static void free_waiting(struct kspan_span *span)
 	if (has_next(span))
 		enqueue(span);
 
-	for (i = 0; left; i++) {
+	for (i = 0; left && i < span->nr_objs; i++) {
 		if (READ_ONCE(span->state[i]) != KSPAN_STATE_RCU_WAIT)
 			continue;
 		left--;
@@ -104,7 +114,10 @@ static void rcu_worker(struct work_struct *work)
 		mark_waiting(span);
 	synchronize_rcu();
 	llist_for_each_entry_safe(span, next, batch, rcu_node) {
+		/* With its last mark wiped out it may go at any moment: see mark_waiting(). */
+		rcu_read_lock();
 		free_waiting(span);
+		rcu_read_unlock();
 		cond_resched();
 	}
 }

@@ -7,6 +7,7 @@
  */
 #include <linux/build_bug.h>
 #include <linux/kernel.h>
+#include <linux/slab.h>
 
 #include "compat.h"
 #include "sizeclass.h"
@@ -35,6 +36,25 @@ u8 kspan_class_by_8[128 + 1];
 EXPORT_SYMBOL_FOR_TESTS(kspan_class_by_8);
 u8 kspan_class_by_128[KSPAN_MAX_CLASS_SIZE / 128 + 1];
 EXPORT_SYMBOL_FOR_TESTS(kspan_class_by_128);
+
+/*
+ * The class whose cache serves the requests of @class: itself, or the next one with the alignment
+ * that they need. That is at least @least bytes; and @dma, the cache line of machines on which DMA
+ * is not coherent, where kmalloc() would round to a multiple of it. There the kernel takes a
+ * buffer of such a size for one that shares no line with anything else, and does not copy it. All
+ * requests of a class are of one mind, since all that kmalloc() rounds to are classes.
+ */
+unsigned int kspan_class_stand_in(unsigned int class, unsigned int least, unsigned int dma)
+{
+	unsigned int align = least;
+
+	if (kmalloc_size_roundup(kspan_classes[class].slot_size) % dma == 0)
+		align = max(align, dma);
+	while (kspan_classes[class].slot_size % align)
+		class++;
+	return class;
+}
+EXPORT_SYMBOL_FOR_TESTS(kspan_class_stand_in);
 
 void kspan_sizeclass_init(void)
 {

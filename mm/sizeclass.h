@@ -25,6 +25,7 @@ static inline unsigned int kspan_class_of(size_t size)
 	return kspan_class_by_128[(size + 127) / 128];
 }
 
+unsigned int kspan_class_stand_in(unsigned int class, unsigned int least, unsigned int dma);
 void kspan_sizeclass_init(void);
 
 #endif /* _KSPAN_SIZECLASS_TABLES_H */

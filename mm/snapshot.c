@@ -26,7 +26,7 @@
 /* A snapshot with what it keeps: snap.rows[i] is made from copies[i]. */
 struct copy {
 	struct kspan_bucket *bucket;
-	u64 allocs, live;
+	u64 allocs, carried, live;
 };
 
 struct taken {
@@ -75,11 +75,12 @@ static void fill_row(struct kspan_row *row, const struct copy *copy, u64 mean, b
 	row->nr_frames = bucket->nr_frames;
 	row->label = bucket->label->name;
 	row->slot_size = size;
-	row->alloc_objects = round_weight(copy->allocs, 1);
-	row->alloc_bytes = round_weight(copy->allocs, size);
+	row->alloc_objects = copy->carried + round_weight(copy->allocs, 1);
+	row->alloc_bytes = copy->carried * size + round_weight(copy->allocs, size);
 	row->inuse_objects = round_weight(copy->live, 1);
 	row->inuse_bytes = round_weight(copy->live, size);
-	row->alloc_samples = samples_of(copy->allocs, one, whole);
+	row->alloc_samples = mul_u64_u64_div_u64(copy->carried, KSPAN_WEIGHT_ONE, one) +
+			     samples_of(copy->allocs, one, whole);
 	row->inuse_samples = samples_of(copy->live, one, whole);
 }
 
@@ -94,7 +95,8 @@ static size_t copy_all(struct copy *copies, size_t room)
 		return kspan_bucket_count();
 	list_for_each_entry(bucket, &kspan_buckets, all) {
 		copies[n++] = (struct copy) {
-			.bucket = bucket, .allocs = bucket->allocs, .live = bucket->live,
+			.bucket = bucket, .allocs = bucket->allocs, .carried = bucket->carried,
+			.live = bucket->live,
 		};
 		refcount_inc(&bucket->refs);
 	}

@@ -20,6 +20,7 @@
 #include "kasan.h"
 #include "lock.h"
 #include "pagemap.h"
+#include "retire.h"
 #include "span.h"
 #include "stats.h"
 
@@ -131,7 +132,7 @@ static size_t header_bytes(u32 nr_objs, bool asked, bool single)
 	return bytes + (single ? KSPAN_SINGLE_TAIL : 0);
 }
 
-static size_t bytes_of(const struct kspan_span *span)
+size_t kspan_span_header_bytes(const struct kspan_span *span)
 {
 	return header_bytes(span->nr_objs, span->asked, kspan_span_single(span));
 }
@@ -177,29 +178,31 @@ static struct kspan_span *header_new(struct kspan_cache *cache, void *base, size
 /* @span is in the page map, or wherever it is found: from here on it counts. */
 static void count_new(const struct kspan_span *span)
 {
-	atomic_long_add(bytes_of(span), &span_bytes);
+	atomic_long_add(kspan_span_header_bytes(span), &span_bytes);
 	kspan_count(KSPAN_SPANS_CREATED);
 }
 
 /*
  * Pages for @cache. First as many as the cache wants, without insisting, then just enough for
- * one object; with __GFP_NOFAIL that is repeated until it succeeds. A multi-page request is
- * never passed on with __GFP_NOFAIL, which the page allocator warns of.
+ * one object. For one page or two the page allocator takes __GFP_NOFAIL as it is, with all that
+ * comes of it; of more it warns, and the request is repeated here until it succeeds.
  */
 static struct page *span_pages_alloc(struct kspan_cache *cache, size_t slot_size, gfp_t gfp,
 				     int node, unsigned int *nr_pages)
 {
 	unsigned int least = DIV_ROUND_UP(slot_size, PAGE_SIZE);
-	gfp_t plain = gfp & KSPAN_GFP_PAGES & ~__GFP_NOFAIL;
+	gfp_t plain = gfp & KSPAN_GFP_PAGES;
 	struct page *page = NULL;
 
 	if (cache->span_pages > least) {
 		*nr_pages = cache->span_pages;
-		page = pages_alloc(*nr_pages, (plain & ~__GFP_DIRECT_RECLAIM) | __GFP_NOWARN, node);
+		page = pages_alloc(*nr_pages, kspan_gfp_optional(plain), node);
 		if (page)
 			return page;
 	}
 	*nr_pages = least;
+	if (least > 2)
+		plain &= ~__GFP_NOFAIL;
 	do {
 		page = pages_alloc(least, plain, node);
 		if (page || !(gfp & __GFP_NOFAIL))
@@ -290,25 +293,26 @@ static void memory_free(struct kspan_span *span)
 		pages_free(page, span->nr_pages);
 }
 
-static void span_free_rcu(struct rcu_head *rcu)
+/* Nobody looks at @span any more. */
+void kspan_span_free_retired(struct kspan_span *span)
 {
-	struct kspan_span *span = container_of(rcu, struct kspan_span, rcu);
-
-	memory_free(span);
-	kfree(span);
+	if (span->cache->flags & KSPAN_TYPESAFE_BY_RCU)
+		memory_free(span);
+	/* Whoever has come upon a stray may still be looking at its state. */
+	kfree_rcu(span, rcu);
 }
 
 /*
  * Gives a span back that is on no list and has every object free. Any context, no lock held.
- * The header stays for a grace period, since kspan_owns() may be looking at it; the pages stay
- * as long only where the cache promises that.
+ * The header stays until nobody can be looking at it (retire.c); the pages stay as long only where
+ * the cache promises that.
  */
 void kspan_span_free(struct kspan_span *span)
 {
 	WARN_ON_ONCE(!RB_EMPTY_ROOT(&span->specials));
 	if (!test_bit(KSPAN_SPAN_BYPASSED, &span->flags))
 		kspan_hold_look(span);
-	atomic_long_sub(bytes_of(span), &span_bytes);
+	atomic_long_sub(kspan_span_header_bytes(span), &span_bytes);
 	kspan_count(KSPAN_SPANS_FREED);
 	if (test_bit(KSPAN_SPAN_FENCED, &span->flags)) {
 		kspan_fence_put(span);
@@ -322,10 +326,7 @@ void kspan_span_free(struct kspan_span *span)
 		account(span, -1);
 	}
 
-	if (span->cache->flags & KSPAN_TYPESAFE_BY_RCU) {
-		call_rcu(&span->rcu, span_free_rcu);
-		return;
-	}
-	memory_free(span);
-	kfree_rcu(span, rcu);
+	if (!(span->cache->flags & KSPAN_TYPESAFE_BY_RCU))
+		memory_free(span);
+	kspan_retire(span);
 }

@@ -8,6 +8,7 @@
 #define _KSPAN_SPAN_H
 
 #include <linux/gfp.h>
+#include <linux/kasan.h>
 #include <linux/list.h>
 #include <linux/llist.h>
 #include <linux/rbtree.h>
@@ -20,12 +21,12 @@
 struct kspan_cache;
 
 /*
- * The state of an object, one byte. FREE and CACHED belong to the allocator, the others to the
- * owner of the object or to whoever is freeing it.
+ * The state of an object, one byte. FREE and CACHED and the marks belong to the allocator, the
+ * others to the owner of the object or to whoever is freeing it.
  */
 enum kspan_state {
 	KSPAN_STATE_FREE,	/* in the span's bitmap */
-	KSPAN_STATE_CACHED,	/* on its way to or in a CPU's array */
+	KSPAN_STATE_CACHED,	/* on its way from there, or to there */
 	KSPAN_STATE_ALLOCATED,	/* handed out, no specials */
 	KSPAN_STATE_SPECIALS,	/* handed out, has specials */
 	KSPAN_STATE_FREEING,	/* freed, its specials are being released */
@@ -34,6 +35,30 @@ enum kspan_state {
 	KSPAN_STATE_RCU_WAIT,	/* freed, waits for the grace period under way */
 	KSPAN_NR_STATES
 };
+
+/*
+ * The state of an object in a CPU's array is the mark of the array. Two CPUs that free an object
+ * at the same moment may each put its slot into their array; but one of them was the last to
+ * write the state, and in the other's array the slot is a stray, which is not handed out. The
+ * marks are a few apart, since the word of an array adds to its mark how many are inside it
+ * (pcpu.h). Where there are more CPUs than marks, arrays share them.
+ */
+#define KSPAN_MARK_FIRST	16
+#define KSPAN_MARK_STEP		4
+#define KSPAN_NR_MARKS		59
+static_assert(KSPAN_NR_STATES <= KSPAN_MARK_FIRST);
+static_assert(KSPAN_MARK_FIRST + (KSPAN_NR_MARKS + 1) * KSPAN_MARK_STEP <= 256);
+
+static inline u8 kspan_mark_of(unsigned int cpu)
+{
+	return KSPAN_MARK_FIRST + cpu % KSPAN_NR_MARKS * KSPAN_MARK_STEP;
+}
+
+/* Does somebody own an object in @state, or its finalizer or a grace period still does? */
+static inline bool kspan_state_in_use(u8 state)
+{
+	return state > KSPAN_STATE_CACHED && state < KSPAN_NR_STATES;
+}
 
 #define KSPAN_SPAN_MAGIC	0x6b73706e	/* "kspn" */
 
@@ -45,11 +70,25 @@ enum kspan_state {
 #define KSPAN_GFP_PAGES		(KSPAN_GFP_METADATA | __GFP_NOFAIL | __GFP_THISNODE | \
 				 __GFP_HARDWALL | __GFP_DMA | __GFP_DMA32)
 
+/*
+ * For what is nice to have, where there is something else to fall back on or nothing need be done:
+ * a span larger than an object, pages near a CPU, a magazine, the record of a sample. Nothing is
+ * reclaimed, compacted or killed for it, and no reserve is touched.
+ */
+#define KSPAN_GFP_OPTIONAL	(__GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC)
+
+static inline gfp_t kspan_gfp_optional(gfp_t gfp)
+{
+	return (gfp & ~(__GFP_RECLAIM | __GFP_HIGH | __GFP_MEMALLOC | __GFP_NOFAIL |
+			__GFP_RETRY_MAYFAIL)) | KSPAN_GFP_OPTIONAL;
+}
+
 /* Bits of span->flags, atomic. */
 #define KSPAN_SPAN_RCU_QUEUED	0	/* on the list of mm/rcu.c */
 /* Never change; singles, whose memory is: */
 #define KSPAN_SPAN_FENCED	1	/* a slot of mm/fence.c */
 #define KSPAN_SPAN_BYPASSED	2	/* the kernel's slab's, see mm/bypass.c */
+#define KSPAN_SPAN_KEPT		3	/* retired, and a stray points to it: mm/retire.c */
 
 /* Pages of a span with several objects; see kspan_span_index() for the bound in bytes. */
 #define KSPAN_MAX_SPAN_PAGES	clamp_t(unsigned int, SZ_64K / PAGE_SIZE, 1, 8)
@@ -78,7 +117,7 @@ struct kspan_span {
 	struct rb_root specials;	/* by (offset, kind); under special_lock */
 
 	unsigned long flags;		/* KSPAN_SPAN_* bits */
-	struct llist_node rcu_node;	/* with KSPAN_SPAN_RCU_QUEUED set */
+	struct llist_node rcu_node;	/* with KSPAN_SPAN_RCU_QUEUED set, or retired */
 	struct rcu_head rcu;
 
 	/*
@@ -122,8 +161,9 @@ static inline int kspan_span_index(const struct kspan_span *span, const void *ob
 static inline unsigned int kspan_span_index_inside(const struct kspan_span *span,
 						   const void *addr)
 {
+	/* Tags of KASAN's are in bits that the other quotient leaves out. */
 	if (span->nr_objs == 1)
-		return addr - span->base >= span->slot_size;
+		return kasan_reset_tag(addr) - kasan_reset_tag(span->base) >= span->slot_size;
 	return ((u64)(u32)(addr - span->base) * span->reciprocal) >> 32;
 }
 
@@ -151,6 +191,8 @@ struct kspan_span *kspan_span_new(struct kspan_cache *cache, size_t slot_size, g
 struct kspan_span *kspan_span_new_single(struct kspan_cache *cache, void *obj, size_t room,
 					 size_t size, int kind, int nid, gfp_t gfp);
 void kspan_span_free(struct kspan_span *span);
+void kspan_span_free_retired(struct kspan_span *span);
+size_t kspan_span_header_bytes(const struct kspan_span *span);
 
 u32 kspan_span_reciprocal(u32 slot_size, u32 nr_objs);
 unsigned int kspan_span_pick_pages(u32 slot_size);

@@ -59,7 +59,7 @@ static const struct kspan_cache *left(const void *ptr, unsigned long n, unsigned
 	span = kspan_pagemap_find(ptr);
 	if (span) {
 		i = kspan_span_index_inside(span, ptr);
-		*offset = ptr - kspan_span_object(span, i);
+		*offset = kasan_reset_tag(ptr) - kasan_reset_tag(kspan_span_object(span, i));
 		if (leaves(span, i, *offset, n))
 			cache = span->cache;
 	}

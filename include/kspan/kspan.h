@@ -28,7 +28,9 @@ struct kspan_weak;
 /* Flags of kspan_cache_create(); any other bit makes it fail. */
 #define KSPAN_HWCACHE_ALIGN	BIT(0)	/* objects do not share a cache line */
 #define KSPAN_NO_PROFILE	BIT(1)	/* never sample objects of this cache */
-#define KSPAN_POISON		BIT(2)	/* fill freed objects, check before reuse */
+#define KSPAN_POISON		BIT(2)	/* fill freed objects, check before reuse; not with a
+					 * constructor or KSPAN_TYPESAFE_BY_RCU
+					 */
 #define KSPAN_RED_ZONE		BIT(3)	/* guard bytes behind each object */
 #define KSPAN_TYPESAFE_BY_RCU	BIT(4)	/* pages leave only after a grace period */
 #define KSPAN_GUARD		BIT(5)	/* sampled objects end at a page that is not there */
@@ -101,8 +103,10 @@ static __always_inline unsigned int kspan_class_index(size_t size)
  * @size: bytes
  * @gfp: as for kmalloc(); __GFP_ACCOUNT is accepted and charges nobody
  *
- * Power-of-two sizes are naturally aligned, all others to ARCH_KMALLOC_MINALIGN at least. The
- * class of a constant size is found by the compiler.
+ * Power-of-two sizes are naturally aligned, all others to ARCH_KMALLOC_MINALIGN at least; and to
+ * dma_get_cache_alignment() where kmalloc() would round the size to a multiple of it, so that DMA
+ * may be done to the memory as it may to that of kmalloc(). The class of a constant size is found
+ * by the compiler.
  *
  * Context: any but NMI; sleeps only if @gfp lets it.
  * Return: the memory; ZERO_SIZE_PTR for no bytes; NULL.

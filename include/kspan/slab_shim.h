@@ -389,37 +389,41 @@ static __always_inline void *kspan_shim_kvcalloc(bool core, size_t n, size_t siz
 	return kspan_shim_kvcalloc_node(core, n, size, gfp, NUMA_NO_NODE);
 }
 
-/* @old is kspan's, or there is none. A page or less never needs vmalloc(). */
-static __always_inline void *kspan_shim_kvresize(const void *old, size_t size, gfp_t gfp)
-{
-	void *obj;
-
-	if (size <= PAGE_SIZE)
-		return kspan_shim_krealloc(false, old, size, gfp);
-	obj = kspan_shim_kvmalloc(false, size, gfp);
-	if (obj && !ZERO_OR_NULL_PTR(old)) {
-		memcpy(obj, old, min(size, kspan_size(old)));
-		kspan_free(old);
-	}
-	return obj;
-}
-
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
 static __always_inline void *kspan_shim_kvrealloc(bool core, const void *old, size_t size,
 						  gfp_t gfp)
 {
+	void *obj;
+
 	if (ZERO_OR_NULL_PTR(old) ? core : !kspan_shim_owns(old))
 		return kvrealloc(old, size, gfp);
-	return kspan_shim_kvresize(old, size, gfp);
+	/* What fits stays where it is, and a page or less never needs vmalloc(). */
+	if (size <= PAGE_SIZE || (!ZERO_OR_NULL_PTR(old) && size <= kspan_size(old)))
+		return kspan_shim_krealloc(false, old, size, gfp);
+	obj = kspan_shim_kvmalloc(false, size, gfp);
+	if (obj && !ZERO_OR_NULL_PTR(old)) {
+		memcpy(obj, old, kspan_size(old));
+		kspan_free(old);
+	}
+	return obj;
 }
 #else
-/* The old size came with the call, and shrinking did nothing. */
+/* The old size came with the call, no more is copied, and shrinking did nothing. */
 static __always_inline void *kspan_shim_kvrealloc(bool core, const void *old, size_t old_size,
 						  size_t size, gfp_t gfp)
 {
+	void *obj;
+
 	if (ZERO_OR_NULL_PTR(old) ? core : !kspan_shim_owns(old))
 		return kvrealloc(old, old_size, size, gfp);
-	return old_size >= size ? (void *)old : kspan_shim_kvresize(old, size, gfp);
+	if (old_size >= size)
+		return (void *)old;
+	obj = kspan_shim_kvmalloc(false, size, gfp);
+	if (obj && !ZERO_OR_NULL_PTR(old)) {
+		memcpy(obj, old, old_size);
+		kspan_free(old);
+	}
+	return obj;
 }
 #endif
 

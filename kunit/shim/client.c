@@ -252,6 +252,41 @@ static int scope_ends_with_the_right_free(void)
 	return 0;
 }
 
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define KVREALLOC(obj, old, size, gfp)	kvrealloc(obj, size, gfp)
+#else
+#define KVREALLOC(obj, old, size, gfp)	kvrealloc(obj, old, size, gfp)
+#endif
+
+/* Sizes go down and up, always with __GFP_ZERO: what was there in between has gone. */
+static int resizing_with_zero_clears(void)
+{
+	static const size_t sizes[] = { 64, 200, 3 * PAGE_SIZE };
+	gfp_t gfp = GFP_KERNEL | __GFP_ZERO;
+	unsigned char *obj;
+	int way, i;
+
+	for (way = 0; way < 3; way++) {
+		for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+			obj = kzalloc(64, GFP_KERNEL);
+			CHECK(ours(obj, 64, true));
+			memset(obj, 0xff, 64);
+			if (way == 0)
+				obj = krealloc(krealloc(obj, 16, gfp), sizes[i], gfp);
+			else if (way == 1)
+				obj = krealloc_array(krealloc_array(obj, 2, 8, gfp), sizes[i] / 8,
+						     8, gfp);
+			else
+				obj = KVREALLOC(KVREALLOC(obj, 64, 16, gfp), 16, sizes[i], gfp);
+			CHECK(obj && kspan_owns(obj));
+			CHECK(!memchr_inv(obj, 0xff, 16));
+			CHECK(!memchr_inv(obj + 16, 0, sizes[i] - 16));
+			kvfree(obj);
+		}
+	}
+	return 0;
+}
+
 static int use_cache(struct kmem_cache *cache, bool constructs)
 {
 	void *objs[SHIM_OBJECTS];
@@ -545,6 +580,7 @@ static int (*const cases[])(void) = {
 	kmalloc_family_is_kspans,
 	kvmalloc_family_falls_back_to_vmalloc,
 	krealloc_keeps_content_and_owner,
+	resizing_with_zero_clears,
 	strings_and_copies_are_kspans,
 	core_memory_goes_back_to_the_core,
 	frees_after_a_grace_period,

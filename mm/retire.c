@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The end of a span's header. It stays for a grace period, since whoever looks up an address may
+ * be looking at it, and of a type-safe cache the pages do too. And it stays for as long as a slot
+ * in a CPU's array or in a magazine points to one of its state bytes: a stray, which two CPUs made
+ * by freeing an object at the same moment. Its object has come back to the span and the span has
+ * gone, but the array will look at the state byte when it comes upon the stray, to find that it is
+ * one.
+ *
+ * A stray may go from an array to a magazine, but no further. So the arrays are looked through,
+ * and a grace period later the magazines. Of an array, which is another CPU's, only addresses are
+ * looked at, and whatever is seen there is no more than a reason to keep a header until next time.
+ *
+ * Locks: the nodes' list locks, each a leaf, while the magazines of a node are looked through.
+ */
+#include <linux/llist.h>
+#include <linux/percpu.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/string.h>
+#include <linux/workqueue.h>
+
+#include "cache.h"
+#include "compat.h"
+#include "finalizer.h"
+#include "lock.h"
+#include "pcpu.h"
+#include "retire.h"
+#include "span.h"
+
+static LLIST_HEAD(retired);
+static atomic_long_t nr_retired;
+
+static void retire_worker(struct work_struct *work);
+static DECLARE_WORK(kspan_retire_work, retire_worker);
+
+unsigned long kspan_retired(void)
+{
+	return atomic_long_read(&nr_retired);
+}
+EXPORT_SYMBOL_FOR_TESTS(kspan_retired);
+
+void kspan_retire(struct kspan_span *span)
+{
+	atomic_long_inc(&nr_retired);
+	llist_add(&span->rcu_node, &retired);
+	queue_work(kspan_wq, &kspan_retire_work);
+}
+
+/* Headers that are looked for, and where the first begins and the last ends. */
+struct looking {
+	struct llist_node *batch;
+	unsigned long first, end;
+};
+
+static unsigned long end_of(const struct kspan_span *span)
+{
+	return (unsigned long)span + kspan_span_header_bytes(span);
+}
+
+/* A slot has its state at @state: the header that this lies in, if it is one of these, is kept. */
+static void keep(const struct looking *at, const u8 *state)
+{
+	unsigned long addr = (unsigned long)state;
+	struct kspan_span *span;
+
+	if (addr < at->first || addr >= at->end)
+		return;
+	llist_for_each_entry(span, at->batch, rcu_node)
+		if (addr >= (unsigned long)span && addr < end_of(span))
+			set_bit(KSPAN_SPAN_KEPT, &span->flags);
+}
+
+/* True if there is anything in them, or in magazines. */
+static bool look_in_arrays(const struct looking *at, struct kspan_cache *cache)
+{
+	unsigned int i, n;
+	bool any = false;
+	int cpu, nid;
+
+	for_each_possible_cpu(cpu) {
+		struct kspan_pcpu *pcpu = per_cpu_ptr(cache->pcpu, cpu);
+
+		n = kspan_word_count(READ_ONCE(pcpu->word));
+		for (i = 0; i < n; i++)
+			/* Whatever its own CPU does there meanwhile. */
+			keep(at, data_race(READ_ONCE(pcpu->slot[i].state)));
+		any |= n;
+		cond_resched();
+	}
+	for_each_node(nid)
+		any |= READ_ONCE(cache->node[nid]->nr_magazines);
+	return any;
+}
+
+/* Here the states may be looked at: the headers of all that has been retired are still there. */
+static bool look_in_magazines(const struct looking *at, struct kspan_cache *cache)
+{
+	struct kspan_magazine *mag;
+	struct kspan_node *node;
+	unsigned long flags;
+	unsigned int i;
+	int nid;
+
+	for_each_node(nid) {
+		node = cache->node[nid];
+		if (!READ_ONCE(node->nr_magazines))
+			continue;
+		kspan_lock(&node->lock, flags);
+		for (mag = node->magazines; mag; mag = mag->next)
+			for (i = 0; i < cache->batch; i++)
+				if (unlikely(READ_ONCE(*mag->slot[i].state) != mag->mark))
+					keep(at, mag->slot[i].state);
+		kspan_unlock(&node->lock, flags);
+	}
+	return false;
+}
+
+/* Calls @fn for each cache that a span is of; true if one of the calls was. */
+static bool look(const struct looking *at,
+		 bool (*fn)(const struct looking *at, struct kspan_cache *cache))
+{
+	struct kspan_span *span, *before;
+	bool any = false;
+
+	llist_for_each_entry(span, at->batch, rcu_node) {
+		/* Each cache once. */
+		llist_for_each_entry(before, at->batch, rcu_node)
+			if (before->cache == span->cache)
+				break;
+		if (before == span)
+			any |= fn(at, span->cache);
+	}
+	return any;
+}
+
+static void retire_worker(struct work_struct *work)
+{
+	struct looking at = { .batch = llist_del_all(&retired), .first = ULONG_MAX };
+	struct kspan_span *span, *next;
+
+	if (!at.batch)
+		return;
+	/* Whoever was in the middle of a free has written what state he had to write. */
+	synchronize_rcu();
+	llist_for_each_entry(span, at.batch, rcu_node) {
+		memset(span->state, KSPAN_STATE_FREE, span->nr_objs);
+		at.first = min_t(unsigned long, at.first, (unsigned long)span);
+		at.end = max(at.end, end_of(span));
+	}
+	if (look(&at, look_in_arrays)) {
+		/* What has left an array before that has come to the depot. */
+		synchronize_rcu();
+		look(&at, look_in_magazines);
+	}
+	llist_for_each_entry_safe(span, next, at.batch, rcu_node) {
+		if (test_and_clear_bit(KSPAN_SPAN_KEPT, &span->flags)) {
+			llist_add(&span->rcu_node, &retired);
+		} else {
+			kspan_span_free_retired(span);
+			atomic_long_dec(&nr_retired);
+		}
+	}
+}
+
+void kspan_retire_flush(void)
+{
+	queue_work(kspan_wq, &kspan_retire_work);
+	flush_work(&kspan_retire_work);
+}
+EXPORT_SYMBOL_FOR_TESTS(kspan_retire_flush);
