@@ -23,21 +23,21 @@
 
 #if defined(CONFIG_KPROBES) && defined(CONFIG_HAVE_FUNCTION_ARG_ACCESS_API)
 
-DEFINE_STATIC_SRCU(running);
+DEFINE_STATIC_SRCU(kspan_reroute_srcu);
 
 int kspan_reroute_enter(void)
 {
-	int idx = srcu_read_lock(&running);
+	int idx = srcu_read_lock(&kspan_reroute_srcu);
 
 	/* For sparse, which looks at one function at a time. */
-	__release(&running);
+	__release(&kspan_reroute_srcu);
 	return idx;
 }
 
 void kspan_reroute_leave(int idx)
 {
-	__acquire(&running);
-	srcu_read_unlock(&running, idx);
+	__acquire(&kspan_reroute_srcu);
+	srcu_read_unlock(&kspan_reroute_srcu, idx);
 }
 
 static int look(struct kprobe *probe, struct pt_regs *regs)
@@ -85,7 +85,7 @@ void kspan_reroute_stop(struct kspan_reroute *routes, unsigned int nr)
 	if (!used)
 		return;
 	synchronize_rcu_tasks();
-	synchronize_srcu(&running);
+	synchronize_srcu(&kspan_reroute_srcu);
 	synchronize_rcu_tasks();
 }
 
