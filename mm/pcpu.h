@@ -61,6 +61,16 @@ static __always_inline bool kspan_word_alone(u64 word)
 	return (u32)word < KSPAN_WORD_INSIDE;
 }
 
+/*
+ * A variable for which one of x86-64's newer registers is as good: the older ones alone have a
+ * second byte, which is the place in the word, and arguments are in most of them.
+ */
+#ifdef CONFIG_X86_64
+#define kspan_high_register(type, name)	register type name asm("r8")
+#else
+#define kspan_high_register(type, name)	type name
+#endif
+
 /* Behind the last slot that is filled, as an address for this_cpu operations. */
 static __always_inline struct kspan_slot __percpu *
 kspan_pcpu_end(struct kspan_pcpu __percpu *pcpu, u64 word)
@@ -97,7 +107,7 @@ static __always_inline void kspan_pcpu_store(struct kspan_pcpu __percpu *pcpu, u
  */
 static __always_inline bool kspan_pcpu_pop(struct kspan_cache *cache, void **obj)
 {
-	struct kspan_pcpu __percpu *pcpu = cache->pcpu;
+	kspan_high_register(struct kspan_pcpu __percpu *, pcpu) = cache->pcpu;
 	struct kspan_slot __percpu *slot;
 	u64 word;
 	u8 *state;
