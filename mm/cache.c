@@ -38,6 +38,7 @@
 
 /* Guards kspan_caches; see the head of this file. */
 DEFINE_MUTEX(kspan_cache_mutex);
+EXPORT_SYMBOL_FOR_TESTS(kspan_cache_mutex);
 LIST_HEAD(kspan_caches);
 EXPORT_SYMBOL_FOR_TESTS(kspan_caches);
 
@@ -52,12 +53,14 @@ static struct shrinker *shrinker;
 static unsigned int flags_of_all __ro_after_init;
 
 /* Destroyed with objects left, and kept for their late frees; under kspan_cache_mutex. */
-static LIST_HEAD(left_caches);
+LIST_HEAD(kspan_left_caches);
+EXPORT_SYMBOL_FOR_TESTS(kspan_left_caches);
 
 const char *kspan_cache_name(const struct kspan_cache *cache)
 {
 	return cache->label->name;
 }
+EXPORT_SYMBOL_FOR_TESTS(kspan_cache_name);
 
 /* ---- Creation and destruction -------------------------------------------------------- */
 
@@ -358,7 +361,7 @@ static unsigned long cached(struct kspan_cache *cache)
  */
 void kspan_cache_totals(unsigned long *allocs, unsigned long *in_use)
 {
-	struct list_head *const lists[] = { &kspan_caches, &left_caches };
+	struct list_head *const lists[] = { &kspan_caches, &kspan_left_caches };
 	struct kspan_cache *cache;
 	int i;
 
@@ -431,7 +434,7 @@ static void cache_release(struct kspan_cache *cache)
 		WRITE_ONCE(cache->pcpu_limit, 0);
 		kspan_leak_of_cache(&left);
 		mutex_lock(&kspan_cache_mutex);
-		list_add(&cache->list, &left_caches);
+		list_add(&cache->list, &kspan_left_caches);
 		mutex_unlock(&kspan_cache_mutex);
 		return;
 	}
@@ -748,7 +751,7 @@ void kspan_cache_exit(void)
 	destroy_abandoned();
 	destroy_classes();
 	destroy_internal(&kspan_large_cache);
-	list_for_each_entry_safe(cache, next, &left_caches, list) {
+	list_for_each_entry_safe(cache, next, &kspan_left_caches, list) {
 		forget(cache);
 		cache_free(cache);
 	}

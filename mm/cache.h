@@ -132,6 +132,8 @@ static inline u32 kspan_span_usable(const struct kspan_span *span, unsigned int 
 /* Guards the list of caches; outermost, process context. */
 extern struct mutex kspan_cache_mutex;
 extern struct list_head kspan_caches;
+/* Destroyed with objects left, and kept for their late frees. */
+extern struct list_head kspan_left_caches;
 
 /* The cache of spans with a single object; those of the size classes are in kspan.h. */
 extern struct kspan_cache *kspan_large_cache;

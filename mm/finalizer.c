@@ -60,6 +60,13 @@ void kspan_finalizer_queue(struct kspan_special *special)
 	queue_work(kspan_wq, &kspan_finalizer_work);
 }
 
+/* As kspan_rcu_idle(). */
+bool kspan_finalizer_idle(void)
+{
+	return llist_empty(&queue) && !work_busy(&kspan_finalizer_work);
+}
+EXPORT_SYMBOL_FOR_TESTS(kspan_finalizer_idle);
+
 /**
  * kspan_flush_finalizers() - wait for finalizers and cleanups
  *

@@ -122,6 +122,13 @@ static void rcu_worker(struct work_struct *work)
 	}
 }
 
+/* Does nothing wait? For tests, which then need not wait either. */
+bool kspan_rcu_idle(void)
+{
+	return llist_empty(&pending) && !work_busy(&kspan_rcu_work);
+}
+EXPORT_SYMBOL_FOR_TESTS(kspan_rcu_idle);
+
 void kspan_rcu_flush(void)
 {
 	irq_work_sync(&rcu_kick);
