@@ -172,9 +172,12 @@ static inline unsigned long books_stat(struct books *b, const char *name)
 
 /* ------------------------------------------------------------------ ready objects */
 
-/* A slot in an array or a magazine. @nid: where its memory must be, or NUMA_NO_NODE. */
+/*
+ * A slot in an array or a magazine. @nid: where its memory must be, or NUMA_NO_NODE. @mark: the
+ * state of its object, that of the array or of the one where the magazine was filled.
+ */
 static inline void books_slot(struct books *b, const struct kspan_cache *cache,
-			      const struct kspan_slot *slot, int nid)
+			      const struct kspan_slot *slot, int nid, u8 mark)
 {
 	const struct kspan_span *span = kspan_pagemap_find(slot->obj);
 	int index = span ? kspan_span_index(span, slot->obj) : -1;
@@ -185,9 +188,9 @@ static inline void books_slot(struct books *b, const struct kspan_cache *cache,
 	}
 	if (slot->state != &span->state[index])
 		books_wrong(b, "a ready object has the state of another");
-	if (span->state[index] != KSPAN_STATE_CACHED)
-		books_wrong(b, "a ready object of cache %s is in state %u",
-			    kspan_cache_name(cache), span->state[index]);
+	if (span->state[index] != mark)
+		books_wrong(b, "a ready object of cache %s is in state %u, not %u",
+			    kspan_cache_name(cache), span->state[index], mark);
 	if (nid != NUMA_NO_NODE && nr_online_nodes > 1 && span->nid != nid)
 		books_wrong(b, "a ready object is of node %d, not %d", span->nid, nid);
 	if (b->nr_cached < b->room)
@@ -198,20 +201,21 @@ static inline void books_slot(struct books *b, const struct kspan_cache *cache,
 static inline void books_array(struct books *b, const struct kspan_cache *cache, int cpu)
 {
 	const struct kspan_pcpu *pcpu = per_cpu_ptr(cache->pcpu, cpu);
-	u32 filled = pcpu->word, i;
+	u32 word = pcpu->word, filled = kspan_word_count(word), i;
+	u8 mark = kspan_mark_of(cpu);
 
-	if (filled > cache->pcpu_limit || filled % KSPAN_SLOT) {
-		books_wrong(b, "the array of CPU %d of cache %s is filled to %u of %u", cpu,
-			    kspan_cache_name(cache), filled, cache->pcpu_limit);
+	if (word >= (cache->pcpu_limit ?: 1) + KSPAN_SLOT || word != filled * KSPAN_SLOT + mark) {
+		books_wrong(b, "the array of CPU %d of cache %s has the word %x, its limit is %x",
+			    cpu, kspan_cache_name(cache), word, cache->pcpu_limit);
 		return;
 	}
 	/* What budget a cache has that is kept for late frees alone, nobody asks. */
 	if (!cpu_online(cpu) && (filled || pcpu->spare ||
-				 (!cache->destroyed && (pcpu->word || pcpu->stride.epoch))))
+				 (!cache->destroyed && (pcpu->word >> 32 || pcpu->stride.epoch))))
 		books_wrong(b, "CPU %d has gone and left something of cache %s", cpu,
 			    kspan_cache_name(cache));
-	for (i = 0; i < filled / KSPAN_SLOT; i++)
-		books_slot(b, cache, &pcpu->slot[i], cpu_to_mem(cpu));
+	for (i = 0; i < filled; i++)
+		books_slot(b, cache, &pcpu->slot[i], cpu_to_mem(cpu), mark);
 }
 
 static inline void books_depot(struct books *b, const struct kspan_cache *cache, int nid)
@@ -223,7 +227,7 @@ static inline void books_depot(struct books *b, const struct kspan_cache *cache,
 	for (mag = node->magazines; mag; mag = mag->next) {
 		full++;
 		for (i = 0; i < cache->batch; i++)
-			books_slot(b, cache, &mag->slot[i], nid);
+			books_slot(b, cache, &mag->slot[i], nid, mag->mark);
 	}
 	for (mag = node->spares; mag; mag = mag->next)
 		spares++;
@@ -354,17 +358,20 @@ static inline unsigned int books_specials(struct books *b, const struct kspan_sp
 static inline void books_objects(struct books *b, const struct kspan_span *span)
 {
 	const struct kspan_cache *cache = span->cache;
-	unsigned int counts[KSPAN_NR_STATES] = {}, i, used, samples;
+	unsigned int counts[KSPAN_NR_STATES] = {}, ready = 0, i, used, samples;
 
 	for (i = 0; i < span->nr_objs; i++) {
 		unsigned int state = span->state[i];
 		bool free = state == KSPAN_STATE_FREE;
 
-		if (state >= KSPAN_NR_STATES) {
+		if (state >= KSPAN_MARK_FIRST) {
+			ready++;
+		} else if (state < KSPAN_NR_STATES) {
+			counts[state]++;
+		} else {
 			books_wrong(b, "state %u", state);
 			return;
 		}
-		counts[state]++;
 		if (test_bit(i, span->free_map) != free)
 			books_wrong(b, "object %u of a span of cache %s is in state %u and %sfree",
 				    i, kspan_cache_name(cache), state,
@@ -374,14 +381,15 @@ static inline void books_objects(struct books *b, const struct kspan_span *span)
 		books_wrong(b, "the tail of a span is in state %u", span->state[span->nr_objs]);
 	used = counts[KSPAN_STATE_ALLOCATED] + counts[KSPAN_STATE_SPECIALS];
 	books_same(b, "free objects of a span", span->nr_free, counts[KSPAN_STATE_FREE]);
-	if (used + counts[KSPAN_STATE_CACHED] + counts[KSPAN_STATE_FREE] != span->nr_objs)
-		books_wrong(b, "objects of cache %s are neither free nor in use: %u, %u, %u, %u",
-			    kspan_cache_name(cache), counts[KSPAN_STATE_FREEING],
+	if (used + ready + counts[KSPAN_STATE_FREE] != span->nr_objs)
+		books_wrong(b, "objects of cache %s are neither free nor in use: %u, %u, %u, %u, %u",
+			    kspan_cache_name(cache), counts[KSPAN_STATE_CACHED],
+			    counts[KSPAN_STATE_FREEING],
 			    counts[KSPAN_STATE_FINALIZING], counts[KSPAN_STATE_RCU_NEXT],
 			    counts[KSPAN_STATE_RCU_WAIT]);
 	samples = books_specials(b, span);
 	b->used += used;
-	b->marked += counts[KSPAN_STATE_CACHED];
+	b->marked += ready;
 	b->out += span->nr_objs - span->nr_free;
 	if (!(cache->flags & KSPAN_NO_PROFILE))
 		b->unsampled += used - min(used, samples);
@@ -488,7 +496,7 @@ static inline void books_cache(struct books *b, struct kspan_cache *cache, bool 
 	books_cached(b, cache);
 	for_each_node(nid)
 		books_node(b, cache, nid, listed);
-	/* All of them are CACHED and different, so these are the same objects. */
+	/* All of them have marks and are different, so these are the same objects. */
 	books_same(b, "objects that are marked as ready", b->marked, b->nr_cached);
 	books_same(b, "objects in use and ready ones", b->out, b->used + b->nr_cached);
 	b->in_use += b->used;
