@@ -382,7 +382,7 @@ static inline void books_objects(struct books *b, const struct kspan_span *span)
 	used = counts[KSPAN_STATE_ALLOCATED] + counts[KSPAN_STATE_SPECIALS];
 	books_same(b, "free objects of a span", span->nr_free, counts[KSPAN_STATE_FREE]);
 	if (used + ready + counts[KSPAN_STATE_FREE] != span->nr_objs)
-		books_wrong(b, "objects of cache %s are neither free nor in use: %u, %u, %u, %u, %u",
+		books_wrong(b, "objects of cache %s are neither free nor used: %u, %u, %u, %u, %u",
 			    kspan_cache_name(cache), counts[KSPAN_STATE_CACHED],
 			    counts[KSPAN_STATE_FREEING],
 			    counts[KSPAN_STATE_FINALIZING], counts[KSPAN_STATE_RCU_NEXT],

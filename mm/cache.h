@@ -58,7 +58,10 @@ struct kspan_magazine {
  * a CPU that is gone.
  */
 struct kspan_pcpu {
-	u64 word;			/* budget, busy, place and mark: see pcpu.h */
+	union {
+		u64 word;		/* budget, busy, place and mark: see pcpu.h */
+		u8 bytes[sizeof(u64)];	/* of the word */
+	};
 	u64 allocs;			/* allocations here, once the budget is spent */
 	struct kspan_stride stride;	/* when the next sample is due, beyond the budget */
 	struct kspan_magazine *spare;	/* an empty one, or NULL */

@@ -415,9 +415,6 @@ static __always_inline bool free_fast(struct kspan_cache *cache, bool any, void 
 	kmemleak_free(obj);
 	/* Before it is in the array, whence an interrupt may take it. */
 	kspan_kasan_free(span, obj);
-	/* Where the cache needs a register, one for the state, and not two for span and index. */
-	if (any)
-		OPTIMIZER_HIDE_VAR(state);
 	done = __kspan_pcpu_push(any ? span->cache : cache, obj, state);
 out:
 	preempt_enable();

@@ -33,6 +33,7 @@
 #include "lock.h"
 #include "stats.h"
 
+#define KSPAN_PLACE_BYTE	(IS_ENABLED(CONFIG_CPU_BIG_ENDIAN) ? 6 : 1)
 #define KSPAN_WORD_INSIDE	BIT_ULL(24)
 #define KSPAN_WORD_BUSY		(KSPAN_WORD_INSIDE | 1)
 #define KSPAN_WORD_BUDGET	BIT_ULL(32)
@@ -62,20 +63,14 @@ static __always_inline bool kspan_word_alone(u64 word)
 }
 
 /*
- * A variable for which one of x86-64's newer registers is as good: the older ones alone have a
- * second byte, which is the place in the word, and arguments are in most of them.
+ * Behind the last slot that is filled, as an address for this_cpu operations. The caller is inside,
+ * which changes neither the place nor who may change it. Read as a byte of its own it takes one
+ * instruction and any register; out of the word it would not.
  */
-#ifdef CONFIG_X86_64
-#define kspan_high_register(type, name)	register type name asm("r8")
-#else
-#define kspan_high_register(type, name)	type name
-#endif
-
-/* Behind the last slot that is filled, as an address for this_cpu operations. */
 static __always_inline struct kspan_slot __percpu *
-kspan_pcpu_end(struct kspan_pcpu __percpu *pcpu, u64 word)
+kspan_pcpu_end(struct kspan_pcpu __percpu *pcpu)
 {
-	size_t words = (u8)(word >> 8);
+	size_t words = __this_cpu_read(pcpu->bytes[KSPAN_PLACE_BYTE]);
 
 	return (struct kspan_slot __percpu *)((long __percpu *)pcpu->slot + words);
 }
@@ -107,14 +102,14 @@ static __always_inline void kspan_pcpu_store(struct kspan_pcpu __percpu *pcpu, u
  */
 static __always_inline bool kspan_pcpu_pop(struct kspan_cache *cache, void **obj)
 {
-	kspan_high_register(struct kspan_pcpu __percpu *, pcpu) = cache->pcpu;
+	struct kspan_pcpu __percpu *pcpu = cache->pcpu;
 	struct kspan_slot __percpu *slot;
 	u64 word;
 	u8 *state;
 
 	preempt_disable();
 	word = kspan_pcpu_enter(pcpu);
-	slot = kspan_pcpu_end(pcpu, word) - 1;
+	slot = kspan_pcpu_end(pcpu) - 1;
 	word -= KSPAN_WORD_BUDGET + KSPAN_SLOT;
 	if (unlikely((s64)word < 0))
 		goto no;
@@ -148,7 +143,7 @@ static __always_inline bool __kspan_pcpu_push(struct kspan_cache *cache, void *o
 		kspan_pcpu_leave(pcpu);
 		return false;
 	}
-	slot = kspan_pcpu_end(pcpu, word);
+	slot = kspan_pcpu_end(pcpu);
 	WRITE_ONCE(*state, (u8)word);
 	__this_cpu_write(slot->obj, obj);
 	__this_cpu_write(slot->state, state);
