@@ -54,7 +54,7 @@ class Tree:
         found = {}
         for part in PARTS:
             root = top / part
-            paths = root.rglob("*") if root.is_dir() else [root]
+            paths = root.rglob("*") if root.is_dir() else filter(pathlib.Path.is_file, [root])
             for path in paths:
                 if path.suffix in (".c", ".h") and not path.name.endswith(".mod.c") or \
                         path.name in ("Kbuild", "Makefile"):
