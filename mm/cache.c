@@ -293,19 +293,18 @@ static void drain_depots(struct kspan_cache *cache)
 static void drain(struct kspan_cache *cache)
 {
 	cpus_read_lock();
-	kspan_pcpu_drain_online(cache);
+	kspan_pcpu_drain(cache);
 	cpus_read_unlock();
 	drain_depots(cache);
 }
 
-/* Returns objects in CPUs' arrays to their spans, and waits for those that wait themselves. */
+/* Waits for objects that wait themselves. */
 static void cache_settle(struct kspan_cache *cache)
 {
 	kspan_rcu_flush();
 	kspan_flush_finalizers();
 	/* Finalizers free, and may leave an object to a grace period. */
 	kspan_rcu_flush();
-	drain(cache);
 }
 
 /* Gives back all empty spans; pages given back. */
@@ -420,6 +419,9 @@ static void cache_release(struct kspan_cache *cache)
 	struct kspan_left left;
 
 	cache_settle(cache);
+	/* Late frees go straight to the spans: an array that was emptied stays so. */
+	WRITE_ONCE(cache->pcpu_limit, 0);
+	drain(cache);
 	/* As slab does: what the kernel itself is about to free may be of this cache. */
 	if (cache_sum(cache, node_out) && kspan_kvfree_rcu_barrier())
 		cache_settle(cache);
@@ -427,8 +429,6 @@ static void cache_release(struct kspan_cache *cache)
 	left_in(cache, cache_sum(cache, node_out), &left);
 	if (left.objects) {
 		kspan_hold_look_at_all();
-		/* Late frees go straight to the spans. */
-		WRITE_ONCE(cache->pcpu_limit, 0);
 		kspan_leak_of_cache(&left);
 		mutex_lock(&kspan_cache_mutex);
 		list_add(&cache->list, &left_caches);

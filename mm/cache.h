@@ -184,7 +184,7 @@ void *kspan_pcpu_pop_any(struct kspan_cache *cache, bool *sampled, u64 *weight);
 size_t kspan_pcpu_pop_bulk(struct kspan_cache *cache, size_t n, void **objs);
 bool kspan_pcpu_charge(struct kspan_cache *cache, u64 *weight);
 bool kspan_pcpu_charge_alone(const struct kspan_cache *cache, size_t slot_size, u64 *weight);
-void kspan_pcpu_drain_online(struct kspan_cache *cache);
+void kspan_pcpu_drain(struct kspan_cache *cache);
 void kspan_pcpu_end_budgets(void);
 unsigned long kspan_pcpu_allocs(struct kspan_cache *cache);
 unsigned long kspan_pcpu_cached(struct kspan_cache *cache);
