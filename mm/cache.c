@@ -23,7 +23,6 @@
 #include "compat.h"
 #include "encode.h"
 #include "fence.h"
-#include "finalizer.h"
 #include "free.h"
 #include "guard.h"
 #include "hold.h"
@@ -31,7 +30,6 @@
 #include "leak.h"
 #include "lock.h"
 #include "name.h"
-#include "rcu.h"
 #include "retire.h"
 #include "snapshot.h"
 #include "symbol.h"
@@ -65,6 +63,7 @@ static void cache_free(struct kspan_cache *cache)
 {
 	int nid;
 
+	kspan_finalizers_close(&cache->finalizers);
 	/* Spans that have gone still say whose they were. */
 	kspan_retire_flush();
 	for_each_node(nid)
@@ -110,6 +109,7 @@ static struct kspan_cache *cache_create(const char *name, unsigned int object_si
 
 	if (!cache)
 		return NULL;
+	kspan_finalizers_open(&cache->finalizers);
 	cache->object_size = object_size;
 	cache->align = align;
 	cache->slot_size = slot_size;
@@ -298,15 +298,6 @@ static void drain(struct kspan_cache *cache)
 	drain_depots(cache);
 }
 
-/* Waits for objects that wait themselves. */
-static void cache_settle(struct kspan_cache *cache)
-{
-	kspan_rcu_flush();
-	kspan_flush_finalizers();
-	/* Finalizers free, and may leave an object to a grace period. */
-	kspan_rcu_flush();
-}
-
 /* Gives back all empty spans; pages given back. */
 static unsigned long cache_release_empty(struct kspan_cache *cache, unsigned long nr)
 {
@@ -418,13 +409,13 @@ static void cache_release(struct kspan_cache *cache)
 {
 	struct kspan_left left;
 
-	cache_settle(cache);
+	kspan_finalizers_settle(&cache->finalizers);
 	/* Late frees go straight to the spans: an array that was emptied stays so. */
 	WRITE_ONCE(cache->pcpu_limit, 0);
 	drain(cache);
 	/* As slab does: what the kernel itself is about to free may be of this cache. */
 	if (cache_sum(cache, node_out) && kspan_kvfree_rcu_barrier())
-		cache_settle(cache);
+		kspan_finalizers_settle(&cache->finalizers);
 	cache_release_empty(cache, ULONG_MAX);
 	left_in(cache, cache_sum(cache, node_out), &left);
 	if (left.objects) {
@@ -443,11 +434,12 @@ static void cache_release(struct kspan_cache *cache)
  * @cache: the cache, or NULL
  *
  * The caller has freed all objects and uses the cache no more; objects that wait for a grace
- * period or a finalizer are waited for. When objects are left, that is reported with the
- * sampled stacks that allocated them, their memory stays, and freeing them later still works.
+ * period or a finalizer are waited for, and no other cache's. When objects are left, that is
+ * reported with the sampled stacks that allocated them, their memory stays, and freeing them
+ * later still works.
  *
  * Context: process context, may sleep; takes cpus_read_lock() and kspan_cache_mutex. Not from
- * a finalizer or cleanup.
+ * a finalizer or cleanup of one of its objects, nor with a lock held that one of those may want.
  */
 void kspan_cache_destroy(struct kspan_cache *cache)
 {
@@ -749,6 +741,7 @@ void kspan_cache_exit(void)
 	destroy_classes();
 	destroy_internal(&kspan_large_cache);
 	list_for_each_entry_safe(cache, next, &left_caches, list) {
+		kspan_finalizers_settle(&cache->finalizers);
 		forget(cache);
 		cache_free(cache);
 	}

@@ -17,6 +17,7 @@
 
 #include <kspan/kspan.h>
 
+#include "finalizer.h"
 #include "sample.h"
 #include "sizeclass.h"
 #include "span.h"
@@ -110,6 +111,7 @@ struct kspan_cache {
 	const struct kspan_symbol *creator;	/* the function that created it, or NULL */
 	bool abandoned;			/* by its creator's module, which has left; likewise */
 	struct list_head list;		/* under cache_mutex */
+	struct kspan_finalizers finalizers;
 	struct kspan_node *node[];	/* nr_node_ids, NULL for a node that is not possible */
 };
 
