@@ -341,7 +341,7 @@ static noinline void free_object(struct kspan_cache *cache, void *obj, unsigned 
 		return;
 	/* A valid @obj keeps its span; for any other address a grace period does. */
 	rcu_read_lock();
-	span = kspan_pagemap_find(obj);
+	span = kspan_pagemap_find_rcu(obj);
 	if (unlikely(!span || (cache && span->cache != cache)))
 		goto bad;
 	index = kspan_span_index(span, obj);

@@ -286,7 +286,7 @@ static void give(struct kspan_node *node, struct kspan_span *span, const struct 
  */
 static struct kspan_span *home_of(const struct kspan_slot *slot, u8 from)
 {
-	struct kspan_span *span = kspan_pagemap_find(slot->obj);
+	struct kspan_span *span = kspan_pagemap_find_rcu(slot->obj);
 
 	if (unlikely(!span || (size_t)(slot->state - span->state) >= span->nr_objs))
 		return NULL;
