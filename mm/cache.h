@@ -25,6 +25,7 @@
 struct kspan_buf;
 struct kspan_label;
 struct kspan_left;
+struct kspan_span_line;
 struct kspan_symbol;
 struct module;
 
@@ -75,6 +76,8 @@ struct kspan_node {
 	struct list_head partial;	/* some objects handed out; under lock, as all below */
 	struct list_head full;		/* all */
 	struct list_head empty;		/* none */
+	struct list_head all;		/* the oldest first */
+	struct list_head *walk;		/* in all: where a walk goes on; NULL: there is none */
 	unsigned long nr_spans;
 	unsigned long nr_empty;
 	unsigned long nr_pages;
@@ -165,6 +168,8 @@ void kspan_node_give(struct kspan_cache *cache, struct kspan_slot *slots, unsign
 void kspan_node_stray(struct kspan_cache *cache, const struct kspan_slot *slot);
 unsigned long kspan_node_release_empty(struct kspan_cache *cache, struct kspan_node *node,
 				       unsigned long nr);
+unsigned long kspan_node_walk(struct kspan_node *node, struct kspan_span_line *lines,
+			      unsigned long room);
 
 /* depot.c: the magazines of a node. Any context but NMI, no lock held. */
 struct kspan_magazine *kspan_depot_put(struct kspan_cache *cache, int nid,
