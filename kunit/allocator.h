@@ -23,6 +23,7 @@
 #include "../mm/report.h"
 #include "../mm/span.h"
 #include "../mm/stats.h"
+#include "books.h"
 
 /* ------------------------------------------------------------------ reports */
 
@@ -125,6 +126,7 @@ static inline void allocator_test_exit(struct kunit *test)
 {
 	kspan_set_test_hook(NULL);
 	kspan_report_set_filter(NULL);
+	books_check(test);
 }
 
 /* ------------------------------------------------------------------ looks */

@@ -327,6 +327,7 @@ static struct kunit_case kasan_cases[] = {
 
 static struct kunit_suite kasan_suite = {
 	.name = "kspan_kasan",
+	.exit = allocator_test_exit,
 	.test_cases = kasan_cases,
 };
 

@@ -452,6 +452,7 @@ static struct kunit_case pagemap_cases[] = {
 
 static struct kunit_suite pagemap_suite = {
 	.name = "kspan_pagemap",
+	.exit = allocator_test_exit,
 	.test_cases = pagemap_cases,
 };
 

@@ -45,19 +45,19 @@ static u64 test_saved_rate;
 /* Everything that was freed is gone, whatever it had to wait for. */
 static inline void test_settle(void)
 {
-	kspan_rcu_flush();
-	kspan_flush_finalizers();
-	/* Finalizers free, and may leave an object to a grace period. */
-	kspan_rcu_flush();
-	kspan_flush_finalizers();
+	books_settle();
 }
 
 /* Every suite's init: counts begin at zero, and every allocation is a sample. */
 static inline int test_begin(struct kunit *test)
 {
+	int err;
+
 	test_saved_rate = kspan_sample_bytes();
 	kspan_profile_reset();
-	return kspan_set_sample_bytes(1);
+	err = kspan_set_sample_bytes(1);
+	books_begin();
+	return err;
 }
 
 /* Every suite's exit: nothing that a test has set outlives it. */

@@ -185,9 +185,8 @@ static void stacks_of_threads_are_whole(struct kunit *test)
 /* ------------------------------------------------------------------ frames that move */
 
 /*
- * Functions whose frame is now so long and now longer, though the call is the same one. Their
- * stacks are for the unwinder alone: a step that was right once is a step into the middle of a
- * frame the next time.
+ * Functions whose frame is now so long and now longer, though the call is the same one. A step that
+ * was so many words long would lead into the middle of a frame the next time.
  */
 static noinline __noclone void *moves(size_t bytes)
 {
@@ -231,20 +230,21 @@ static void moving_desc(const struct moving *m, char *desc)
 
 KUNIT_ARRAY_PARAM(moving, moving, moving_desc);
 
-static void frames_that_move_are_no_steps(struct kunit *test)
+static void frames_that_move_are_left_by_the_frame_pointer(struct kunit *test)
 {
 	const struct moving *m = test->param_value;
 	unsigned long before = walked();
 	unsigned int i, n = 0;
 
 	kspan_stack_forget();
-	/* Each length a few times, and zeros behind every word of the frame. */
+	/* Each length a few times, and zeros wherever a wrong step may lead. */
 	for (i = 0; i < 128; i++, n++)
 		kspan_cache_free(cache, m->alloc(16 + i * 8 % 256));
 	KUNIT_EXPECT_EQ(test, test_count_rows(test, "stack", NULL).alloc_objects, (u64)n);
 	KUNIT_EXPECT_EQ(test, test_count_rows(test, "stack", NULL).rows, 1U);
-	if (IS_ENABLED(CONFIG_UNWINDER_ORC))
-		KUNIT_EXPECT_EQ(test, walked() - before, (unsigned long)n);
+	before = walked() - before;
+	if (steps_are_used(test))
+		KUNIT_EXPECT_LE(test, before, 2UL);
 }
 
 /* ------------------------------------------------------------------ deep stacks */
@@ -426,7 +426,7 @@ static struct kunit_case stack_cases[] = {
 	KUNIT_CASE(paths_are_told_apart),
 	KUNIT_CASE(known_steps_are_not_walked),
 	KUNIT_CASE(stacks_of_threads_are_whole),
-	KUNIT_CASE_PARAM(frames_that_move_are_no_steps, moving_gen_params),
+	KUNIT_CASE_PARAM(frames_that_move_are_left_by_the_frame_pointer, moving_gen_params),
 	KUNIT_CASE(deep_stack_says_that_it_was_cut),
 	KUNIT_CASE(every_format_shows_the_cut),
 	KUNIT_CASE_PARAM(stack_of_an_interrupt_is_walked, context_gen_params),

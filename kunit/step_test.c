@@ -51,8 +51,9 @@ static const struct kind {
 } kinds[] = {
 	{ "one word", 1 },
 	{ "as many as there can be", KSPAN_STEP_WORDS },
-	{ "to the base", KSPAN_STEP_BASE },
-	{ "to the base, all bits", KSPAN_STEP_BASE | KSPAN_STEP_BASE_BITS },
+	{ "with a frame pointer saved", 3 << KSPAN_STEP_SAVED_SHIFT | 7 },
+	{ "the largest", KSPAN_STEP_PLAIN },
+	{ "by the frame pointer", KSPAN_STEP_BP },
 	{ "the last", KSPAN_STEP_LAST },
 	{ "never", KSPAN_STEP_NEVER },
 };
@@ -92,7 +93,7 @@ static void zero_is_never_known(struct kunit *test)
 
 static void two_lengths_are_never_used(struct kunit *test)
 {
-	static const u64 others[] = { 6, KSPAN_STEP_BASE | 5, KSPAN_STEP_LAST };
+	static const u64 others[] = { 6, KSPAN_STEP_BP, KSPAN_STEP_LAST };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(others); i++) {

@@ -57,6 +57,7 @@ DEFINE_MUTEX(kspan_bucket_mutex);
 DEFINE_SPINLOCK(kspan_bucket_lock);
 EXPORT_SYMBOL_FOR_TESTS(kspan_bucket_lock);
 LIST_HEAD(kspan_buckets);
+EXPORT_SYMBOL_FOR_TESTS(kspan_buckets);
 
 static struct hlist_head *chains;
 static unsigned int chains_mask;

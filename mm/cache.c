@@ -36,6 +36,7 @@
 
 /* Guards kspan_caches; see the head of this file. */
 DEFINE_MUTEX(kspan_cache_mutex);
+EXPORT_SYMBOL_FOR_TESTS(kspan_cache_mutex);
 LIST_HEAD(kspan_caches);
 EXPORT_SYMBOL_FOR_TESTS(kspan_caches);
 
@@ -50,12 +51,14 @@ static struct shrinker *shrinker;
 static unsigned int flags_of_all __ro_after_init;
 
 /* Destroyed with objects left, and kept for their late frees; under kspan_cache_mutex. */
-static LIST_HEAD(left_caches);
+LIST_HEAD(kspan_left_caches);
+EXPORT_SYMBOL_FOR_TESTS(kspan_left_caches);
 
 const char *kspan_cache_name(const struct kspan_cache *cache)
 {
 	return cache->label->name;
 }
+EXPORT_SYMBOL_FOR_TESTS(kspan_cache_name);
 
 /* ---- Creation and destruction -------------------------------------------------------- */
 
@@ -348,7 +351,7 @@ static unsigned long cached(struct kspan_cache *cache)
  */
 void kspan_cache_totals(unsigned long *allocs, unsigned long *in_use)
 {
-	struct list_head *const lists[] = { &kspan_caches, &left_caches };
+	struct list_head *const lists[] = { &kspan_caches, &kspan_left_caches };
 	struct kspan_cache *cache;
 	int i;
 
@@ -422,7 +425,7 @@ static void cache_release(struct kspan_cache *cache)
 		kspan_hold_look_at_all();
 		kspan_leak_of_cache(&left);
 		mutex_lock(&kspan_cache_mutex);
-		list_add(&cache->list, &left_caches);
+		list_add(&cache->list, &kspan_left_caches);
 		mutex_unlock(&kspan_cache_mutex);
 		return;
 	}
@@ -740,7 +743,7 @@ void kspan_cache_exit(void)
 	destroy_abandoned();
 	destroy_classes();
 	destroy_internal(&kspan_large_cache);
-	list_for_each_entry_safe(cache, next, &left_caches, list) {
+	list_for_each_entry_safe(cache, next, &kspan_left_caches, list) {
 		kspan_finalizers_settle(&cache->finalizers);
 		forget(cache);
 		cache_free(cache);

@@ -60,7 +60,10 @@ struct kspan_magazine {
  * a CPU that is gone.
  */
 struct kspan_pcpu {
-	u64 word;			/* budget, busy, place and mark: see pcpu.h */
+	union {
+		u64 word;		/* budget, busy, place and mark: see pcpu.h */
+		u8 bytes[sizeof(u64)];	/* of the word */
+	};
 	u64 allocs;			/* allocations here, once the budget is spent */
 	struct kspan_stride stride;	/* when the next sample is due, beyond the budget */
 	struct kspan_magazine *spare;	/* an empty one, or NULL */
@@ -137,6 +140,8 @@ static inline u32 kspan_span_usable(const struct kspan_span *span, unsigned int 
 /* Guards the list of caches; outermost, process context. */
 extern struct mutex kspan_cache_mutex;
 extern struct list_head kspan_caches;
+/* Destroyed with objects left, and kept for their late frees. */
+extern struct list_head kspan_left_caches;
 
 /* The cache of spans with a single object; those of the size classes are in kspan.h. */
 extern struct kspan_cache *kspan_large_cache;

@@ -11,7 +11,9 @@
  *
  * Locks: none of its own. The queues are lock-free, so that any context but NMI may free.
  */
+#include <linux/list.h>
 #include <linux/llist.h>
+#include <linux/mutex.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/workqueue.h>
@@ -105,6 +107,24 @@ void kspan_finalizers_settle(struct kspan_finalizers *self)
 		flush_work(&self->work);
 	} while (READ_ONCE(self->runs) != runs);
 }
+
+/* As kspan_rcu_idle(), of all caches. Process context; takes kspan_cache_mutex. */
+bool kspan_finalizer_idle(void)
+{
+	struct list_head *const lists[] = { &kspan_caches, &kspan_left_caches };
+	struct kspan_cache *cache;
+	bool idle = true;
+	int i;
+
+	mutex_lock(&kspan_cache_mutex);
+	for (i = 0; i < ARRAY_SIZE(lists); i++)
+		list_for_each_entry(cache, lists[i], list)
+			idle &= llist_empty(&cache->finalizers.queue) &&
+				!work_busy(&cache->finalizers.work);
+	mutex_unlock(&kspan_cache_mutex);
+	return idle;
+}
+EXPORT_SYMBOL_FOR_TESTS(kspan_finalizer_idle);
 
 /**
  * kspan_flush_finalizers() - wait for finalizers and cleanups

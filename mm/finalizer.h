@@ -5,6 +5,7 @@
 
 #include <linux/llist.h>
 #include <linux/lockdep.h>
+#include <linux/types.h>
 #include <linux/workqueue.h>
 
 struct kspan_cache;
@@ -31,6 +32,7 @@ void kspan_finalizers_settle(struct kspan_finalizers *self);
 
 /* Queues an unlinked finalizer or cleanup of @cache's. Any context but NMI, no lock held. */
 void kspan_finalizer_queue(struct kspan_cache *cache, struct kspan_special *special);
+bool kspan_finalizer_idle(void);
 
 int kspan_finalizer_init(void);
 void kspan_finalizer_exit(void);

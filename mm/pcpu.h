@@ -33,6 +33,7 @@
 #include "lock.h"
 #include "stats.h"
 
+#define KSPAN_PLACE_BYTE	(IS_ENABLED(CONFIG_CPU_BIG_ENDIAN) ? 6 : 1)
 #define KSPAN_WORD_INSIDE	BIT_ULL(24)
 #define KSPAN_WORD_BUSY		(KSPAN_WORD_INSIDE | 1)
 #define KSPAN_WORD_BUDGET	BIT_ULL(32)
@@ -61,11 +62,15 @@ static __always_inline bool kspan_word_alone(u64 word)
 	return (u32)word < KSPAN_WORD_INSIDE;
 }
 
-/* Behind the last slot that is filled, as an address for this_cpu operations. */
+/*
+ * Behind the last slot that is filled, as an address for this_cpu operations. The caller is inside,
+ * which changes neither the place nor who may change it. Read as a byte of its own it takes one
+ * instruction and any register; out of the word it would not.
+ */
 static __always_inline struct kspan_slot __percpu *
-kspan_pcpu_end(struct kspan_pcpu __percpu *pcpu, u64 word)
+kspan_pcpu_end(struct kspan_pcpu __percpu *pcpu)
 {
-	size_t words = (u8)(word >> 8);
+	size_t words = __this_cpu_read(pcpu->bytes[KSPAN_PLACE_BYTE]);
 
 	return (struct kspan_slot __percpu *)((long __percpu *)pcpu->slot + words);
 }
@@ -104,7 +109,7 @@ static __always_inline bool kspan_pcpu_pop(struct kspan_cache *cache, void **obj
 
 	preempt_disable();
 	word = kspan_pcpu_enter(pcpu);
-	slot = kspan_pcpu_end(pcpu, word) - 1;
+	slot = kspan_pcpu_end(pcpu) - 1;
 	word -= KSPAN_WORD_BUDGET + KSPAN_SLOT;
 	if (unlikely((s64)word < 0))
 		goto no;
@@ -138,7 +143,7 @@ static __always_inline bool __kspan_pcpu_push(struct kspan_cache *cache, void *o
 		kspan_pcpu_leave(pcpu);
 		return false;
 	}
-	slot = kspan_pcpu_end(pcpu, word);
+	slot = kspan_pcpu_end(pcpu);
 	WRITE_ONCE(*state, (u8)word);
 	__this_cpu_write(slot->obj, obj);
 	__this_cpu_write(slot->state, state);

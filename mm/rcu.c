@@ -53,24 +53,18 @@ static void enqueue(struct kspan_span *span)
 void kspan_rcu_defer(struct kspan_span *span)
 {
 	kspan_count(KSPAN_RCU_FREES);
+	/* After the mark: whoever sees the count sees that too. */
+	atomic_inc_return_release(&span->nr_waits);
 	enqueue(span);
 }
 
 static void mark_waiting(struct kspan_span *span)
 {
-	unsigned int i, nr = 0;
+	unsigned int i;
 
-	for (i = 0; i < span->nr_objs; i++) {
-		if (READ_ONCE(span->state[i]) == KSPAN_STATE_RCU_NEXT) {
+	for (i = 0; i < span->nr_objs; i++)
+		if (READ_ONCE(span->state[i]) == KSPAN_STATE_RCU_NEXT)
 			WRITE_ONCE(span->state[i], KSPAN_STATE_RCU_WAIT);
-			nr++;
-		}
-	}
-	/* The free by another CPU at the same moment has wiped the mark out, and is what counts. */
-	if (unlikely(!nr))
-		kspan_report(KSPAN_DOUBLE_FREES, span->base,
-			     "double free in this span by two CPUs at once, cache %s",
-			     kspan_cache_name(span->cache));
 }
 
 static bool has_next(const struct kspan_span *span)
@@ -83,12 +77,31 @@ static bool has_next(const struct kspan_span *span)
 	return false;
 }
 
+/*
+ * @nr of those that wait have been found. If that is not all, and none waits for another grace
+ * period, another CPU has freed one at the same moment, and wiped the mark out: that is the free
+ * that counts.
+ */
+static void check_lost(struct kspan_span *span, unsigned int nr)
+{
+	int lost = atomic_sub_return(nr, &span->nr_waits);
+
+	if (likely(!lost) || has_next(span))
+		return;
+	atomic_sub(lost, &span->nr_waits);
+	while (lost-- > 0)
+		kspan_report(KSPAN_DOUBLE_FREES, span->base,
+			     "double free in this span by two CPUs at once, cache %s",
+			     kspan_cache_name(span->cache));
+}
+
 static void free_waiting(struct kspan_span *span)
 {
 	unsigned int i, left = 0;
 
 	for (i = 0; i < span->nr_objs; i++)
 		left += READ_ONCE(span->state[i]) == KSPAN_STATE_RCU_WAIT;
+	check_lost(span, left);
 
 	/* Off the list while an object of it still waits: after the last, the span may be gone. */
 	clear_bit(KSPAN_SPAN_RCU_QUEUED, &span->flags);
@@ -115,13 +128,20 @@ static void rcu_worker(struct work_struct *work)
 		mark_waiting(span);
 	synchronize_rcu();
 	llist_for_each_entry_safe(span, next, batch, rcu_node) {
-		/* With its last mark wiped out it may go at any moment: see mark_waiting(). */
+		/* With its last mark wiped out it may go at any moment: see check_lost(). */
 		rcu_read_lock();
 		free_waiting(span);
 		rcu_read_unlock();
 		cond_resched();
 	}
 }
+
+/* Does nothing wait? For tests, which then need not wait either. */
+bool kspan_rcu_idle(void)
+{
+	return llist_empty(&pending) && !work_busy(&kspan_rcu_work);
+}
+EXPORT_SYMBOL_FOR_TESTS(kspan_rcu_idle);
 
 void kspan_rcu_flush(void)
 {

@@ -3,6 +3,8 @@
 #ifndef _KSPAN_RCU_H
 #define _KSPAN_RCU_H
 
+#include <linux/types.h>
+
 struct kspan_span;
 
 /*
@@ -12,5 +14,6 @@ struct kspan_span;
 void kspan_rcu_defer(struct kspan_span *span);
 /* Returns once everything deferred before has been freed. Process context, sleeps. */
 void kspan_rcu_flush(void);
+bool kspan_rcu_idle(void);
 
 #endif /* _KSPAN_RCU_H */

@@ -168,6 +168,13 @@ u64 kspan_sample_bytes(void)
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_sample_bytes);
 
+/* Changes with every change of the rate, to the same one too. */
+u32 kspan_sample_epoch(void)
+{
+	return READ_ONCE(rate_epoch);
+}
+EXPORT_SYMBOL_FOR_TESTS(kspan_sample_epoch);
+
 static void end_countdown(void *unused)
 {
 	this_cpu_write(kspan_sampler.left, -1);

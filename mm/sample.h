@@ -49,6 +49,7 @@ void kspan_stride_init(struct kspan_stride *stride);
 bool kspan_stride_next(struct kspan_stride *stride, size_t size, bool off, u32 *budget);
 
 u64 kspan_sample_bytes(void);
+u32 kspan_sample_epoch(void);
 int kspan_set_sample_bytes(u64 bytes);
 void kspan_sample_start(void);
 void kspan_sample_stop(void);

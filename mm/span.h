@@ -7,6 +7,7 @@
 #ifndef _KSPAN_SPAN_H
 #define _KSPAN_SPAN_H
 
+#include <linux/atomic.h>
 #include <linux/gfp.h>
 #include <linux/kasan.h>
 #include <linux/list.h>
@@ -118,6 +119,7 @@ struct kspan_span {
 
 	unsigned long flags;		/* KSPAN_SPAN_* bits */
 	struct llist_node rcu_node;	/* with KSPAN_SPAN_RCU_QUEUED set, or retired */
+	atomic_t nr_waits;		/* objects marked RCU_NEXT, and not seen to since */
 	union {
 		struct list_head all;	/* of its node; under the list lock */
 		struct rcu_head rcu;	/* once it has left */

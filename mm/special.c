@@ -127,6 +127,7 @@ struct kspan_special *kspan_special_find(struct kspan_span *span, u32 offset,
 
 	return special && !compare(offset, kind, special) ? special : NULL;
 }
+EXPORT_SYMBOL_FOR_TESTS(kspan_special_find);
 
 static void insert(struct kspan_span *span, struct kspan_special *special)
 {

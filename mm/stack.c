@@ -8,19 +8,17 @@
  * it, and its steps are learned.
  *
  * The first return address of a stack is one, and where it stands is known. From a return
- * address a step leads to another one, if ORC has the step between the two relative to the stack
- * pointer: then it is the same each time. So every word that becomes a frame is a return address,
- * and not something that looks like one.
+ * address a step leads to another one: by so many words, where ORC has it relative to the stack
+ * pointer, the same each time; or by the frame pointer, in functions that move their stack by what
+ * they work out themselves (alloca, realigned stacks; one of them is in every system call, where
+ * RANDOMIZE_KSTACK_OFFSET puts a gap on the stack). What that is there is known too, since ORC
+ * says where a function has saved its caller's. So every word that becomes a frame is a return
+ * address, and not something that looks like one.
  *
- * Not learned is what has no such step: functions that move their stack pointer by what they
- * work out themselves (alloca, stacks that are realigned), whose frames ORC finds by the frame
- * pointer; what an exception interrupted; what has been put in place of a return address
- * (kretprobes, the function graph tracer), and generated code. In interrupts, and with another
- * unwinder, all stacks are walked. Text that goes and comes (modules) makes all be forgotten.
- *
- * One function of that kind is in every system call, where the kernel puts a gap of random
- * length on the stack (RANDOMIZE_KSTACK_OFFSET). But what called it is known: it is the entry's
- * code, whose return address is at the base of the stack, below the registers of user space.
+ * Not learned is what ORC finds in other ways; what an exception interrupted; what has been put in
+ * place of a return address (kretprobes, the function graph tracer), and generated code. In
+ * interrupts, and with another unwinder, all stacks are walked. Text that goes and comes
+ * (modules) makes all be forgotten.
  *
  * The end of a stack is where the registers of user space are, of which threads of the kernel
  * keep the room too, and nowhere else.
@@ -66,13 +64,13 @@ static bool on_own_stack(const unsigned long *at)
 
 /*
  * Captures the stack by known steps, from the return address @ip of kspan's, which stands at
- * @at; false if one is not known.
+ * @at above the frame pointer of its caller; false if one is not known.
  */
 static bool walk_known(struct kspan_stack *stack, unsigned long ip, const unsigned long *at)
 {
-	const unsigned long *base = stack_base();
+	const unsigned long *base = stack_base(), *bp = (unsigned long *)READ_ONCE_NOCHECK(at[-1]);
 	unsigned int n = 0;
-	u64 step;
+	u64 step, saved;
 
 	for (;; ip = READ_ONCE_NOCHECK(*at)) {
 		if (n || !kspan_is_own_text(ip)) {
@@ -80,22 +78,28 @@ static bool walk_known(struct kspan_stack *stack, unsigned long ip, const unsign
 				break;
 			stack->frames[n++] = ip - 1;
 		}
-		step = kspan_step_find(ip);
-		if (likely(step - 1 < KSPAN_STEP_WORDS)) {
-			at += step;
+		step = kspan_step_first(ip);
+		if (unlikely(step - 1 >= KSPAN_STEP_PLAIN))
+			step = kspan_step_find(ip);
+		if (likely(step - 1 < KSPAN_STEP_PLAIN)) {
+			at += step & KSPAN_STEP_WORDS;
 			if (unlikely(at > base))
 				return false;
+			saved = step >> KSPAN_STEP_SAVED_SHIFT;
+			if (saved)
+				bp = (unsigned long *)
+					READ_ONCE_NOCHECK(at[(long)saved - KSPAN_STEP_SAVED_BELOW]);
 			continue;
 		}
 		if (step == KSPAN_STEP_LAST && at == base) {
 			stack->nr_frames = n;
 			return true;
 		}
-		/* What is at the base has called this, if it is what did when that was learned. */
-		if ((step & ~KSPAN_STEP_BASE_BITS) != KSPAN_STEP_BASE || at >= base ||
-		    ((READ_ONCE_NOCHECK(*base) ^ step) & KSPAN_STEP_BASE_BITS))
+		if (step != KSPAN_STEP_BP || bp <= at || bp >= base ||
+		    !IS_ALIGNED((unsigned long)bp, sizeof(*bp)))
 			return false;
-		at = base;
+		at = bp + 1;
+		bp = (unsigned long *)READ_ONCE_NOCHECK(*bp);
 	}
 	kspan_stack_truncated(stack, KSPAN_MAX_FRAMES);
 	return true;
@@ -107,8 +111,9 @@ static bool walk_known(struct kspan_stack *stack, unsigned long ip, const unsign
 struct teacher {
 	unsigned long ip;		/* its return address */
 	const unsigned long *at;	/* where that stands; NULL: no step begins here */
+	const unsigned long *bp;	/* the frame pointer there */
 	u64 known;			/* the step from there, if it has been learned */
-	unsigned long fixed;		/* the caller's stack pointer, if that is fixed; or 0 */
+	u64 step;			/* or what ORC says; 0: none of the steps there are */
 };
 
 /*
@@ -124,53 +129,91 @@ static const unsigned long *place_of(struct unwind_state *state, unsigned long i
 	return at;
 }
 
-/*
- * The stack pointer of the caller, if it is as far away each time. Modules cannot look into the
- * tables of ORC (they are exported on no kernel), but can ask the unwinder what it would do:
- * where it needs the frame pointer, a wrong one leads it elsewhere or nowhere. Zero lies on no
- * stack; with an error noted, the unwinder keeps to itself what it thinks of that.
- */
-static unsigned long fixed_next(struct unwind_state *state)
-{
-	struct unwind_state other = *state;
+/* A stack of which each word says where it is. The same for all, and never changed. */
+static unsigned long mirror[KSPAN_STEP_WORDS + 1];
 
-	other.bp = 0;
-	other.error = true;
-	return unwind_next_frame(&other) ? other.sp : 0;
+/* What stands in a word of it, and is no address of a word. */
+static unsigned long mirrored(unsigned long i)
+{
+	return (unsigned long)&mirror[i] + 1;
 }
 
-static void begin_step(struct teacher *teacher, struct unwind_state *state,
-		       unsigned long ip, const unsigned long *at)
+static void fill_mirror(void)
+{
+	unsigned int i;
+
+	/* Pairs with the release below. Whoever else does it at the same time writes the same. */
+	if (smp_load_acquire(&mirror[0]))
+		return;
+	for (i = 1; i < ARRAY_SIZE(mirror); i++)
+		WRITE_ONCE(mirror[i], mirrored(i));
+	/* Pairs with the acquire above: the others are there. */
+	smp_store_release(&mirror[0], mirrored(0));
+}
+
+/*
+ * What ORC says of the step from where the unwinder is. Modules cannot look into its tables, which
+ * are exported on no kernel, but can have the unwinder go on, for one frame, on another stack,
+ * the words of which say where it has looked: for the return address and for the frame pointer,
+ * relative to where the stack pointer was, or to where the frame pointer was. Zero as a frame
+ * pointer lies on no stack. With an error noted, the unwinder keeps to itself what it thinks.
+ */
+static u64 ask_orc(struct unwind_state *state)
+{
+	struct unwind_state other = *state;
+	unsigned long words, saved;
+
+	fill_mirror();
+	other.stack_info.begin = mirror;
+	other.stack_info.end = mirror + ARRAY_SIZE(mirror);
+	other.sp = (unsigned long)mirror;
+	other.bp = 0;
+	other.error = true;
+	if (unwind_next_frame(&other)) {
+		words = (unsigned long *)other.sp - mirror;
+		if (other.regs || other.ip != mirrored(words - 1))
+			return 0;
+		if (!other.bp)
+			return words;
+		saved = (mirrored(words - 1) - other.bp) / sizeof(long);
+		if (!saved || saved >= KSPAN_STEP_SAVED_BELOW || saved >= words)
+			return 0;
+		return (KSPAN_STEP_SAVED_BELOW - saved) << KSPAN_STEP_SAVED_SHIFT | words;
+	}
+
+	other = *state;
+	other.stack_info.begin = mirror;
+	other.stack_info.end = mirror + ARRAY_SIZE(mirror);
+	other.sp = (unsigned long)mirror;
+	other.bp = (unsigned long)&mirror[1];
+	other.error = true;
+	/* As a function begins that has a frame pointer, and no other way. */
+	return unwind_next_frame(&other) && !other.regs && other.sp == (unsigned long)&mirror[3] &&
+	       other.ip == mirrored(2) && other.bp == mirrored(1) ?
+	       KSPAN_STEP_BP : 0;
+}
+
+static void begin_step(struct teacher *teacher, struct unwind_state *state, unsigned long ip,
+		       const unsigned long *at)
 {
 	teacher->at = at;
 	if (!at)
 		return;
 	teacher->ip = ip;
+	teacher->bp = (unsigned long *)state->bp;
 	teacher->known = kspan_step_find(ip);
-	teacher->fixed = kspan_step_is_known(teacher->known) ? 0 : fixed_next(state);
+	teacher->step = kspan_step_is_known(teacher->known) ? teacher->known : ask_orc(state);
 }
 
-/* System calls, unlike exceptions, do not come upon each other. */
-static bool in_system_call(void)
+/* The step to what stands at @at, which is the unwinder's next. */
+static u64 step_to(const struct teacher *teacher, const unsigned long *at)
 {
-	struct pt_regs *regs = task_pt_regs(current);
+	u64 step = teacher->step;
 
-	return user_mode(regs) && (long)regs->orig_ax >= 0;
-}
-
-/* The step to @ip, which stands at @at; 0: none that could be learned. */
-static u64 step_to(const struct teacher *teacher, struct unwind_state *state,
-		   unsigned long ip, const unsigned long *at)
-{
-	bool known = kspan_step_is_known(teacher->known);
-
-	if (!at || at <= teacher->at)
-		return 0;
-	if (known ? teacher->known <= KSPAN_STEP_WORDS : teacher->fixed == state->sp)
-		return at - teacher->at;
-	if (at != stack_base())
-		return KSPAN_STEP_NEVER;
-	return in_system_call() ? KSPAN_STEP_BASE | (ip & KSPAN_STEP_BASE_BITS) : 0;
+	if (step == KSPAN_STEP_BP ? at == teacher->bp + 1 : step - 1 < KSPAN_STEP_PLAIN &&
+	    at == teacher->at + (step & KSPAN_STEP_WORDS))
+		return step;
+	return KSPAN_STEP_NEVER;
 }
 
 /* The stack ends, with the registers of user space or a thread of the kernel's first function. */
@@ -187,12 +230,11 @@ static void end_step(const struct teacher *teacher, struct unwind_state *state,
 {
 	u64 step = 0;
 
-	static_assert(THREAD_SIZE / sizeof(long) <= KSPAN_STEP_WORDS);
 	if (!teacher->at || teacher->known == KSPAN_STEP_NEVER)
 		return;
-	if (ip)
-		step = step_to(teacher, state, ip, at);
-	else if (teacher->at == stack_base() && is_end(state))
+	if (at)
+		step = step_to(teacher, at);
+	else if (!ip && teacher->at == stack_base() && is_end(state))
 		step = KSPAN_STEP_LAST;
 	if (step && step != teacher->known && kspan_text_stays(teacher->ip))
 		kspan_step_learn(teacher->ip, step);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Steps: how far it is on a stack from the return address of a function to that of its caller.
- * With ORC that is said for the instruction that the function is at, so a step is known by the
- * return address alone, once it has been learned.
+ * With ORC that is said for the instruction that the function is at, so how to go on is known by
+ * the return address alone, once it has been learned.
  */
 #ifndef _KSPAN_STEP_H
 #define _KSPAN_STEP_H
@@ -19,14 +19,17 @@
 #endif
 
 /*
- * The steps, which fit into 16 bits. The base of a stack is the word below the registers that
- * user space was left with, or for a thread of the kernel would have been.
+ * The steps, which fit into 16 bits. A plain one is so many words long, and perhaps the frame
+ * that it leaves has saved its caller's frame pointer, from 15 words below the next return address
+ * (1) to just below it (15).
  */
-#define KSPAN_STEP_WORDS	0x3fff	/* up to this: so many words to the next return address */
-#define KSPAN_STEP_BASE		0x4000	/* the next is at the base, and ends in these 14 bits */
-#define KSPAN_STEP_BASE_BITS	0x3fff
+#define KSPAN_STEP_WORDS	0x03ff
+#define KSPAN_STEP_SAVED_SHIFT	10
+#define KSPAN_STEP_SAVED_BELOW	16	/* words; 0 instead of 1 to 15: has not touched it */
+#define KSPAN_STEP_PLAIN	0x3fff	/* the largest plain one */
+#define KSPAN_STEP_BP		0x4000	/* the next is above where the frame pointer points to */
 #define KSPAN_STEP_LAST		0x8000	/* if this one is at the base, there is no next */
-#define KSPAN_STEP_NEVER	0xffff	/* it has no one length: ask the unwinder */
+#define KSPAN_STEP_NEVER	0xffff	/* none of these: ask the unwinder */
 
 #define KSPAN_STEP_BITS		12	/* of the table: 32 KiB */
 #define KSPAN_STEP_WAYS		4	/* places for each address */
@@ -41,11 +44,17 @@ static inline u64 *kspan_step_place(unsigned long ip, unsigned int i)
 	return &kspan_steps[hash_64(ip, KSPAN_STEP_BITS) ^ i];
 }
 
+/* The step from @ip, if it is where it would be if there were no others. */
+static __always_inline u64 kspan_step_first(unsigned long ip)
+{
+	return READ_ONCE(*kspan_step_place(ip, 0)) ^ (u64)ip << KSPAN_STEP_SHIFT;
+}
+
 /* The step from @ip; 0, or a larger number than any step, if there is none. */
 static __always_inline u64 kspan_step_find(unsigned long ip)
 {
 	u64 tag = (u64)ip << KSPAN_STEP_SHIFT;
-	u64 step = READ_ONCE(*kspan_step_place(ip, 0)) ^ tag;
+	u64 step = kspan_step_first(ip);
 	unsigned int i;
 
 	for (i = 1; unlikely(step > KSPAN_STEP_NEVER) && i < KSPAN_STEP_WAYS; i++)
