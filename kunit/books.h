@@ -455,7 +455,7 @@ static inline void books_node(struct books *b, const struct kspan_cache *cache, 
 		{ &node->empty, KSPAN_LIST_EMPTY },
 	};
 	unsigned long spans = b->cache_spans, pages = b->cache_pages, objs = b->objs;
-	unsigned long out = b->out, empty = 0, limit;
+	unsigned long out = b->out, empty = 0, all = 0, limit;
 	const struct kspan_span *span;
 	int i;
 
@@ -463,13 +463,21 @@ static inline void books_node(struct books *b, const struct kspan_cache *cache, 
 		list_for_each_entry(span, lists[i].list, list) {
 			books_span(b, cache, nid, span, lists[i].where);
 			empty += lists[i].where == KSPAN_LIST_EMPTY;
-			if (listed)
-				books_line(b, &b->spans,
-					   "%px %s node %d pages %u objects %u free %u\n",
-					   span->base, kspan_cache_name(cache), nid,
-					   span->nr_pages, span->nr_objs, span->nr_free);
 		}
 	}
+	/* Once more, by their age. */
+	list_for_each_entry(span, &node->all, all) {
+		all++;
+		if (listed)
+			books_line(b, &b->spans,
+				   "%px %s node %d pages %u objects %u free %u\n",
+				   span->base, kspan_cache_name(cache), nid,
+				   span->nr_pages, span->nr_objs, span->nr_free);
+	}
+	books_same(b, "spans of a node by their age", all, b->cache_spans - spans);
+	if (node->walk)
+		books_wrong(b, "a walk over spans of cache %s has not ended",
+			    kspan_cache_name(cache));
 	books_same(b, "spans of a node", node->nr_spans, b->cache_spans - spans);
 	books_same(b, "pages of a node", node->nr_pages, b->cache_pages - pages);
 	books_same(b, "objects of a node", node->nr_objs, b->objs - objs);
@@ -512,29 +520,31 @@ static inline void books_cache(struct books *b, struct kspan_cache *cache, bool 
 
 /* ------------------------------------------------------------------ page map */
 
-/* Of pages that are nobody's. A leaf that stands in two places is the one of no pages at all. */
+static unsigned long books_map_pages __maybe_unused;
+
+static inline void books_map_page(struct kspan_span *span, const void *page)
+{
+	books_map_pages++;
+}
+
+/* The root has a page for so many places; of those without memory only a pointer to that. */
 static inline void books_pagemap(struct books *b)
 {
-	const struct kspan_pagemap *map = rcu_dereference_raw(kspan_pagemap);
-	const struct kspan_leaf *none = NULL, *last = NULL;
-	unsigned long i, n, pages = 0, leaves = 0;
+	const unsigned long places = PAGE_SIZE / sizeof(struct kspan_leaf *);
+	unsigned long place = 0, at, leaves = 0, filled = 0, holes = 0;
+	enum kspan_visit found;
 
-	for (i = 0; i < map->nr_leaves && !none; i++) {
-		if (map->leaf[i] == last)
-			none = last;
-		last = map->leaf[i];
-	}
-	for (i = 0; i < map->nr_leaves; i++) {
-		const struct kspan_leaf *leaf = map->leaf[i];
-
-		if (leaf == none)
-			continue;
-		leaves++;
-		for (n = 0; n < KSPAN_LEAF_PAGES; n++)
-			pages += READ_ONCE(leaf->span[n]) != &kspan_no_span;
-	}
-	books_same(b, "pages in the page map", pages, b->map_pages);
-	b->map_bytes = leaves * PAGE_SIZE + map->nr_leaves * sizeof(map->leaf[0]);
+	books_map_pages = 0;
+	do {
+		at = place;
+		found = kspan_pagemap_visit(&place, books_map_page);
+		leaves += found == KSPAN_LEAF_VISITED;
+		holes += place - at == places;
+		filled += place - at == 1 && at % places == 0;
+		cond_resched();
+	} while (found != KSPAN_LEAF_BEYOND);
+	books_same(b, "pages in the page map", books_map_pages, b->map_pages);
+	b->map_bytes = (leaves + filled + 1) * PAGE_SIZE + (filled + holes + 1) * sizeof(void *);
 }
 
 /* ------------------------------------------------------------------ the profile */

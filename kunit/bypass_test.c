@@ -46,7 +46,9 @@ static void object_is_not_in_a_page_of_kspans(struct kunit *test)
 	unsigned long pages = kspan_span_pages();
 	u8 *obj = new_object(test);
 
+	rcu_read_lock();
 	KUNIT_EXPECT_PTR_EQ(test, __kspan_pagemap_find(obj), &kspan_no_span);
+	rcu_read_unlock();
 	KUNIT_EXPECT_NOT_NULL(test, span_of(obj));
 	KUNIT_EXPECT_EQ(test, kspan_span_pages(), pages);
 	kspan_free(obj);

@@ -217,6 +217,119 @@ static void names_of_the_evicted_are_let_go(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, refcount_read(refs), before);
 }
 
+/* ------------------------------------------------------------------ in the middle of a walk */
+
+static unsigned int nr_held;
+static bool met;
+
+/* The first time that a walk has dropped the lock: all that is held is freed, and evicted. */
+static bool free_and_evict(enum kspan_test_point point)
+{
+	unsigned int i;
+
+	if (point != KSPAN_AT_WALK || met || !in_task() || current != failing.task)
+		return false;
+	met = true;
+	for (i = 0; i < nr_held; i++)
+		kspan_bucket_free(buckets[i], ONE);
+	for (i = 0; i < nr_held; i++) {
+		buckets[i] = count(make_stack_elsewhere(1000 + i), ONE);
+		if (buckets[i])
+			kspan_bucket_free(buckets[i], ONE);
+	}
+	return false;
+}
+
+static void hold(struct kspan_stack *(*make)(unsigned long id))
+{
+	for (nr_held = 0; nr_held < MOST_BUCKETS; nr_held++) {
+		buckets[nr_held] = count(make(nr_held), ONE);
+		if (!buckets[nr_held])
+			break;
+	}
+}
+
+static void evict_in_the_middle(void)
+{
+	met = false;
+	failing.task = current;
+	kspan_set_test_hook(free_and_evict);
+}
+
+/* Rows of the test's whose stacks begin with those of number @first to @first + nr_held - 1. */
+static unsigned int rows_of(const struct kspan_snapshot *snap, unsigned long first, u64 inuse)
+{
+	unsigned int rows = 0;
+	size_t i;
+
+	for (i = 0; i < snap->nr_rows; i++) {
+		const struct kspan_row *row = &snap->rows[i];
+
+		if (strcmp(row->label, "bucket_test") || row->nr_frames != FRAMES)
+			continue;
+		rows += row->addrs[0] - 0x1000 - first < nr_held && row->alloc_objects == 1 &&
+			row->inuse_objects == inuse;
+	}
+	return rows;
+}
+
+/* It is of one moment, and at that all this was in use. */
+static void snapshot_tells_of_what_is_evicted_meanwhile(struct kunit *test)
+{
+	unsigned long evicted = kspan_counter_sum(KSPAN_BUCKETS_EVICTED);
+	struct kspan_snapshot *snap;
+
+	kspan_profile_reset();
+	hold(make_stack_elsewhere);
+	KUNIT_ASSERT_GT(test, nr_held, 100U);
+	evict_in_the_middle();
+	snap = kspan_snapshot_take();
+	fail_nothing();
+	KUNIT_ASSERT_FALSE(test, IS_ERR(snap));
+	KUNIT_EXPECT_TRUE(test, met);
+	KUNIT_EXPECT_GT(test, kspan_counter_sum(KSPAN_BUCKETS_EVICTED), evicted + nr_held / 2);
+	KUNIT_EXPECT_EQ(test, rows_of(snap, 0, 1), nr_held);
+	KUNIT_EXPECT_EQ(test, rows_of(snap, 1000, 0), 0U);
+	kspan_snapshot_free(snap);
+
+	snap = kspan_snapshot_take();
+	KUNIT_ASSERT_FALSE(test, IS_ERR(snap));
+	KUNIT_EXPECT_LT(test, rows_of(snap, 0, 0), nr_held / 2);
+	KUNIT_EXPECT_GT(test, rows_of(snap, 1000, 0), nr_held / 2);
+	kspan_snapshot_free(snap);
+}
+
+/* The line of those whose text has left goes on, whatever the reset has dropped. */
+static void reset_and_eviction_share_what_has_left(struct kunit *test)
+{
+	unsigned long before;
+	unsigned int round, i;
+
+	kspan_profile_reset();
+	before = kspan_bucket_count();
+	for (round = 0; round < 2; round++) {
+		hold(make_stack_here);
+		KUNIT_ASSERT_GT(test, nr_held, 100U);
+		/* In the first round a part of them waits in the line when the reset comes. */
+		for (i = 0; !round && i < nr_held / 2; i++)
+			kspan_bucket_free(buckets[i], ONE);
+		this_module_leaves();
+		for (i = 0; !round && i < nr_held / 2; i++)
+			buckets[i] = buckets[nr_held - 1 - i];
+		nr_held = round ? nr_held : nr_held / 2;
+		evict_in_the_middle();
+		kspan_profile_reset();
+		fail_nothing();
+		KUNIT_EXPECT_TRUE(test, met);
+		/* And what is in it now still makes room. */
+		nr_held = fill_with_idle(make_stack_elsewhere);
+		KUNIT_EXPECT_GT(test, nr_held, 100U);
+		kspan_profile_reset();
+		kspan_profile_reset();
+		KUNIT_EXPECT_LE(test, kspan_bucket_count(), before + 1);
+	}
+}
+
 /* ------------------------------------------------------------------ at the same time */
 
 #define ROUNDS	300
@@ -287,6 +400,8 @@ static struct kunit_case evict_cases[] = {
 	KUNIT_CASE(idle_stacks_make_room_for_what_holds_memory),
 	KUNIT_CASE(snapshot_keeps_what_is_evicted),
 	KUNIT_CASE(names_of_the_evicted_are_let_go),
+	KUNIT_CASE(snapshot_tells_of_what_is_evicted_meanwhile),
+	KUNIT_CASE(reset_and_eviction_share_what_has_left),
 	KUNIT_CASE(eviction_goes_on_beside_walks),
 	{}
 };

@@ -85,14 +85,17 @@ static int nomem_init(struct kunit *test)
 
 /* ------------------------------------------------------------------ what is done */
 
-static unsigned long nr_leaves(void)
+/* The first address behind the page map. */
+static void *map_end(void)
 {
-	unsigned long nr;
+	const struct kspan_pagemap *map;
+	unsigned long end;
 
 	rcu_read_lock();
-	nr = rcu_dereference(kspan_pagemap)->nr_leaves;
+	map = rcu_dereference(kspan_pagemap);
+	end = map->start + kspan_pagemap_leaves(map) * (KSPAN_LEAF_PAGES << PAGE_SHIFT);
 	rcu_read_unlock();
-	return nr;
+	return (void *)end;
 }
 
 static noinline void *alloc_below(unsigned int depth)
@@ -188,7 +191,9 @@ static int add_cleanup(const char *arg)
 
 static int grow_pagemap(const char *arg)
 {
-	return kspan_pagemap_grow(nr_leaves() + 1);
+	void *end = map_end();
+
+	return kspan_pagemap_cover(end, end + PAGE_SIZE - 1);
 }
 
 static int render(const char *file)

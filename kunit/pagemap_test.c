@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Tests of the page map: every page of a span leads to it, nothing else leads anywhere, and the
- * map may grow at any time, under readers too.
+ * Tests of the page map: every page of a span leads to it, nothing else leads anywhere, and memory
+ * may come at any time and anywhere, under readers too, and takes no more map than it needs.
  */
 #include "suite.h"
 
@@ -12,6 +12,32 @@
 #include <linux/vmalloc.h>
 
 #include "allocator.h"
+
+/* An entry page of the root covers so many bytes, and so does each of its entries. */
+#define LEAF_BYTES	((unsigned long)KSPAN_LEAF_PAGES << PAGE_SHIFT)
+#define ROOT_BYTES	(LEAF_BYTES * (PAGE_SIZE / sizeof(void *)))
+
+/* The first address that has a place in the map, and the first behind it that has none. */
+static unsigned long map_start(void)
+{
+	unsigned long start;
+
+	rcu_read_lock();
+	start = rcu_dereference(kspan_pagemap)->start;
+	rcu_read_unlock();
+	return start;
+}
+
+static unsigned long map_end(void)
+{
+	unsigned long end;
+
+	rcu_read_lock();
+	end = rcu_dereference(kspan_pagemap)->start +
+	      kspan_pagemap_leaves(rcu_dereference(kspan_pagemap)) * LEAF_BYTES;
+	rcu_read_unlock();
+	return end;
+}
 
 static int in_data;
 
@@ -52,7 +78,7 @@ static void value_that_is_no_address_is_foreign(struct kunit *test)
 	if (!strcmp(c->desc, "just below the direct map"))
 		addr = PAGE_OFFSET - 1;
 	else if (!strcmp(c->desc, "just below all memory"))
-		addr = kspan_pagemap_start - 1;
+		addr = map_start() - 1;
 	KUNIT_EXPECT_TRUE(test, is_foreign((void *)addr));
 }
 
@@ -161,53 +187,171 @@ static void pages_given_back_lead_nowhere(struct kunit *test)
 
 /* ------------------------------------------------------------------ growing */
 
-static unsigned long nr_leaves(void)
+static int cover(unsigned long first, unsigned long bytes)
 {
-	unsigned long nr;
+	return kspan_pagemap_cover((void *)first, (void *)(first + bytes - 1));
+}
 
-	rcu_read_lock();
-	nr = rcu_dereference(kspan_pagemap)->nr_leaves;
-	rcu_read_unlock();
-	return nr;
+/* A page at @addr, where there is no memory, is entered and is found; or there is no room. */
+static int enter(struct kunit *test, unsigned long addr)
+{
+	static struct kspan_span span;
+	void *page = (void *)addr;
+	int err = kspan_pagemap_set(page, 1, &span, GFP_KERNEL);
+
+	if (err) {
+		KUNIT_EXPECT_TRUE(test, is_foreign(page));
+		return err;
+	}
+	KUNIT_EXPECT_PTR_EQ(test, span_of(page), &span);
+	KUNIT_EXPECT_TRUE(test, is_foreign(page - 1));
+	KUNIT_EXPECT_TRUE(test, is_foreign(page + PAGE_SIZE));
+	kspan_pagemap_clear(page, 1);
+	KUNIT_EXPECT_TRUE(test, is_foreign(page));
+	return 0;
 }
 
 static void map_covers_all_memory_from_the_start(struct kunit *test)
 {
-	unsigned long last = ((unsigned long)high_memory - 1 - kspan_pagemap_start) >> PAGE_SHIFT;
-	unsigned long first = (unsigned long)__va(PFN_PHYS(node_start_pfn(first_online_node)));
+	unsigned long first, last;
+	int nid;
 
-	KUNIT_EXPECT_GT(test, nr_leaves(), last >> KSPAN_LEAF_SHIFT);
-	KUNIT_EXPECT_GE(test, first, kspan_pagemap_start);
-	KUNIT_EXPECT_LT(test, first - kspan_pagemap_start, KSPAN_LEAF_PAGES << PAGE_SHIFT);
+	for_each_online_node(nid) {
+		if (!node_present_pages(nid))
+			continue;
+		first = (unsigned long)__va(PFN_PHYS(node_start_pfn(nid)));
+		last = (unsigned long)__va(PFN_PHYS(node_end_pfn(nid))) - 1;
+		KUNIT_EXPECT_GE(test, first, map_start());
+		KUNIT_EXPECT_LT(test, last, map_end());
+	}
 }
 
-static void growing_keeps_entries(struct kunit *test)
+static const struct growth_case {
+	const char *desc;
+	long leaves;		/* from the end, or from the start if below zero */
+} growth_cases[] = {
+	{ "behind the last", 0 },
+	{ "behind a hole", 5000 },
+	{ "before the first", -1 },
+	{ "before a hole", -5000 },
+};
+
+static void growth_desc(const struct growth_case *c, char *desc)
 {
+	strscpy(desc, c->desc, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(growth, growth_cases, growth_desc);
+
+/* Memory may come anywhere: what there was is found as before, and so is what is new. */
+static void memory_that_comes_has_a_place(struct kunit *test)
+{
+	const struct growth_case *c = test->param_value;
 	void *small = kspan_alloc(64, GFP_KERNEL), *large = kspan_alloc(SZ_1M, GFP_KERNEL);
 	struct kspan_span *span = span_of(small), *large_span = span_of(large);
-	unsigned long nr = nr_leaves();
+	unsigned long at = c->leaves < 0 ? map_start() : map_end();
 
 	KUNIT_ASSERT_NOT_NULL(test, span);
 	KUNIT_ASSERT_NOT_NULL(test, large_span);
-	KUNIT_EXPECT_EQ(test, kspan_pagemap_grow(nr + 1), 0);
-	KUNIT_EXPECT_EQ(test, nr_leaves(), nr + 1);
+	if (c->leaves < 0 && at < -c->leaves * LEAF_BYTES + ROOT_BYTES)
+		kunit_skip(test, "memory begins at 0");
+	at += c->leaves * LEAF_BYTES;
+	KUNIT_EXPECT_EQ(test, enter(test, at), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, cover(at, LEAF_BYTES), 0);
+	KUNIT_EXPECT_EQ(test, enter(test, at), 0);
+	KUNIT_EXPECT_EQ(test, enter(test, at + LEAF_BYTES - PAGE_SIZE), 0);
 	KUNIT_EXPECT_PTR_EQ(test, span_of(small), span);
 	KUNIT_EXPECT_PTR_EQ(test, span_of(large), large_span);
 	KUNIT_EXPECT_PTR_EQ(test, span_of(large + SZ_1M - 1), large_span);
-	/* The new part is empty. */
-	KUNIT_EXPECT_TRUE(test, is_foreign((void *)kspan_pagemap_start +
-					   ((nr * KSPAN_LEAF_PAGES + 1) << PAGE_SHIFT)));
 	kspan_free(large);
 	kspan_free(small);
 }
 
-static void map_does_not_shrink(struct kunit *test)
+static void map_that_covers_it_stays(struct kunit *test)
 {
-	unsigned long nr = nr_leaves();
+	unsigned long start = map_start(), end = map_end();
+	const void *map = rcu_access_pointer(kspan_pagemap);
+	void *obj = kspan_alloc(64, GFP_KERNEL);
 
-	KUNIT_EXPECT_EQ(test, kspan_pagemap_grow(1), 0);
-	KUNIT_EXPECT_EQ(test, kspan_pagemap_grow(nr), 0);
-	KUNIT_EXPECT_EQ(test, nr_leaves(), nr);
+	KUNIT_EXPECT_EQ(test, cover((unsigned long)obj, 1), 0);
+	KUNIT_EXPECT_EQ(test, cover((unsigned long)obj & PAGE_MASK, PAGE_SIZE), 0);
+	KUNIT_EXPECT_PTR_EQ(test, (const void *)rcu_access_pointer(kspan_pagemap), map);
+	KUNIT_EXPECT_EQ(test, map_start(), start);
+	KUNIT_EXPECT_EQ(test, map_end(), end);
+	kspan_free(obj);
+}
+
+/*
+ * A node that is far away takes a map for its memory, not for all that lies between; and what lies
+ * between has no place until memory comes there.
+ */
+static void far_node_takes_map_for_its_memory_alone(struct kunit *test)
+{
+	unsigned long pages = clamp_t(unsigned long, 8 * SZ_1T / ROOT_BYTES, 16, 8192);
+	unsigned long hole = pages * ROOT_BYTES;
+	unsigned long far = map_end() + hole, between = far - hole / 2;
+	size_t before = kspan_pagemap_bytes();
+
+	KUNIT_ASSERT_EQ(test, cover(far, ROOT_BYTES), 0);
+	/* A pointer for each page of the root that is not there, and two pages and a leaf. */
+	KUNIT_EXPECT_LE(test, kspan_pagemap_bytes(), before + (pages + 2) * sizeof(void *) +
+			3 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, enter(test, far), 0);
+	KUNIT_EXPECT_EQ(test, enter(test, far + ROOT_BYTES - PAGE_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, enter(test, between), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, cover(between, LEAF_BYTES), 0);
+	KUNIT_EXPECT_EQ(test, enter(test, between), 0);
+	KUNIT_EXPECT_EQ(test, enter(test, between - ROOT_BYTES), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, enter(test, far), 0);
+}
+
+static struct kspan_span sought;
+static const void *sought_page;
+static unsigned int seen;
+
+static void see(struct kspan_span *span, const void *page)
+{
+	seen += span == &sought && page == sought_page;
+}
+
+/* Whoever looks at all leaves does not look at each place of a hole. */
+static void walk_steps_over_holes(struct kunit *test)
+{
+	unsigned long far = map_end() + 64 * ROOT_BYTES, place = 0, steps = 0;
+
+	KUNIT_ASSERT_EQ(test, cover(far, LEAF_BYTES), 0);
+	sought_page = (void *)far + PAGE_SIZE;
+	KUNIT_ASSERT_EQ(test, kspan_pagemap_set(sought_page, 1, &sought, GFP_KERNEL), 0);
+	seen = 0;
+	while (kspan_pagemap_visit(&place, see) != KSPAN_LEAF_BEYOND)
+		steps++;
+	KUNIT_EXPECT_EQ(test, seen, 1U);
+	KUNIT_EXPECT_LT(test, steps, (map_end() - map_start()) / LEAF_BYTES / 2);
+	kspan_pagemap_clear(sought_page, 1);
+}
+
+/* The map has been replaced by a longer one while a leaf was made for a place in it. */
+static bool cover_meanwhile(enum kspan_test_point point)
+{
+	if (point == KSPAN_AT_LEAF && in_task() && current == failing.task) {
+		fail_nothing();
+		cover(map_start() - LEAF_BYTES, LEAF_BYTES);
+	}
+	return false;
+}
+
+static void leaf_is_installed_where_the_map_has_come_to_lie(struct kunit *test)
+{
+	unsigned long end = map_end(), start = map_start();
+
+	if (start < ROOT_BYTES)
+		kunit_skip(test, "memory begins at 0");
+	KUNIT_ASSERT_EQ(test, cover(end, LEAF_BYTES), 0);
+	failing.task = current;
+	kspan_set_test_hook(cover_meanwhile);
+	KUNIT_EXPECT_EQ(test, enter(test, end), 0);
+	fail_nothing();
+	KUNIT_EXPECT_LT(test, map_start(), start);
 }
 
 /* The page behind the one that is being entered is entered meanwhile. */
@@ -228,12 +372,10 @@ static bool enter_meanwhile(enum kspan_test_point point)
 
 static void two_who_install_a_leaf_keep_both_entries(struct kunit *test)
 {
-	unsigned long nr = nr_leaves();
-
 	memset(&late, 0, sizeof(late));
 	/* Where there is no memory, so that nobody else has entries. */
-	KUNIT_ASSERT_EQ(test, kspan_pagemap_grow(nr + 1), 0);
-	late.base = (void *)kspan_pagemap_start + ((nr * KSPAN_LEAF_PAGES) << PAGE_SHIFT);
+	late.base = (void *)map_end();
+	KUNIT_ASSERT_EQ(test, cover(map_end(), LEAF_BYTES), 0);
 	failing.task = current;
 	kspan_set_test_hook(enter_meanwhile);
 	KUNIT_EXPECT_EQ(test, kspan_pagemap_set(late.base, 1, &late.span[0], GFP_KERNEL), 0);
@@ -245,8 +387,10 @@ static void two_who_install_a_leaf_keep_both_entries(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, is_foreign(late.base));
 }
 
+/* One asks whose an address is, the other is the owner of an object, and holds nothing else. */
 struct lookups {
-	const void *obj;
+	void *obj;
+	struct kspan_span *span;
 	unsigned int wrong, done;
 };
 
@@ -256,6 +400,7 @@ static int look_up(void *data)
 
 	while (!kthread_should_stop()) {
 		lookups->wrong += !kspan_owns(lookups->obj);
+		lookups->wrong += span_of(lookups->obj) != lookups->span;
 		WRITE_ONCE(lookups->done, lookups->done + 1);
 		cpu_relax();
 		cond_resched();
@@ -270,15 +415,15 @@ static void lookups_go_on_while_the_map_grows(struct kunit *test)
 	unsigned int i, failed = 0;
 
 	KUNIT_ASSERT_NOT_NULL(test, lookups.obj);
+	lookups.span = span_of(lookups.obj);
 	task = kthread_run(look_up, &lookups, "kspan-lookups");
 	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
 	while (!READ_ONCE(lookups.done))
 		schedule_timeout_uninterruptible(1);
 	for (i = 0; i < 20; i++) {
-		failed += kspan_pagemap_grow(nr_leaves() + 1) != 0;
-		/* The old root is freed after a grace period: let some of them end. */
-		if (i % 5 == 4)
-			synchronize_rcu();
+		bool before = i % 2 && map_start() >= ROOT_BYTES;
+
+		failed += cover(before ? map_start() - LEAF_BYTES : map_end(), LEAF_BYTES) != 0;
 	}
 	kthread_stop(task);
 	KUNIT_EXPECT_EQ(test, failed, 0U);
@@ -295,10 +440,13 @@ static struct kunit_case pagemap_cases[] = {
 	KUNIT_CASE_PARAM(every_page_of_a_span_leads_to_it, size_gen_params),
 	KUNIT_CASE(pages_given_back_lead_nowhere),
 	KUNIT_CASE(map_covers_all_memory_from_the_start),
-	KUNIT_CASE(growing_keeps_entries),
-	KUNIT_CASE(map_does_not_shrink),
+	KUNIT_CASE_PARAM(memory_that_comes_has_a_place, growth_gen_params),
+	KUNIT_CASE(map_that_covers_it_stays),
+	KUNIT_CASE(leaf_is_installed_where_the_map_has_come_to_lie),
 	KUNIT_CASE(two_who_install_a_leaf_keep_both_entries),
 	KUNIT_CASE(lookups_go_on_while_the_map_grows),
+	KUNIT_CASE(far_node_takes_map_for_its_memory_alone),
+	KUNIT_CASE(walk_steps_over_holes),
 	{}
 };
 

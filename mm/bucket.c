@@ -6,6 +6,12 @@
  * lib/stackdepot.c). The counts of all buckets change under the same lock, so that a reader who
  * holds it sees allocations and frees that belong together.
  *
+ * A reader who wants all of them at one moment does not hold it for as long as it takes to look
+ * at each: he makes a cut. From then on whoever is about to change the counts of a bucket first
+ * keeps what they were at the cut, and the reader comes by in many small steps and takes that. A
+ * bucket that is evicted before he has come by is kept for him. A reset is a cut as well: at it the
+ * cumulative counts are zero.
+ *
  * A bucket stays until a reset finds it with nothing in use, or its room is wanted. When a module
  * leaves, or its init functions do, the buckets whose stacks touch it get their names while those
  * can still be read, and are taken out of their chains: other code may come to lie at the same
@@ -73,6 +79,13 @@ static struct kspan_bucket **gone_end = &gone_first;
 static struct list_head *walk = &kspan_buckets;
 static struct list_head *hand = &kspan_buckets;
 
+/* The last cut, under the lock: its number, and whether it is that of a reset. */
+static u32 last_cut;
+static bool cut_resets;
+/* One that is not, whose walk has not ended: what was evicted before that came by. Likewise. */
+static bool cut_kept;
+static struct kspan_bucket *cut_missed;
+
 /* How many buckets the hand looks at for one new stack. */
 #define HAND_STEPS	64
 
@@ -130,6 +143,10 @@ static struct kspan_bucket *bucket_new(const struct kspan_stack *stack, u32 hash
 	bucket->allocs = 0;
 	bucket->carried = 0;
 	bucket->live = 0;
+	bucket->passed = 0;
+	bucket->cut_allocs = 0;
+	bucket->cut_carried = 0;
+	bucket->cut_live = 0;
 	bucket->told = 0;
 	bucket->symbols = NULL;
 	memcpy(bucket->frames, stack->frames, stack->nr_frames * sizeof(stack->frames[0]));
@@ -199,10 +216,35 @@ static struct kspan_bucket *next_idle(unsigned int *steps)
 	return NULL;
 }
 
+/* Keeps the counts of the last cut, before they change for the first time after it. */
+static void bring_to_cut(struct kspan_bucket *bucket)
+{
+	lockdep_assert_held(&kspan_bucket_lock);
+	if (likely(bucket->cut == last_cut))
+		return;
+	bucket->cut = last_cut;
+	bucket->cut_allocs = bucket->allocs;
+	bucket->cut_carried = bucket->carried;
+	bucket->cut_live = bucket->live;
+	if (cut_resets) {
+		bucket->allocs = 0;
+		bucket->carried = 0;
+	}
+}
+
+/* Has a walk that wants the counts of the last cut still to come to @bucket? Then it has them. */
+static bool awaited(struct kspan_bucket *bucket)
+{
+	if (likely(!cut_kept) || bucket->born == last_cut || bucket->passed == last_cut)
+		return false;
+	bring_to_cut(bucket);
+	return true;
+}
+
 /* Makes room for @size bytes if that can be; the buckets that were evicted, by their next. */
 static struct kspan_bucket *make_room(size_t size)
 {
-	struct kspan_bucket *evicted = NULL, *bucket;
+	struct kspan_bucket *evicted = NULL, *bucket, **list;
 	unsigned int steps = HAND_STEPS;
 
 	while (!fits(size)) {
@@ -210,8 +252,9 @@ static struct kspan_bucket *make_room(size_t size)
 		if (!bucket)
 			break;
 		take_out(bucket);
-		bucket->next = evicted;
-		evicted = bucket;
+		list = awaited(bucket) ? &cut_missed : &evicted;
+		bucket->next = *list;
+		*list = bucket;
 	}
 	return evicted;
 }
@@ -226,6 +269,8 @@ static bool insert(struct kspan_bucket *bucket)
 		return false;
 	bucket_bytes += size;
 	nr_buckets++;
+	bucket->born = last_cut;
+	bucket->cut = last_cut;
 	refcount_inc(&bucket->label->refs);
 	list_add_tail(&bucket->all, &kspan_buckets);
 	hlist_add_head_rcu(&bucket->hash, &chains[bucket->hash_value & chains_mask]);
@@ -234,7 +279,7 @@ static bool insert(struct kspan_bucket *bucket)
 
 static void count_alloc(struct kspan_bucket *bucket, u64 weight)
 {
-	lockdep_assert_held(&kspan_bucket_lock);
+	bring_to_cut(bucket);
 	bucket->allocs += weight;
 	bucket->live += weight;
 	/*
@@ -249,7 +294,7 @@ static void count_alloc(struct kspan_bucket *bucket, u64 weight)
 
 static void count_free(struct kspan_bucket *bucket, u64 weight)
 {
-	lockdep_assert_held(&kspan_bucket_lock);
+	bring_to_cut(bucket);
 	bucket->live -= weight;
 	if (bucket->live)
 		return;
@@ -416,37 +461,127 @@ fail:
 	return -ENOMEM;
 }
 
-/* Zeroes the cumulative counts; buckets that have nothing in use go to @unused. */
-static void reset_all(struct list_head *unused)
-{
-	struct kspan_bucket *bucket, *next;
+/* ---- Cuts ---------------------------------------------------------------------------- */
 
+/* So many buckets in one hold of the lock. */
+#define WALK_AT_ONCE	32
+
+static void make_cut(bool resets)
+{
 	lockdep_assert_held(&kspan_bucket_lock);
-	list_for_each_entry_safe(bucket, next, &kspan_buckets, all) {
-		bucket->allocs = 0;
-		bucket->carried = 0;
-		if (bucket->live)
-			continue;
-		take_out(bucket);
-		list_add(&bucket->all, unused);
-	}
-	/* They were among those. */
+	last_cut++;
+	cut_resets = resets;
+	cut_kept = !resets;
+}
+
+unsigned long kspan_bucket_cut(unsigned long most)
+{
+	unsigned long flags, nr;
+
+	lockdep_assert_held(&kspan_bucket_mutex);
+	kspan_lock(&kspan_bucket_lock, flags);
+	nr = nr_buckets;
+	if (nr <= most)
+		make_cut(false);
+	kspan_unlock(&kspan_bucket_lock, flags);
+	return nr;
+}
+
+/* The cumulative counts are zero from here on. */
+static void cut_to_reset(void)
+{
+	unsigned long flags;
+
+	lockdep_assert_held(&kspan_bucket_mutex);
+	kspan_lock(&kspan_bucket_lock, flags);
+	make_cut(true);
+	/* All in the line have nothing in use, and the walk comes to them: see drop_unused(). */
 	gone_first = NULL;
 	gone_end = &gone_first;
+	kspan_unlock(&kspan_bucket_lock, flags);
+}
+
+/* The next few; false at the end. */
+static bool walk_some(void (*fn)(struct kspan_bucket *bucket, void *arg), void *arg)
+{
+	struct kspan_bucket *bucket;
+	unsigned int i;
+
+	lockdep_assert_held(&kspan_bucket_lock);
+	for (i = 0; i < WALK_AT_ONCE && walk != &kspan_buckets; i++) {
+		bucket = list_entry(walk, struct kspan_bucket, all);
+		walk = walk->next;
+		bring_to_cut(bucket);
+		bucket->passed = last_cut;
+		/* One that came after the cut was not there. */
+		if (bucket->born != last_cut)
+			fn(bucket, arg);
+	}
+	return walk != &kspan_buckets;
+}
+
+/* What was evicted before the walk came by. It is in nobody's hands but these. */
+static void walk_missed(void (*fn)(struct kspan_bucket *bucket, void *arg), void *arg,
+			struct kspan_bucket *first)
+{
+	struct kspan_bucket *bucket;
+	unsigned long flags;
+
+	for (bucket = first; bucket; bucket = bucket->next) {
+		kspan_lock(&kspan_bucket_lock, flags);
+		fn(bucket, arg);
+		kspan_unlock(&kspan_bucket_lock, flags);
+		cond_resched();
+	}
+	put_evicted(first);
+}
+
+void kspan_bucket_walk_cut(void (*fn)(struct kspan_bucket *bucket, void *arg), void *arg)
+{
+	struct kspan_bucket *missed;
+	unsigned long flags;
+
+	lockdep_assert_held(&kspan_bucket_mutex);
+	kspan_lock(&kspan_bucket_lock, flags);
+	walk = kspan_buckets.next;
+	while (walk_some(fn, arg)) {
+		kspan_unlock(&kspan_bucket_lock, flags);
+		kspan_test_point(KSPAN_AT_WALK);
+		cond_resched();
+		kspan_lock(&kspan_bucket_lock, flags);
+	}
+	cut_kept = false;
+	missed = cut_missed;
+	cut_missed = NULL;
+	kspan_unlock(&kspan_bucket_lock, flags);
+	walk_missed(fn, arg, missed);
+}
+
+/*
+ * A bucket that has nothing in use, nor had anything since the reset, goes to @unused; but not one
+ * whose text has left and which has come to the line of those since. That is a list of the next.
+ */
+static void drop_unused(struct kspan_bucket *bucket, void *unused)
+{
+	lockdep_assert_held(&kspan_bucket_lock);
+	if (bucket->live || bucket->allocs || bucket->carried)
+		return;
+	if (bucket->gone && bucket->cut_live)
+		return;
+	take_out(bucket);
+	list_add(&bucket->all, unused);
 }
 
 /* Zeroes the cumulative counts, and drops the buckets that have nothing in use. */
 void kspan_profile_reset(void)
 {
 	struct kspan_bucket *bucket, *next;
-	unsigned long flags;
 	LIST_HEAD(unused);
 
 	mutex_lock(&kspan_bucket_mutex);
-	kspan_lock(&kspan_bucket_lock, flags);
-	reset_all(&unused);
-	kspan_unlock(&kspan_bucket_lock, flags);
+	cut_to_reset();
 	start_ns = ktime_get_ns();
+	kspan_bucket_walk_cut(drop_unused, &unused);
 	mutex_unlock(&kspan_bucket_mutex);
 
 	list_for_each_entry_safe(bucket, next, &unused, all)

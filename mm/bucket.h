@@ -45,6 +45,14 @@ struct kspan_bucket {
 	bool unhashed;			/* never matches again; under the table's lock */
 	bool gone;			/* its text left; under kspan_bucket_mutex and the lock */
 
+	/* Under the table's lock, see kspan_bucket_cut(). */
+	u32 born;			/* after this cut */
+	u32 cut;			/* the last one that it has been brought to */
+	u32 passed;			/* the last one whose walk has come by */
+	u64 cut_allocs;			/* what those below were then */
+	u64 cut_carried;
+	u64 cut_live;
+
 	/* Sums of weights, in objects; under the table's lock. */
 	u64 allocs;			/* since load or the last reset, but for ... */
 	u64 carried;			/* ... these, in whole objects: see count_alloc() */
@@ -81,6 +89,15 @@ int kspan_bucket_resolve(struct kspan_bucket *bucket);
  * report has told. True: now one has. Process context.
  */
 void kspan_bucket_walk(bool (*fn)(struct kspan_bucket *bucket, u64 untold, void *arg), void *arg);
+
+/*
+ * A cut through the counts of all buckets, as they are at this moment, if there are at most @most;
+ * how many there are. kspan_bucket_walk_cut(), which has to follow then, calls @fn for each of
+ * these, with the table's lock held for a few at a time: bucket->cut_allocs and so on are what they
+ * were. Both in one hold of kspan_bucket_mutex; process context.
+ */
+unsigned long kspan_bucket_cut(unsigned long most);
+void kspan_bucket_walk_cut(void (*fn)(struct kspan_bucket *bucket, void *arg), void *arg);
 
 void kspan_profile_reset(void);
 u64 kspan_profile_start_ns(void);

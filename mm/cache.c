@@ -23,7 +23,6 @@
 #include "compat.h"
 #include "encode.h"
 #include "fence.h"
-#include "finalizer.h"
 #include "free.h"
 #include "guard.h"
 #include "hold.h"
@@ -31,7 +30,6 @@
 #include "leak.h"
 #include "lock.h"
 #include "name.h"
-#include "rcu.h"
 #include "retire.h"
 #include "snapshot.h"
 #include "symbol.h"
@@ -68,6 +66,7 @@ static void cache_free(struct kspan_cache *cache)
 {
 	int nid;
 
+	kspan_finalizers_close(&cache->finalizers);
 	/* Spans that have gone still say whose they were. */
 	kspan_retire_flush();
 	for_each_node(nid)
@@ -113,6 +112,7 @@ static struct kspan_cache *cache_create(const char *name, unsigned int object_si
 
 	if (!cache)
 		return NULL;
+	kspan_finalizers_open(&cache->finalizers);
 	cache->object_size = object_size;
 	cache->align = align;
 	cache->slot_size = slot_size;
@@ -296,19 +296,9 @@ static void drain_depots(struct kspan_cache *cache)
 static void drain(struct kspan_cache *cache)
 {
 	cpus_read_lock();
-	kspan_pcpu_drain_online(cache);
+	kspan_pcpu_drain(cache);
 	cpus_read_unlock();
 	drain_depots(cache);
-}
-
-/* Returns objects in CPUs' arrays to their spans, and waits for those that wait themselves. */
-static void cache_settle(struct kspan_cache *cache)
-{
-	kspan_rcu_flush();
-	kspan_flush_finalizers();
-	/* Finalizers free, and may leave an object to a grace period. */
-	kspan_rcu_flush();
-	drain(cache);
 }
 
 /* Gives back all empty spans; pages given back. */
@@ -422,16 +412,17 @@ static void cache_release(struct kspan_cache *cache)
 {
 	struct kspan_left left;
 
-	cache_settle(cache);
+	kspan_finalizers_settle(&cache->finalizers);
+	/* Late frees go straight to the spans: an array that was emptied stays so. */
+	WRITE_ONCE(cache->pcpu_limit, 0);
+	drain(cache);
 	/* As slab does: what the kernel itself is about to free may be of this cache. */
 	if (cache_sum(cache, node_out) && kspan_kvfree_rcu_barrier())
-		cache_settle(cache);
+		kspan_finalizers_settle(&cache->finalizers);
 	cache_release_empty(cache, ULONG_MAX);
 	left_in(cache, cache_sum(cache, node_out), &left);
 	if (left.objects) {
 		kspan_hold_look_at_all();
-		/* Late frees go straight to the spans. */
-		WRITE_ONCE(cache->pcpu_limit, 0);
 		kspan_leak_of_cache(&left);
 		mutex_lock(&kspan_cache_mutex);
 		list_add(&cache->list, &kspan_left_caches);
@@ -446,11 +437,12 @@ static void cache_release(struct kspan_cache *cache)
  * @cache: the cache, or NULL
  *
  * The caller has freed all objects and uses the cache no more; objects that wait for a grace
- * period or a finalizer are waited for. When objects are left, that is reported with the
- * sampled stacks that allocated them, their memory stays, and freeing them later still works.
+ * period or a finalizer are waited for, and no other cache's. When objects are left, that is
+ * reported with the sampled stacks that allocated them, their memory stays, and freeing them
+ * later still works.
  *
  * Context: process context, may sleep; takes cpus_read_lock() and kspan_cache_mutex. Not from
- * a finalizer or cleanup.
+ * a finalizer or cleanup of one of its objects, nor with a lock held that one of those may want.
  */
 void kspan_cache_destroy(struct kspan_cache *cache)
 {
@@ -752,6 +744,7 @@ void kspan_cache_exit(void)
 	destroy_classes();
 	destroy_internal(&kspan_large_cache);
 	list_for_each_entry_safe(cache, next, &kspan_left_caches, list) {
+		kspan_finalizers_settle(&cache->finalizers);
 		forget(cache);
 		cache_free(cache);
 	}

@@ -17,6 +17,7 @@
 
 #include <kspan/kspan.h>
 
+#include "finalizer.h"
 #include "sample.h"
 #include "sizeclass.h"
 #include "span.h"
@@ -24,6 +25,7 @@
 struct kspan_buf;
 struct kspan_label;
 struct kspan_left;
+struct kspan_span_line;
 struct kspan_symbol;
 struct module;
 
@@ -77,6 +79,8 @@ struct kspan_node {
 	struct list_head partial;	/* some objects handed out; under lock, as all below */
 	struct list_head full;		/* all */
 	struct list_head empty;		/* none */
+	struct list_head all;		/* the oldest first */
+	struct list_head *walk;		/* in all: where a walk goes on; NULL: there is none */
 	unsigned long nr_spans;
 	unsigned long nr_empty;
 	unsigned long nr_pages;
@@ -113,6 +117,7 @@ struct kspan_cache {
 	const struct kspan_symbol *creator;	/* the function that created it, or NULL */
 	bool abandoned;			/* by its creator's module, which has left; likewise */
 	struct list_head list;		/* under cache_mutex */
+	struct kspan_finalizers finalizers;
 	struct kspan_node *node[];	/* nr_node_ids, NULL for a node that is not possible */
 };
 
@@ -168,6 +173,8 @@ void kspan_node_give(struct kspan_cache *cache, struct kspan_slot *slots, unsign
 void kspan_node_stray(struct kspan_cache *cache, const struct kspan_slot *slot);
 unsigned long kspan_node_release_empty(struct kspan_cache *cache, struct kspan_node *node,
 				       unsigned long nr);
+unsigned long kspan_node_walk(struct kspan_node *node, struct kspan_span_line *lines,
+			      unsigned long room);
 
 /* depot.c: the magazines of a node. Any context but NMI, no lock held. */
 struct kspan_magazine *kspan_depot_put(struct kspan_cache *cache, int nid,
@@ -189,7 +196,7 @@ void *kspan_pcpu_pop_any(struct kspan_cache *cache, bool *sampled, u64 *weight);
 size_t kspan_pcpu_pop_bulk(struct kspan_cache *cache, size_t n, void **objs);
 bool kspan_pcpu_charge(struct kspan_cache *cache, u64 *weight);
 bool kspan_pcpu_charge_alone(const struct kspan_cache *cache, size_t slot_size, u64 *weight);
-void kspan_pcpu_drain_online(struct kspan_cache *cache);
+void kspan_pcpu_drain(struct kspan_cache *cache);
 void kspan_pcpu_end_budgets(void);
 unsigned long kspan_pcpu_allocs(struct kspan_cache *cache);
 unsigned long kspan_pcpu_cached(struct kspan_cache *cache);

@@ -1,17 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Finalizers and cleanups. Both run in process context, one after the other, in the order in
- * which their objects were freed: a finalizer before its object is freed, which it keeps alive
- * until then; a cleanup after, and it never sees the object.
+ * Finalizers and cleanups. Both run in process context, those of one cache one after the other, in
+ * the order in which their objects were freed: a finalizer before its object is freed, which it
+ * keeps alive until then; a cleanup after, and it never sees the object.
  *
- * Locks: none of its own. The queue is lock-free, so that any context but NMI may free.
+ * They are other modules' code, which may wait for anything, so that none of them may keep those
+ * of another module from running: each cache has a queue of its own, and whoever destroys a cache
+ * waits for no other. Their workqueue is not one that memory reclaim may wait for (WQ_MEM_RECLAIM),
+ * since then they could not wait for the work of most others.
+ *
+ * Locks: none of its own. The queues are lock-free, so that any context but NMI may free.
  */
+#include <linux/list.h>
 #include <linux/llist.h>
+#include <linux/mutex.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/workqueue.h>
 
 #include <kspan/kspan.h>
 
+#include "cache.h"
 #include "compat.h"
 #include "finalizer.h"
 #include "free.h"
@@ -22,8 +31,7 @@
 #include "stats.h"
 
 struct workqueue_struct *kspan_wq;
-
-static LLIST_HEAD(queue);
+static struct workqueue_struct *client_wq;
 
 static void run_one(struct kspan_special *special)
 {
@@ -43,27 +51,78 @@ static void run_one(struct kspan_special *special)
 
 static void run_queue(struct work_struct *work)
 {
-	struct llist_node *list = llist_reverse_order(llist_del_all(&queue));
+	struct kspan_finalizers *self = container_of(work, struct kspan_finalizers, work);
+	struct llist_node *list = llist_reverse_order(llist_del_all(&self->queue));
 	struct kspan_special *special, *next;
 
 	llist_for_each_entry_safe(special, next, list, queue) {
 		run_one(special);
 		cond_resched();
 	}
+	/* After whatever they have left to a grace period: see kspan_finalizers_settle(). */
+	WRITE_ONCE(self->runs, self->runs + 1);
 }
 
-static DECLARE_WORK(kspan_finalizer_work, run_queue);
-
-void kspan_finalizer_queue(struct kspan_special *special)
+/* Is this a finalizer or a cleanup, or called by one? */
+static bool in_callback(void)
 {
-	llist_add(&special->queue, &queue);
-	queue_work(kspan_wq, &kspan_finalizer_work);
+	const struct work_struct *work = current_work();
+
+	return work && work->func == run_queue;
 }
 
-/* As kspan_rcu_idle(). */
+void kspan_finalizers_open(struct kspan_finalizers *self)
+{
+	init_llist_head(&self->queue);
+	INIT_WORK(&self->work, run_queue);
+	/* One class for all would take the lock of one module for that of another. */
+	lockdep_register_key(&self->key);
+	lockdep_init_map(&self->work.lockdep_map, "kspan_finalizer_work", &self->key, 0);
+}
+
+void kspan_finalizers_close(struct kspan_finalizers *self)
+{
+	flush_work(&self->work);
+	lockdep_unregister_key(&self->key);
+}
+
+void kspan_finalizer_queue(struct kspan_cache *cache, struct kspan_special *special)
+{
+	llist_add(&special->queue, &cache->finalizers.queue);
+	queue_work(client_wq, &cache->finalizers.work);
+}
+
+void kspan_finalizers_settle(struct kspan_finalizers *self)
+{
+	unsigned long runs;
+
+	/*
+	 * A grace period brings finalizers, and finalizers free, perhaps to a grace period. It is
+	 * over when after a wait for grace periods no finalizer is about to run, and none has
+	 * ended since before it, which could have come too late for it.
+	 */
+	do {
+		runs = READ_ONCE(self->runs);
+		kspan_rcu_flush();
+		flush_work(&self->work);
+	} while (READ_ONCE(self->runs) != runs);
+}
+
+/* As kspan_rcu_idle(), of all caches. Process context; takes kspan_cache_mutex. */
 bool kspan_finalizer_idle(void)
 {
-	return llist_empty(&queue) && !work_busy(&kspan_finalizer_work);
+	struct list_head *const lists[] = { &kspan_caches, &kspan_left_caches };
+	struct kspan_cache *cache;
+	bool idle = true;
+	int i;
+
+	mutex_lock(&kspan_cache_mutex);
+	for (i = 0; i < ARRAY_SIZE(lists); i++)
+		list_for_each_entry(cache, lists[i], list)
+			idle &= llist_empty(&cache->finalizers.queue) &&
+				!work_busy(&cache->finalizers.work);
+	mutex_unlock(&kspan_cache_mutex);
+	return idle;
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_finalizer_idle);
 
@@ -72,24 +131,30 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_finalizer_idle);
  *
  * Returns once every finalizer and cleanup of the objects that were freed before has run, those
  * that wait for a grace period included. A module calls it after its last free and before its
- * functions go away.
+ * functions go away. It waits for other modules' too: not with a lock held that one of those may
+ * want. kspan_cache_destroy() waits for those of its cache alone.
  *
- * Context: process context, sleeps. From a finalizer or cleanup it returns at once.
+ * Context: process context, sleeps; not from work that memory reclaim waits for (WQ_MEM_RECLAIM).
+ * From a finalizer or cleanup it returns at once.
  */
 void kspan_flush_finalizers(void)
 {
 	int i;
 
-	if (current_work() == &kspan_finalizer_work)
+	if (in_callback())
 		return;
+	/*
+	 * An object may wait for a grace period because somebody else has just put its span on
+	 * the list, or is about to: that is done inside rcu_read_lock().
+	 */
+	synchronize_rcu();
 	/*
 	 * What was left to a grace period is freed after it, which queues its finalizer; that one
 	 * frees in turn, perhaps to a grace period too, and then there may be cleanups.
 	 */
 	for (i = 0; i < 2; i++) {
 		kspan_rcu_flush();
-		queue_work(kspan_wq, &kspan_finalizer_work);
-		flush_work(&kspan_finalizer_work);
+		flush_workqueue(client_wq);
 	}
 }
 EXPORT_SYMBOL_GPL(kspan_flush_finalizers);
@@ -186,10 +251,18 @@ EXPORT_SYMBOL_GPL(kspan_add_cleanup);
 int kspan_finalizer_init(void)
 {
 	kspan_wq = alloc_workqueue("kspan", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
-	return kspan_wq ? 0 : -ENOMEM;
+	if (!kspan_wq)
+		return -ENOMEM;
+	client_wq = alloc_workqueue("kspan_clients", WQ_UNBOUND, 0);
+	if (!client_wq) {
+		destroy_workqueue(kspan_wq);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 void kspan_finalizer_exit(void)
 {
+	destroy_workqueue(client_wq);
 	destroy_workqueue(kspan_wq);
 }

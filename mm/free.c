@@ -143,6 +143,7 @@ static void free_unlinked(struct kspan_span *span, void *obj, u8 *state,
 			  struct kspan_special *list)
 {
 	struct kspan_special *special, *cleanups = NULL, **tail = &cleanups;
+	struct kspan_cache *cache = span->cache;
 
 	/* While it is known what allocated the object. */
 	kspan_guard_check(span, obj, kspan_profile_bucket(list));
@@ -169,7 +170,7 @@ static void free_unlinked(struct kspan_span *span, void *obj, u8 *state,
 	/* The span may be gone from here on. */
 	while ((special = cleanups)) {
 		cleanups = special->next;
-		kspan_finalizer_queue(special);
+		kspan_finalizer_queue(cache, special);
 	}
 }
 
@@ -242,7 +243,7 @@ static void free_claimed(struct kspan_span *span, void *obj, u8 *state)
 	if (finalizer) {
 		finalizer->finalizer.had_weak = had_weak;
 		WRITE_ONCE(*state, KSPAN_STATE_FINALIZING);
-		kspan_finalizer_queue(finalizer);
+		kspan_finalizer_queue(span->cache, finalizer);
 	} else if (had_weak) {
 		free_after_grace_period(span, state);
 	} else {
@@ -340,7 +341,7 @@ static noinline void free_object(struct kspan_cache *cache, void *obj, unsigned 
 		return;
 	/* A valid @obj keeps its span; for any other address a grace period does. */
 	rcu_read_lock();
-	span = kspan_pagemap_find(obj);
+	span = kspan_pagemap_find_rcu(obj);
 	if (unlikely(!span || (cache && span->cache != cache)))
 		goto bad;
 	index = kspan_span_index(span, obj);

@@ -116,9 +116,9 @@ static void look_at_page(struct kspan_span *span, const void *page)
 
 void kspan_hold_look_at_all(void)
 {
-	unsigned long i = 0;
+	unsigned long place = 0;
 
-	while (kspan_pagemap_visit(i++, look_at_page) != KSPAN_LEAF_BEYOND)
+	while (kspan_pagemap_visit(&place, look_at_page) != KSPAN_LEAF_BEYOND)
 		cond_resched();
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_hold_look_at_all);
@@ -127,11 +127,11 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_hold_look_at_all);
 void kspan_hold_look_at_some(void)
 {
 	static unsigned long next;
-	unsigned long i = READ_ONCE(next), end = i + SOME_PLACES;
-	unsigned int leaves = 0;
+	unsigned long place = READ_ONCE(next);
+	unsigned int leaves = 0, places;
 
-	while (i < end && leaves < SOME_LEAVES) {
-		switch (kspan_pagemap_visit(i++, look_at_page)) {
+	for (places = 0; places < SOME_PLACES && leaves < SOME_LEAVES; places++) {
+		switch (kspan_pagemap_visit(&place, look_at_page)) {
 		case KSPAN_LEAF_BEYOND:
 			WRITE_ONCE(next, 0);
 			return;
@@ -142,6 +142,6 @@ void kspan_hold_look_at_some(void)
 			break;
 		}
 	}
-	WRITE_ONCE(next, i);
+	WRITE_ONCE(next, place);
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_hold_look_at_some);

@@ -24,6 +24,7 @@ enum kspan_test_point {
 	KSPAN_AT_DEFER,		/* an object is marked to wait, its span not yet listed */
 	KSPAN_AT_FOUND,		/* a bucket was found, the lock for counting in it not yet taken */
 	KSPAN_AT_LEAF,		/* a leaf of the page map is about to be installed */
+	KSPAN_AT_WALK,		/* a walk over a whole table has dropped the lock in the middle */
 };
 
 #if IS_ENABLED(CONFIG_KUNIT)

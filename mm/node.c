@@ -8,13 +8,16 @@
  */
 #include <linux/bitmap.h>
 #include <linux/random.h>
+#include <linux/sched.h>
 #include <linux/string.h>
 
 #include "cache.h"
 #include "compat.h"
+#include "hooks.h"
 #include "lock.h"
 #include "pagemap.h"
 #include "report.h"
+#include "span_list.h"
 
 /* A module parameter, off by default: an object of a new span costs a third more. */
 bool kspan_freelist_random;
@@ -26,6 +29,7 @@ void kspan_node_init(struct kspan_node *node)
 	INIT_LIST_HEAD(&node->partial);
 	INIT_LIST_HEAD(&node->full);
 	INIT_LIST_HEAD(&node->empty);
+	INIT_LIST_HEAD(&node->all);
 }
 
 static struct kspan_node *node_of(const struct kspan_span *span)
@@ -184,6 +188,7 @@ unsigned int kspan_node_add(struct kspan_span *span, struct kspan_slot *slots, u
 	unsigned long flags;
 
 	kspan_lock(&node->lock, flags);
+	list_add_tail(&span->all, &node->all);
 	node->nr_spans++;
 	node->nr_pages += span->nr_pages;
 	node->nr_objs += span->nr_objs;
@@ -202,6 +207,9 @@ static void remove(struct kspan_node *node, struct kspan_span *span, struct list
 	node->nr_objs -= span->nr_objs;
 	span->where = KSPAN_LIST_NONE;
 	list_move(&span->list, out);
+	if (node->walk == &span->all)
+		node->walk = span->all.next;
+	list_del(&span->all);
 }
 
 /*
@@ -256,6 +264,7 @@ static void give(struct kspan_node *node, struct kspan_span *span, const struct 
 		 struct list_head *superfluous, const void **twice)
 {
 	struct kspan_span *last;
+	unsigned int most = 4;
 
 	lockdep_assert_held(&node->lock);
 	WRITE_ONCE(*slot->state, KSPAN_STATE_FREE);
@@ -270,8 +279,12 @@ static void give(struct kspan_node *node, struct kspan_span *span, const struct 
 	/* A single is not handed out again. */
 	if (kspan_span_single(span))
 		remove(node, span, superfluous);
-	/* The limit falls as spans go: what was kept a moment ago may be too much now. */
-	while (span->where == KSPAN_LIST_EMPTY && node->nr_empty > empty_limit(span->cache, node)) {
+	/*
+	 * The limit falls as spans go, and when the cache is destroyed: what was kept a moment ago
+	 * may be too much now. What is left after a few goes with the next ones.
+	 */
+	for (; most && span->where == KSPAN_LIST_EMPTY &&
+	     node->nr_empty > empty_limit(span->cache, node); most--) {
 		last = list_last_entry(&node->empty, struct kspan_span, list);
 		if (likely(may_go(node, last, twice)))
 			remove(node, last, superfluous);
@@ -286,7 +299,7 @@ static void give(struct kspan_node *node, struct kspan_span *span, const struct 
  */
 static struct kspan_span *home_of(const struct kspan_slot *slot, u8 from)
 {
-	struct kspan_span *span = kspan_pagemap_find(slot->obj);
+	struct kspan_span *span = kspan_pagemap_find_rcu(slot->obj);
 
 	if (unlikely(!span || (size_t)(slot->state - span->state) >= span->nr_objs))
 		return NULL;
@@ -330,27 +343,96 @@ void kspan_node_give(struct kspan_cache *cache, struct kspan_slot *slots, unsign
 	free_list(&superfluous);
 }
 
-/* Gives back up to @nr pages (at least a span) of empty spans; pages given back. */
-unsigned long kspan_node_release_empty(struct kspan_cache *cache, struct kspan_node *node,
-				       unsigned long nr)
+/* So many spans are looked at in one hold of the lock. */
+#define WALK_AT_ONCE	32
+
+/* As kspan_node_release_empty(), of a few; *@left are still to be looked at. */
+static unsigned long release_some(struct kspan_cache *cache, struct kspan_node *node,
+				  unsigned long nr, unsigned long *left)
 {
-	struct kspan_span *span, *next;
 	unsigned long flags, pages = 0;
 	const void *twice = NULL;
+	struct kspan_span *span;
 	LIST_HEAD(out);
+	int i;
 
 	kspan_lock(&node->lock, flags);
-	list_for_each_entry_safe(span, next, &node->empty, list) {
-		if (pages >= nr)
+	for (i = 0; i < WALK_AT_ONCE && *left && pages < nr; i++) {
+		span = list_first_entry_or_null(&node->empty, struct kspan_span, list);
+		if (!span) {
+			*left = 0;
 			break;
-		if (unlikely(!may_go(node, span, &twice)))
-			continue;
-		pages += span->nr_pages;
-		remove(node, span, &out);
+		}
+		--*left;
+		if (likely(may_go(node, span, &twice))) {
+			pages += span->nr_pages;
+			remove(node, span, &out);
+		} else if (span->where == KSPAN_LIST_EMPTY) {
+			/* Behind those that are still to be looked at. */
+			list_move_tail(&span->list, &node->empty);
+		}
 	}
 	kspan_unlock(&node->lock, flags);
 	if (unlikely(twice))
 		report_twice(cache, twice);
 	free_list(&out);
 	return pages;
+}
+
+/* Gives back up to @nr pages (at least a span) of empty spans; pages given back. */
+unsigned long kspan_node_release_empty(struct kspan_cache *cache, struct kspan_node *node,
+				       unsigned long nr)
+{
+	unsigned long pages = 0, left = READ_ONCE(node->nr_empty);
+
+	while (pages < nr && left) {
+		pages += release_some(cache, node, nr - pages, &left);
+		kspan_test_point(KSPAN_AT_WALK);
+	}
+	return pages;
+}
+
+/* The next few from where the walk is; how many, 0 at the end. */
+static unsigned int walk_some(struct kspan_node *node, struct kspan_span_line *lines,
+			      unsigned int room)
+{
+	struct kspan_span *span;
+	unsigned int n;
+
+	lockdep_assert_held(&node->lock);
+	for (n = 0; n < room && node->walk != &node->all; n++) {
+		span = list_entry(node->walk, struct kspan_span, all);
+		node->walk = node->walk->next;
+		lines[n] = (struct kspan_span_line) {
+			.base = span->base, .nid = span->nid, .pages = span->nr_pages,
+			.objs = span->nr_objs, .free = span->nr_free,
+		};
+	}
+	return n;
+}
+
+/*
+ * Tells of the spans of @node that there are, up to @room, each as it is when the walk comes by,
+ * and with the lock held for a few at a time. One walk at a time; process context. How many.
+ */
+unsigned long kspan_node_walk(struct kspan_node *node, struct kspan_span_line *lines,
+			      unsigned long room)
+{
+	unsigned long flags, done = 0;
+	unsigned int n;
+
+	kspan_lock(&node->lock, flags);
+	node->walk = node->all.next;
+	kspan_unlock(&node->lock, flags);
+	do {
+		kspan_lock(&node->lock, flags);
+		n = walk_some(node, lines + done, min_t(unsigned long, room - done, WALK_AT_ONCE));
+		if (!n)
+			node->walk = NULL;
+		kspan_unlock(&node->lock, flags);
+		kspan_test_point(KSPAN_AT_WALK);
+		done += n;
+		cond_resched();
+	} while (n);
+	return done;
 }

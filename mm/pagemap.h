@@ -3,6 +3,7 @@
 #ifndef _KSPAN_PAGEMAP_H
 #define _KSPAN_PAGEMAP_H
 
+#include <linux/container_of.h>
 #include <linux/jump_label.h>
 #include <linux/kasan.h>
 #include <linux/mm.h>
@@ -20,36 +21,48 @@ struct kspan_leaf {
 };
 
 struct kspan_pagemap {
-	unsigned long nr_leaves;	/* never changes */
+	unsigned long start;		/* the first address of leaf 0 */
 	struct kspan_leaf *leaf[];	/* kspan_no_leaf where there is none */
 };
 
+/* In front of it: with leaf[] at 8 gcc needs no instruction to get there, and at 16 it does. */
+struct kspan_pagemap_head {
+	unsigned long nr_leaves;
+	struct kspan_pagemap map;
+};
+
+static __always_inline unsigned long kspan_pagemap_leaves(const struct kspan_pagemap *map)
+{
+	return container_of(map, const struct kspan_pagemap_head, map)->nr_leaves;
+}
+
+/* Replaced, under RCU, when memory is added that it has no place for. */
 extern struct kspan_pagemap __rcu *kspan_pagemap;
-extern unsigned long kspan_pagemap_start;	/* the first address of leaf 0, of any map */
 
 /* What the map says of pages that are nobody's: a span of no cache in which nothing begins. */
 extern struct kspan_span kspan_no_span;
 
-/* Which page of the map @addr lies in, whatever tag of KASAN's it has. */
-static __always_inline unsigned long kspan_pagemap_page(const void *addr)
+/* Which page of @map @addr lies in, whatever tag of KASAN's it has. */
+static __always_inline unsigned long kspan_pagemap_page(const struct kspan_pagemap *map,
+							const void *addr)
 {
-	return ((unsigned long)kasan_reset_tag(addr) - kspan_pagemap_start) >> PAGE_SHIFT;
+	return ((unsigned long)kasan_reset_tag(addr) - map->start) >> PAGE_SHIFT;
 }
 
 /*
  * The span whose page @addr lies in, or kspan_no_span. Any value is safe to ask about: only the
- * map is read, never the address. Under rcu_read_lock() or with preemption off, unless the
- * caller owns an object of the span, which keeps the span alive.
+ * map is read, never the address. Under rcu_read_lock() or with preemption off, which keeps the
+ * map, and the span unless the caller owns an object of it.
  */
 static __always_inline struct kspan_span *__kspan_pagemap_find(const void *addr)
 {
-	/* Below all memory this wraps to a large number, which the bound refuses too. */
-	unsigned long page = kspan_pagemap_page(addr);
+	const struct kspan_pagemap *map = rcu_dereference_check(kspan_pagemap,
+								rcu_read_lock_sched_held());
+	/* Below the map this wraps to a large number, which the bound refuses too. */
+	unsigned long page = kspan_pagemap_page(map, addr);
 	unsigned long i = page >> KSPAN_LEAF_SHIFT;
-	/* The map is only replaced by a longer one with the same leaves. */
-	struct kspan_pagemap *map = rcu_dereference_raw(kspan_pagemap);
 
-	if (unlikely(i >= map->nr_leaves))
+	if (unlikely(i >= kspan_pagemap_leaves(map)))
 		return &kspan_no_span;
 	/* Pairs with the release in kspan_pagemap_set(). */
 	return smp_load_acquire(&rcu_dereference_raw(map->leaf[i])->span[page % KSPAN_LEAF_PAGES]);
@@ -60,7 +73,7 @@ DECLARE_STATIC_KEY_FALSE(kspan_bypassing);
 struct kspan_span *kspan_bypass_find(const void *addr);
 
 /* The same, NULL for none; and wherever the object lies. */
-static inline struct kspan_span *kspan_pagemap_find(const void *addr)
+static inline struct kspan_span *kspan_pagemap_find_rcu(const void *addr)
 {
 	struct kspan_span *span = __kspan_pagemap_find(addr);
 
@@ -69,19 +82,32 @@ static inline struct kspan_span *kspan_pagemap_find(const void *addr)
 	return static_branch_unlikely(&kspan_bypassing) ? kspan_bypass_find(addr) : NULL;
 }
 
+/* For whoever owns an object, which keeps the span but not the map: that is kept here. */
+static inline struct kspan_span *kspan_pagemap_find(const void *addr)
+{
+	struct kspan_span *span;
+
+	rcu_read_lock();
+	span = kspan_pagemap_find_rcu(addr);
+	rcu_read_unlock();
+	return span;
+}
+
 int kspan_pagemap_set(const void *base, unsigned int nr_pages, struct kspan_span *span,
 		      gfp_t gfp);
 void kspan_pagemap_clear(const void *base, unsigned int nr_pages);
-int kspan_pagemap_grow(unsigned long nr_leaves);
+int kspan_pagemap_cover(const void *first, const void *last);
 
 /* What a visit has found: a leaf, none in this place, or the end of the map. */
 enum kspan_visit { KSPAN_LEAF_VISITED, KSPAN_LEAF_NONE, KSPAN_LEAF_BEYOND };
 
 /*
- * Calls @fn, under rcu_read_lock(), for each page of a span in leaf @i. By then the span may have
- * been freed, and its pages too, but not its header.
+ * Calls @fn, under rcu_read_lock(), for each page of a span in the leaf at *@place, and moves that
+ * on: they are numbered from 0. By then the span may have been freed, and its pages too, but not
+ * its header. A map that takes in memory below gives some places a higher number; whoever walks on
+ * comes by some leaves twice, and misses none.
  */
-enum kspan_visit kspan_pagemap_visit(unsigned long i,
+enum kspan_visit kspan_pagemap_visit(unsigned long *place,
 				     void (*fn)(struct kspan_span *span, const void *page));
 size_t kspan_pagemap_bytes(void);
 

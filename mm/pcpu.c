@@ -4,8 +4,8 @@
  * batches, and draining when a CPU goes away, a cache is destroyed or shrunk.
  *
  * A batch is copied into a magazine with the array busy and preemption off, and goes to the
- * node after both: on PREEMPT_RT the node's lock may sleep. Takes the cache list's mutex on CPU
- * hotplug; otherwise no lock of its own.
+ * node after both: on PREEMPT_RT the node's lock may sleep. Takes the cache list's mutex for CPUs
+ * that are away and for all caches at once; otherwise no lock of its own.
  *
  * Memory for each CPU and cache: about 32 KiB of objects, at least four and at most 64, in the
  * array, as much again in the magazines of the CPU's node, and 16 bytes for each of them.
@@ -16,7 +16,7 @@
 #include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
-#include <linux/workqueue.h>
+#include <linux/smp.h>
 
 #include "cache.h"
 #include "compat.h"
@@ -94,13 +94,15 @@ unsigned int kspan_pcpu_put(struct kspan_cache *cache, int nid, struct kspan_slo
 			    unsigned int n, u8 from)
 {
 	struct kspan_pcpu *pcpu;
+	u32 limit;
 	u64 word;
 
 	preempt_disable();
 	pcpu = this_cpu_ptr(cache->pcpu);
 	word = kspan_pcpu_enter(cache->pcpu);
+	limit = READ_ONCE(cache->pcpu_limit);
 	if (kspan_word_alone(word) && nid == numa_mem_id()) {
-		for (; n && (u32)word < cache->pcpu_limit; word += KSPAN_SLOT) {
+		for (; n && (u32)word < limit; word += KSPAN_SLOT) {
 			if (READ_ONCE(*slots[n - 1].state) != from)
 				break;
 			n--;
@@ -307,6 +309,7 @@ static void flush(struct kspan_cache *cache)
 	struct kspan_magazine *mag = take_spare(cache);
 	struct kspan_pcpu *pcpu;
 	bool moved = false;
+	u32 limit;
 	u64 word;
 	int nid;
 
@@ -320,7 +323,8 @@ static void flush(struct kspan_cache *cache)
 	nid = numa_mem_id();
 	pcpu = this_cpu_ptr(cache->pcpu);
 	word = kspan_pcpu_enter(cache->pcpu);
-	if (cache->pcpu_limit && kspan_word_alone(word) && (u32)word >= cache->pcpu_limit) {
+	limit = READ_ONCE(cache->pcpu_limit);
+	if (limit && kspan_word_alone(word) && (u32)word >= limit) {
 		take_oldest(pcpu, &word, mag->slot, cache->batch);
 		mag->mark = (u8)word;
 		kspan_pcpu_store(cache->pcpu, word);
@@ -391,106 +395,111 @@ out:
 	return n;
 }
 
-/* ---- Draining ------------------------------------------------------------------------ */
+/* ---- What is asked of other CPUs ------------------------------------------------------ */
+
+/*
+ * An array is its own CPU's. From another one only its word may be read: that tells whether there
+ * is anything to ask for at all, and an array that is empty is left in peace. For the rest its
+ * CPU is interrupted, for about a microsecond, which works whatever runs there. A task would not:
+ * none gets a CPU that a real-time task never gives up, and whoever waited for it would never end.
+ *
+ * The CPU may be interrupted in the middle of the array in question. It is asked again then: it
+ * is through in a few instructions. In an interrupt nobody else comes in between, since in NMI
+ * nothing is allocated or freed; and nothing is done there that takes a lock, so that it is the
+ * same on PREEMPT_RT.
+ */
 
 /* Ends a budget: what is left of it has not been allocated, and the next one begins anew. */
-static void end_budget(struct kspan_pcpu *pcpu, u64 *word)
+static void end_budget(struct kspan_pcpu *pcpu)
 {
-	pcpu->allocs -= *word >> 32;
+	WRITE_ONCE(pcpu->allocs, pcpu->allocs - (pcpu->word >> 32));
 	pcpu->stride.epoch = 0;
-	*word = (u32)*word;
+	WRITE_ONCE(pcpu->word, (u32)pcpu->word);
 }
 
-/* Empties the array of this CPU. Process context, on a worker of this CPU. */
-static void drain(struct kspan_cache *cache)
-{
+/* What is taken out of one CPU's array at a time. */
+struct kspan_taking {
+	struct kspan_cache *cache;
 	struct kspan_slot slots[KSPAN_BATCH_MAX];
 	unsigned int n;
-	u64 word;
+	u8 mark;			/* of the array */
+	struct kspan_magazine *spare;
+	bool busy;			/* somebody is inside, so nothing was done */
+};
 
-	kfree(take_spare(cache));
-	do {
-		preempt_disable();
-		word = kspan_pcpu_enter(cache->pcpu);
-		/* In process context nobody else is inside. */
-		n = take_oldest(this_cpu_ptr(cache->pcpu), &word, slots, KSPAN_BATCH_MAX);
-		kspan_pcpu_store(cache->pcpu, word);
-		preempt_enable();
-		kspan_node_give(cache, slots, n, (u8)word);
-	} while (n);
+/* Nobody else comes to @pcpu meanwhile. */
+static void take_some(struct kspan_taking *taking, struct kspan_pcpu *pcpu)
+{
+	u64 word = pcpu->word;
+
+	taking->n = 0;
+	taking->spare = NULL;
+	taking->busy = !kspan_word_alone(word);
+	if (taking->busy)
+		return;
+	taking->mark = (u8)word;
+	taking->n = take_oldest(pcpu, &word, taking->slots, KSPAN_BATCH_MAX);
+	WRITE_ONCE(pcpu->word, word);
+	swap(taking->spare, pcpu->spare);
+}
+
+static void take_some_here(void *taking)
+{
+	take_some(taking, this_cpu_ptr(((struct kspan_taking *)taking)->cache->pcpu));
+}
+
+static void give_back(struct kspan_taking *taking)
+{
+	kfree(taking->spare);
+	kspan_node_give(taking->cache, taking->slots, taking->n, taking->mark);
+}
+
+/*
+ * Empties the array of @cpu, which is online and stays so. Where objects are freed meanwhile,
+ * there may be some again.
+ */
+static void drain(struct kspan_cache *cache, int cpu)
+{
+	const u64 *word = &per_cpu_ptr(cache->pcpu, cpu)->word;
+	struct kspan_taking taking = { .cache = cache };
+	unsigned int times = DIV_ROUND_UP(SLOTS_MAX, KSPAN_BATCH_MAX);
+
+	/* The mark alone: neither objects nor somebody who might be about to put one there. */
+	while (times && (u32)READ_ONCE(*word) >= KSPAN_SLOT) {
+		/* Whoever looks for strays sees them in the array, or waits until they are back. */
+		rcu_read_lock();
+		smp_call_function_single(cpu, take_some_here, &taking, 1);
+		if (!taking.busy) {
+			give_back(&taking);
+			times--;
+		}
+		rcu_read_unlock();
+		cond_resched();
+	}
 }
 
 /* Empties the array of @cpu, which does not run. Process context. */
 static void drain_dead(struct kspan_cache *cache, int cpu)
 {
 	struct kspan_pcpu *pcpu = per_cpu_ptr(cache->pcpu, cpu);
-	struct kspan_slot slots[KSPAN_BATCH_MAX];
-	unsigned int n;
+	struct kspan_taking taking = { .cache = cache };
 
-	end_budget(pcpu, &pcpu->word);
-	kfree(pcpu->spare);
-	pcpu->spare = NULL;
+	end_budget(pcpu);
 	do {
-		n = take_oldest(pcpu, &pcpu->word, slots, KSPAN_BATCH_MAX);
-		kspan_node_give(cache, slots, n, kspan_mark_of(cpu));
-	} while (n);
-}
-
-/* ---- Work on every CPU --------------------------------------------------------------- */
-
-struct cpu_work {
-	struct work_struct work;
-	void (*fn)(struct kspan_cache *cache);
-	struct kspan_cache *cache;
-};
-
-static void run_on_this_cpu(struct work_struct *work)
-{
-	struct cpu_work *cw = container_of(work, struct cpu_work, work);
-
-	cw->fn(cw->cache);
+		/* As above. */
+		rcu_read_lock();
+		take_some(&taking, pcpu);
+		give_back(&taking);
+		rcu_read_unlock();
+	} while (taking.n);
 }
 
 /*
- * Runs @fn for @cache on every CPU that is online, in process context, where nobody is inside
- * an array. With cpus_read_lock() held, so that the others have been seen off and stay away.
+ * Empties the arrays of all CPUs. Process context, with cpus_read_lock() held, so that those that
+ * are away stay away; takes kspan_cache_mutex. A CPU that went after the cache left the list was
+ * not seen to.
  */
-static void on_each_online_cpu(void (*fn)(struct kspan_cache *cache), struct kspan_cache *cache)
-{
-	struct cpu_work __percpu *works = alloc_percpu(struct cpu_work);
-	int cpu;
-
-	if (!works) {
-		struct cpu_work one = { .fn = fn, .cache = cache };
-
-		/* One after the other takes longer and needs no memory. */
-		INIT_WORK_ONSTACK(&one.work, run_on_this_cpu);
-		for_each_online_cpu(cpu) {
-			schedule_work_on(cpu, &one.work);
-			flush_work(&one.work);
-		}
-		destroy_work_on_stack(&one.work);
-		return;
-	}
-	for_each_online_cpu(cpu) {
-		struct cpu_work *cw = per_cpu_ptr(works, cpu);
-
-		cw->fn = fn;
-		cw->cache = cache;
-		INIT_WORK(&cw->work, run_on_this_cpu);
-		schedule_work_on(cpu, &cw->work);
-	}
-	for_each_online_cpu(cpu)
-		flush_work(&per_cpu_ptr(works, cpu)->work);
-	free_percpu(works);
-}
-
-/*
- * Empties the arrays of all CPUs, those of the online ones each on its own CPU. Process context,
- * with cpus_read_lock() held; takes kspan_cache_mutex. A CPU that went after the cache left the
- * list was not seen to.
- */
-void kspan_pcpu_drain_online(struct kspan_cache *cache)
+void kspan_pcpu_drain(struct kspan_cache *cache)
 {
 	int cpu;
 
@@ -500,31 +509,63 @@ void kspan_pcpu_drain_online(struct kspan_cache *cache)
 		if (!cpu_online(cpu))
 			drain_dead(cache, cpu);
 	mutex_unlock(&kspan_cache_mutex);
-	on_each_online_cpu(drain, cache);
+	for_each_online_cpu(cpu)
+		drain(cache, cpu);
 }
 
-static void end_budgets_here(struct kspan_cache *unused)
+/* So many caches are seen to in one interrupt, which bounds it to some microseconds. */
+#define CACHES_AT_ONCE	32
+
+struct kspan_ending {
+	struct kspan_cache *first;
+	bool busy;		/* somebody is inside an array, and may have an old budget */
+};
+
+/* In an interrupt of each CPU; whoever asks has kspan_cache_mutex, so the list holds still. */
+static void end_budgets_here(void *data)
 {
+	struct kspan_ending *ending = data;
+	struct kspan_cache *cache = ending->first;
+	unsigned int left = CACHES_AT_ONCE;
+
+	list_for_each_entry_from(cache, &kspan_caches, list) {
+		struct kspan_pcpu *pcpu = this_cpu_ptr(cache->pcpu);
+
+		if (!left--)
+			break;
+		if (!kspan_word_alone(pcpu->word))
+			WRITE_ONCE(ending->busy, true);
+		else if (pcpu->word >> 32)
+			end_budget(pcpu);
+	}
+}
+
+/*
+ * The rate has changed: every array asks again before its next allocation. Process context, with
+ * cpus_read_lock() held; takes kspan_cache_mutex.
+ *
+ * Every CPU is interrupted. Whether one has a budget cannot be told from another one while it may
+ * be just about to get one; and a change of the rate is somebody's rare wish for the whole
+ * machine, for which the static key has every CPU interrupted too.
+ */
+void kspan_pcpu_end_budgets(void)
+{
+	struct kspan_ending ending;
 	struct kspan_cache *cache;
-	u64 word;
+	unsigned int i = 0;
 
 	mutex_lock(&kspan_cache_mutex);
 	list_for_each_entry(cache, &kspan_caches, list) {
-		preempt_disable();
-		word = kspan_pcpu_enter(cache->pcpu);
-		end_budget(this_cpu_ptr(cache->pcpu), &word);
-		kspan_pcpu_store(cache->pcpu, word);
-		preempt_enable();
+		if (i++ % CACHES_AT_ONCE)
+			continue;
+		ending.first = cache;
+		do {
+			ending.busy = false;
+			on_each_cpu(end_budgets_here, &ending, 1);
+			cond_resched();
+		} while (ending.busy);
 	}
 	mutex_unlock(&kspan_cache_mutex);
-}
-
-/* The rate has changed: every array asks again before its next allocation. Process context. */
-void kspan_pcpu_end_budgets(void)
-{
-	cpus_read_lock();
-	on_each_online_cpu(end_budgets_here, NULL);
-	cpus_read_unlock();
 }
 
 /* Allocations that the arrays have counted; exact when nobody allocates. */

@@ -138,7 +138,7 @@ static __always_inline bool __kspan_pcpu_push(struct kspan_cache *cache, void *o
 	struct kspan_slot __percpu *slot;
 	u64 word = kspan_pcpu_enter(pcpu);
 
-	/* Written once more when the cache is destroyed with objects left: any time will do. */
+	/* Written once more when the cache is destroyed, for those who free too late. */
 	if (unlikely((u32)word >= data_race(cache->pcpu_limit))) {
 		kspan_pcpu_leave(pcpu);
 		return false;

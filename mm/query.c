@@ -23,7 +23,7 @@ struct kspan_span *kspan_free_find(const void *obj)
 	u8 state;
 
 	rcu_read_lock();
-	span = kspan_pagemap_find(obj);
+	span = kspan_pagemap_find_rcu(obj);
 	if (span) {
 		index = kspan_span_index(span, obj);
 		state = index < 0 ? KSPAN_STATE_FREE : READ_ONCE(span->state[index]);
@@ -74,7 +74,7 @@ bool kspan_owns(const void *addr)
 	u8 state;
 
 	rcu_read_lock();
-	span = kspan_pagemap_find(addr);
+	span = kspan_pagemap_find_rcu(addr);
 	if (span) {
 		i = kspan_span_index_inside(span, addr);
 		state = i < span->nr_objs ? READ_ONCE(span->state[i]) : KSPAN_STATE_FREE;

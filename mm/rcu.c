@@ -35,7 +35,8 @@ static void kick(struct irq_work *work)
 	queue_work(kspan_wq, &kspan_rcu_work);
 }
 
-static DEFINE_IRQ_WORK(rcu_kick, kick);
+/* In an interrupt on PREEMPT_RT as well: there a thread might never get this CPU. */
+static struct irq_work rcu_kick = IRQ_WORK_INIT_HARD(kick);
 
 static void enqueue(struct kspan_span *span)
 {
@@ -146,10 +147,11 @@ void kspan_rcu_flush(void)
 {
 	irq_work_sync(&rcu_kick);
 	/*
-	 * If the worker is busy with an older batch, this queues another turn, which starts after
-	 * spans with newer marks have been put back on the list.
+	 * Whoever puts a span on the list queues the worker, so that there is nothing to wait for
+	 * if it is idle. If it is busy with an older batch, spans with newer marks are put back on
+	 * the list at the end of that, which queues it once more.
 	 */
-	queue_work(kspan_wq, &kspan_rcu_work);
+	flush_work(&kspan_rcu_work);
 	flush_work(&kspan_rcu_work);
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_rcu_flush);

@@ -10,6 +10,10 @@
  * A stray may go from an array to a magazine, but no further. So the arrays are looked through,
  * and a grace period later the magazines. Of an array, which is another CPU's, only addresses are
  * looked at, and whatever is seen there is no more than a reason to keep a header until next time.
+ * What is on its way from either back to a node needs no header: kspan_node_give() looks at no
+ * state before the page map has said that the span is there. Out of an array it goes under RCU, so
+ * that it has come to the node, where it is found to be a stray, before another span could have
+ * that place.
  *
  * Locks: the nodes' list locks, each a leaf, while the magazines of a node are looked through.
  */
@@ -71,11 +75,14 @@ static void keep(const struct looking *at, const u8 *state)
 			set_bit(KSPAN_SPAN_KEPT, &span->flags);
 }
 
-/* True if there is anything in them, or in magazines. */
+/*
+ * True if there is anything in them or in magazines, or may be between the two, which is said of
+ * every cache that has arrays and is not being destroyed.
+ */
 static bool look_in_arrays(const struct looking *at, struct kspan_cache *cache)
 {
+	bool any = READ_ONCE(cache->pcpu_limit);
 	unsigned int i, n;
-	bool any = false;
 	int cpu, nid;
 
 	for_each_possible_cpu(cpu) {

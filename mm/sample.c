@@ -76,18 +76,25 @@ static u64 weight_of(size_t size, u64 mean)
 
 bool kspan_sample_take(size_t size, u64 *weight)
 {
-	/* Pairs with the release in kspan_set_sample_bytes(): the mean is not older than this. */
-	u32 epoch = smp_load_acquire(&rate_epoch);
-	u64 mean = READ_ONCE(rate_mean), old_mean;
 	struct kspan_sampler *sampler;
 	unsigned long flags;
+	u64 mean, old_mean;
 	bool hit = true;
+	u32 epoch;
 	long gap;
 
-	if (!mean)
-		return false;
-
+	/*
+	 * Interrupts are off before the rate is read: the one that ends the countdown of an old
+	 * rate comes before, and then this is the new one, or after the countdown has been drawn.
+	 */
 	local_irq_save(flags);
+	/* Pairs with the release in kspan_set_sample_bytes(): the mean is not older than this. */
+	epoch = smp_load_acquire(&rate_epoch);
+	mean = READ_ONCE(rate_mean);
+	if (!mean) {
+		local_irq_restore(flags);
+		return false;
+	}
 	sampler = this_cpu_ptr(&kspan_sampler);
 	if (sampler->epoch != epoch) {
 		/*
@@ -206,8 +213,11 @@ static void set_rate(u64 bytes)
 		static_branch_enable(&kspan_sampling);
 	else
 		static_branch_disable(&kspan_sampling);
+	/* A CPU that comes up begins anew; none is half way up or down meanwhile. */
+	cpus_read_lock();
 	on_each_cpu(end_countdown, NULL, 1);
 	kspan_pcpu_end_budgets();
+	cpus_read_unlock();
 }
 
 /*

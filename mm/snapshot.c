@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Taking a snapshot: the counts of all buckets are copied in one hold of the table's lock, so
- * that the profile shows one moment; names are found and numbers worked out after it. Each
- * bucket is kept by a reference until the snapshot is freed.
+ * Taking a snapshot: a cut through the table shows one moment, whatever is counted while it is
+ * copied, in many short holds of the table's lock; names are found and numbers worked out after
+ * it. Each bucket is kept by a reference until the snapshot is freed.
  *
  * Locks: kspan_bucket_mutex, and under it kspan_bucket_lock for the copy. Process context.
  */
@@ -84,50 +84,35 @@ static void fill_row(struct kspan_row *row, const struct copy *copy, u64 mean, b
 	row->inuse_samples = samples_of(copy->live, one, whole);
 }
 
-/* Copies all buckets if there are at most @room; how many there are. */
-static size_t copy_all(struct copy *copies, size_t room)
+static void copy_bucket(struct kspan_bucket *bucket, void *arg)
 {
-	struct kspan_bucket *bucket;
-	size_t n = 0;
+	struct taken *taken = arg;
 
-	lockdep_assert_held(&kspan_bucket_lock);
-	if (kspan_bucket_count() > room)
-		return kspan_bucket_count();
-	list_for_each_entry(bucket, &kspan_buckets, all) {
-		copies[n++] = (struct copy) {
-			.bucket = bucket, .allocs = bucket->allocs, .carried = bucket->carried,
-			.live = bucket->live,
-		};
-		refcount_inc(&bucket->refs);
-	}
-	return n;
+	taken->copies[taken->nr_copies++] = (struct copy) {
+		.bucket = bucket, .allocs = bucket->cut_allocs, .carried = bucket->cut_carried,
+		.live = bucket->cut_live,
+	};
+	refcount_inc(&bucket->refs);
 }
 
-static size_t copy_buckets(struct copy *copies, size_t room)
-{
-	unsigned long flags;
-	size_t n;
-
-	kspan_lock(&kspan_bucket_lock, flags);
-	n = copy_all(copies, room);
-	kspan_unlock(&kspan_bucket_lock, flags);
-	return n;
-}
-
+/* Every bucket as it is at one moment, and when that was. */
 static int take_copies(struct taken *taken)
 {
-	size_t n = copy_buckets(NULL, 0), room = 0;
+	size_t n = kspan_bucket_count(), room;
 
-	while (n > room) {
+	lockdep_assert_held(&kspan_bucket_mutex);
+	do {
 		kvfree(taken->copies);
 		/* Room for some that come meanwhile. */
 		room = n + n / 8 + 16;
 		taken->copies = kvmalloc_array(room, sizeof(*taken->copies), GFP_KERNEL);
 		if (!taken->copies)
 			return -ENOMEM;
-		n = copy_buckets(taken->copies, room);
-	}
-	taken->nr_copies = n;
+		n = kspan_bucket_cut(room);
+	} while (n > room);
+	taken->snap.time_ns = ktime_get_real_ns();
+	taken->snap.duration_ns = ktime_get_ns() - kspan_profile_start_ns();
+	kspan_bucket_walk_cut(copy_bucket, taken);
 	return 0;
 }
 
@@ -160,8 +145,6 @@ struct kspan_snapshot *kspan_snapshot_take(void)
 
 	mutex_lock(&kspan_bucket_mutex);
 	err = take_copies(taken);
-	snap->time_ns = ktime_get_real_ns();
-	snap->duration_ns = ktime_get_ns() - kspan_profile_start_ns();
 	snap->sample_bytes = kspan_sample_bytes();
 	if (!err)
 		err = resolve_copies(taken);

@@ -163,6 +163,7 @@ static struct kspan_span *header_new(struct kspan_cache *cache, void *base, size
 	span->specials = RB_ROOT;
 	kspan_spin_lock_init(&span->special_lock, "kspan_special_lock");
 	INIT_LIST_HEAD(&span->list);
+	INIT_LIST_HEAD(&span->all);
 	span->free_map = PTR_ALIGN((unsigned long *)&span->state[nr_objs + 1], sizeof(long));
 	bitmap_set(span->free_map, 0, nr_objs);
 	/* All pointers but base, which would make the first object reachable for ever. */

@@ -120,7 +120,10 @@ struct kspan_span {
 	unsigned long flags;		/* KSPAN_SPAN_* bits */
 	struct llist_node rcu_node;	/* with KSPAN_SPAN_RCU_QUEUED set, or retired */
 	atomic_t nr_waits;		/* objects marked RCU_NEXT, and not seen to since */
-	struct rcu_head rcu;
+	union {
+		struct list_head all;	/* of its node; under the list lock */
+		struct rcu_head rcu;	/* once it has left */
+	};
 
 	/*
 	 * Behind free_map, NULL unless the span is a single or objects of several sizes have red

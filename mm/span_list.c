@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * All spans that there are, for those who read: what a node knows of its spans is copied under
- * its list lock, and looked at after it.
+ * All spans that there are, for those who read: what a node knows of its spans is copied in many
+ * short holds of its list lock, and looked at after them. Each line is true of one moment; a
+ * span that is there all the time is told of once, whatever becomes of the others.
  *
- * Locks: kspan_cache_mutex, and under it the list lock of one node after the other. Process
- * context.
+ * Locks: kspan_cache_mutex, which makes it one walk at a time, and under it the list lock of one
+ * node after the other. Process context.
  */
 #include <linux/mm.h>
 #include <linux/mutex.h>
@@ -12,49 +13,15 @@
 #include <linux/sched.h>
 
 #include "cache.h"
+#include "compat.h"
 #include "encode.h"
-#include "lock.h"
 #include "span.h"
 #include "span_list.h"
-
-/* Copies up to @room of a node's spans. */
-static void copy_lists(struct kspan_node *node, struct kspan_span_line *lines, unsigned long room)
-{
-	struct list_head *const lists[] = { &node->full, &node->partial, &node->empty };
-	struct kspan_span *span;
-	unsigned long n = 0;
-	int i;
-
-	lockdep_assert_held(&node->lock);
-	for (i = 0; i < ARRAY_SIZE(lists) && room; i++) {
-		list_for_each_entry(span, lists[i], list) {
-			if (n == room)
-				break;
-			lines[n++] = (struct kspan_span_line) {
-				.base = span->base, .nid = span->nid, .pages = span->nr_pages,
-				.objs = span->nr_objs, .free = span->nr_free,
-			};
-		}
-	}
-}
-
-/* As copy_lists(); how many spans there are, which may be more than @room. */
-static unsigned long copy_spans(struct kspan_node *node, struct kspan_span_line *lines,
-				unsigned long room)
-{
-	unsigned long flags, n;
-
-	kspan_lock(&node->lock, flags);
-	copy_lists(node, lines, room);
-	n = node->nr_spans;
-	kspan_unlock(&node->lock, flags);
-	return n;
-}
 
 static int walk_node(struct kspan_cache *cache, struct kspan_node *node,
 		     kspan_span_fn fn, void *arg)
 {
-	unsigned long room = copy_spans(node, NULL, 0), n, i;
+	unsigned long room = READ_ONCE(node->nr_spans), n, i;
 	struct kspan_span_line *lines;
 
 	if (!room)
@@ -63,7 +30,7 @@ static int walk_node(struct kspan_cache *cache, struct kspan_node *node,
 	lines = kvmalloc_array(room, sizeof(*lines), GFP_KERNEL);
 	if (!lines)
 		return -ENOMEM;
-	n = min(copy_spans(node, lines, room), room);
+	n = kspan_node_walk(node, lines, room);
 	for (i = 0; i < n; i++) {
 		fn(cache, &lines[i], arg);
 		cond_resched();
@@ -84,6 +51,7 @@ int kspan_spans_walk(kspan_span_fn fn, void *arg)
 	mutex_unlock(&kspan_cache_mutex);
 	return err;
 }
+EXPORT_SYMBOL_FOR_TESTS(kspan_spans_walk);
 
 static void show_span(const struct kspan_cache *cache, const struct kspan_span_line *line,
 		      void *buf)

@@ -17,6 +17,17 @@ byte refs[NBUCKETS];
 byte allocs[NBUCKETS];
 byte live[NBUCKETS];
 
+#if defined(EXPORT) || defined(RESET)
+byte last_cut;
+bool cut_resets;
+byte born[NBUCKETS];
+byte cut[NBUCKETS];
+byte cut_allocs[NBUCKETS];
+byte cut_live[NBUCKETS];
+byte moment_allocs[NBUCKETS];	/* as they were when the last cut was made: nowhere in the code */
+byte moment_live[NBUCKETS];
+#endif
+
 /* What must hold, and is nowhere in the code. */
 byte counted[NBUCKETS];		/* allocations since the last reset */
 byte before[NBUCKETS];		/* in use at the last reset */
@@ -86,12 +97,43 @@ inline insert()
 		}
 		listed[spare] = true;
 		hashed[spare] = true;
+#if defined(EXPORT) || defined(RESET)
+		born[spare] = last_cut;
+		cut[spare] = last_cut;
+#endif
 		tmp = 0
 	}
 }
 
+/* Before the counts of bucket @b change. */
+#if defined(EXPORT) || defined(RESET)
+inline bring_to_cut(b)
+{
+	if
+	:: cut[b] != last_cut ->
+		cut[b] = last_cut;
+		cut_allocs[b] = allocs[b];
+		cut_live[b] = live[b];
+		if
+		:: cut_resets -> allocs[b] = 0
+		:: else
+		fi
+	:: else
+	fi
+}
+#else
+#define bring_to_cut(b)	skip
+#endif
+
+#ifdef COUNT_OVER_CUT
+#define BEFORE_COUNT(b)	skip
+#else
+#define BEFORE_COUNT(b)	bring_to_cut(b)
+#endif
+
 inline count_alloc()
 {
+	BEFORE_COUNT(bucket);
 	atomic {
 		TOUCH_BUCKET(bucket);
 		assert(listed[bucket]);		/* or nobody will ever see it */
@@ -186,6 +228,7 @@ inline kspan_bucket_free()
 	spin_lock_irqsave(bucket_lock);
 #endif
 	STEP {
+		BEFORE_COUNT(bucket);
 		atomic {
 			TOUCH_BUCKET(bucket);
 			assert(live[bucket] > 0);
@@ -220,37 +263,73 @@ inline kspan_bucket_put(b)
 
 /* ---- Whoever walks the whole table: one after the other, by the mutex ---- */
 
-#ifdef RESET
-inline kspan_profile_reset()
+#if defined(EXPORT) || defined(RESET)
+inline make_cut(resets)
 {
-	mutex_lock(bucket_mutex);
 	spin_lock_irqsave(bucket_lock);
-	for (b : 0 .. NBUCKETS - 1) {
-		if
-		:: listed[b] ->
-			d_step {
-				allocs[b] = 0;
-				counted[b] = 0;
-				before[b] = live[b]
-			}
-			d_step {
-				if
-#ifdef RESET_DROPS_LIVE
-				:: true ->
-#else
-				:: live[b] == 0 ->
+	d_step {
+		last_cut++;
+		cut_resets = resets;
+		for (tmp : 0 .. NBUCKETS - 1) {
+			moment_allocs[tmp] = allocs[tmp];
+			moment_live[tmp] = live[tmp];
+			if
+			:: resets && listed[tmp] ->
+				counted[tmp] = 0;
+				before[tmp] = live[tmp]
+			:: else
+			fi
+		}
+		tmp = 0
+	}
+	spin_unlock_irqrestore(bucket_lock)
+}
 #endif
-					hashed[b] = false;
-					unhashed[b] = true;
-					listed[b] = false;
-					unused = unused | (1 << b)
-				:: else
-				fi
-			}
+
+/* The walk of kspan_bucket_walk_cut() looks at one bucket in a hold of the lock. */
+#ifdef RESET
+inline drop_unused()
+{
+	d_step {
+		if
+#ifdef RESET_DROPS_LIVE
+		:: true ->
+#else
+#ifdef RESET_DROPS_COUNTED
+		:: live[b] == 0 ->
+#else
+		:: live[b] == 0 && allocs[b] == 0 ->
+#endif
+			assert(counted[b] == 0);
+#endif
+			hashed[b] = false;
+			unhashed[b] = true;
+			listed[b] = false;
+			unused = unused | (1 << b)
 		:: else
 		fi
 	}
-	spin_unlock_irqrestore(bucket_lock);
+}
+
+inline kspan_profile_reset()
+{
+	mutex_lock(bucket_mutex);
+	make_cut(true);
+	for (b : 0 .. NBUCKETS - 1) {
+		spin_lock_irqsave(bucket_lock);
+		STEP {
+			if
+			:: listed[b] ->
+				bring_to_cut(b);
+				if
+				:: born[b] != last_cut -> drop_unused()
+				:: else
+				fi
+			:: else
+			fi;
+			spin_unlock_irqrestore(bucket_lock)
+		}
+	}
 	mutex_unlock(bucket_mutex);
 	for (b : 0 .. NBUCKETS - 1) {
 		if
@@ -262,32 +341,44 @@ inline kspan_profile_reset()
 }
 #endif
 
-/* copy_buckets(), and what is done with the copies. */
+#ifdef EXPORT
+/* copy_bucket(), and what is done with the copies: they are of one moment. */
+inline copy_bucket()
+{
+	assert(cut_allocs[b] == moment_allocs[b] && cut_live[b] == moment_live[b]);
+	/* In use is what was allocated before or since the reset, and no more. */
+	assert(cut_live[b] <= cut_allocs[b] + before[b]);
+	d_step {
+		copied = copied | (1 << b);
+#ifndef SNAPSHOT_WITHOUT_REFERENCE
+		refs[b]++
+#endif
+	}
+}
+
 inline kspan_snapshot_take()
 {
 	mutex_lock(bucket_mutex);
-#ifndef SNAPSHOT_UNLOCKED
-	spin_lock_irqsave(bucket_lock);
-#endif
+	make_cut(false);
 	for (b : 0 .. NBUCKETS - 1) {
-		if
-		:: listed[b] ->
-			copied_allocs = allocs[b];
-			/* In use is what was allocated before or since the reset, and no more. */
-			assert(live[b] <= copied_allocs + before[b]);
-			d_step {
-				copied = copied | (1 << b);
-				copied_allocs = 0;
-#ifndef SNAPSHOT_WITHOUT_REFERENCE
-				refs[b]++
-#endif
-			}
-		:: else
-		fi
-	}
 #ifndef SNAPSHOT_UNLOCKED
-	spin_unlock_irqrestore(bucket_lock);
+		spin_lock_irqsave(bucket_lock);
 #endif
+		STEP {
+			if
+			:: listed[b] ->
+				bring_to_cut(b);
+				if
+				:: born[b] != last_cut -> copy_bucket()
+				:: else
+				fi
+			:: else
+			fi;
+#ifndef SNAPSHOT_UNLOCKED
+			spin_unlock_irqrestore(bucket_lock)
+#endif
+		}
+	}
 	/* resolve_copies() */
 	NOTHING_HELD;
 	mutex_unlock(bucket_mutex);
@@ -308,6 +399,7 @@ inline use_snapshot()
 	}
 	copied = 0
 }
+#endif
 
 /* text_leaves(): the module whose functions are in every stack. */
 inline text_leaves()

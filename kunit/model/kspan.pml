@@ -21,7 +21,9 @@
  *	put_slot()			free.c put_slot(); pcpu.h kspan_pcpu_push(); pcpu.c
  *					kspan_pcpu_free_slow(), take_oldest()
  *	count_alloc(), insert(), find(), bucket_new()	bucket.c
- *	kspan_snapshot_take()		snapshot.c, with copy_buckets() and resolve_copies()
+ *	make_cut(), bring_to_cut()	bucket.c; kspan_profile_reset() and kspan_snapshot_take()
+ *					have kspan_bucket_walk_cut() in them
+ *	kspan_snapshot_take()		snapshot.c, with take_copies() and resolve_copies()
  *	use_snapshot()			snapshot.c fill_row(), kspan_snapshot_free()
  *	text_leaves()			bucket.c, from module_event()
  *	special_add_profile(), special_add()	special.c kspan_special_add()
@@ -42,7 +44,8 @@
  *	  of its last life that the bucket still counts (hand_out(), put_slot())
  *	- an object is sampled once (special_add_profile())
  *	- one hashed bucket for a stack (insert()); no count in one that nobody will see
- *	- a snapshot sees no more in use than was allocated
+ *	- a snapshot is of one moment, and sees no more in use than was allocated (copy_bucket());
+ *	  a reset drops nothing that has been counted since (drop_unused())
  *	- nothing is touched that has been given back: buckets, spans, what a weak handle led to
  *	and at the end (check_end()):
  *	- everything is free, on one list or in one array, and every special is gone
@@ -336,7 +339,7 @@ end:	do
 proctype Exporter(byte me; byte cpu)
 {
 	LOCALS;
-	byte b, copied, copied_allocs;
+	byte b, copied;
 
 	kspan_snapshot_take();
 	use_snapshot();

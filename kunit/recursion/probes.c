@@ -98,7 +98,7 @@ static struct spot {
 	{ "kspan_span_free" }, { "kspan_pagemap_set" }, { "kspan_profile_alloc" },
 	{ "kspan_profile_release" }, { "kspan_pcpu_charge" }, { "kspan_pcpu_pop_any" },
 	{ "kspan_pcpu_free_slow" }, { "kspan_rcu_defer" }, { "kspan_weak_get" },
-	{ "kspan_finalizer_queue" }, { "copy_buckets" }, { "copy_spans" },
+	{ "kspan_finalizer_queue" }, { "copy_bucket", true }, { "kspan_node_walk" },
 };
 
 static int hit(struct kprobe *probe, struct pt_regs *regs)
