@@ -35,7 +35,7 @@ static int stray_test_init(struct kunit *test)
 	t.here = raw_smp_processor_id();
 	set_cpus_allowed_ptr(current, cpumask_of(t.here));
 	t.there = cpumask_any_but(cpu_online_mask, t.here);
-	/* What is pushed by hand must have no record, by which a free would not have come so far. */
+	/* What is pushed by hand has no record: a free of one that has would not come so far. */
 	t.cache = kspan_cache_create("kspan-stray", OBJ_SIZE, 0, KSPAN_NO_PROFILE, NULL);
 	t.obj = NULL;
 	catch_reports();
