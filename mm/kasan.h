@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What KASAN is told of kspan's objects: one is accessible from its allocation to its free, in the
- * bytes that were asked for and no further. Without generic KASAN nothing. Singles (span.h) are
- * left alone: those of the kernel's slab it knows already, and guard mode has the hardware look.
+ * bytes that were asked for and no further. Without generic KASAN nothing. The free of a single
+ * (span.h) is left to others: those of the kernel's slab it knows already, and guard mode has the
+ * hardware look.
  */
 #ifndef _KSPAN_KASAN_H
 #define _KSPAN_KASAN_H
