@@ -13,7 +13,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
-#include "../mm/pcpu.h"
+#include "heap/pcpu.h"
 #include "allocator.h"
 
 /* Sizes that the compiler does not know, so that it does not warn of what is tested here. */

@@ -16,13 +16,13 @@
 
 #include <kspan/kspan.h>
 
-#include "../mm/cache.h"
-#include "../mm/hooks.h"
-#include "../mm/pagemap.h"
-#include "../mm/rcu.h"
-#include "../mm/report.h"
-#include "../mm/span.h"
-#include "../mm/stats.h"
+#include "heap/cache.h"
+#include "base/hooks.h"
+#include "heap/pagemap.h"
+#include "api/rcu.h"
+#include "base/report.h"
+#include "heap/span.h"
+#include "base/stats.h"
 #include "books.h"
 
 /* ------------------------------------------------------------------ reports */

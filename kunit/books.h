@@ -21,19 +21,19 @@
 
 #include <kspan/kspan.h>
 
-#include "../mm/bucket.h"
-#include "../mm/cache.h"
-#include "../mm/debugfs.h"
-#include "../mm/encode.h"
-#include "../mm/finalizer.h"
-#include "../mm/label.h"
-#include "../mm/pagemap.h"
-#include "../mm/pcpu.h"
-#include "../mm/rcu.h"
-#include "../mm/sample.h"
-#include "../mm/span.h"
-#include "../mm/special.h"
-#include "../mm/stats.h"
+#include "profile/bucket.h"
+#include "heap/cache.h"
+#include "export/debugfs.h"
+#include "export/encode.h"
+#include "special/finalizer.h"
+#include "profile/label.h"
+#include "heap/pagemap.h"
+#include "heap/pcpu.h"
+#include "api/rcu.h"
+#include "profile/sample.h"
+#include "heap/span.h"
+#include "special/special.h"
+#include "base/stats.h"
 
 #define BOOKS_WORDS	8	/* the most that is said of one look */
 

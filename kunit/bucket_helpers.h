@@ -7,7 +7,7 @@
 #ifndef _KSPAN_KUNIT_BUCKET_HELPERS_H
 #define _KSPAN_KUNIT_BUCKET_HELPERS_H
 
-#include "../mm/label.h"
+#include "profile/label.h"
 #include "profile_helpers.h"
 
 #define ONE	KSPAN_WEIGHT_ONE

@@ -7,10 +7,10 @@
 
 #include <linux/mm.h>
 
-#include "../mm/debugfs.h"
-#include "../mm/encode.h"
-#include "../mm/fixmath.h"
-#include "../mm/special.h"
+#include "export/debugfs.h"
+#include "export/encode.h"
+#include "profile/fixmath.h"
+#include "special/special.h"
 #include "bucket_helpers.h"
 
 static struct kspan_label *other_label;

@@ -12,8 +12,8 @@
 #include <linux/rcupdate.h>
 #include <linux/workqueue.h>
 
-#include "../mm/pcpu.h"
-#include "../mm/sample.h"
+#include "heap/pcpu.h"
+#include "profile/sample.h"
 #include "allocator.h"
 
 #define OBJ_SIZE	64

@@ -5,8 +5,8 @@
  */
 #include "suite.h"
 
-#include "../mm/bucket.h"
-#include "../mm/special.h"
+#include "profile/bucket.h"
+#include "special/special.h"
 #include "profile_helpers.h"
 
 #define OBJ_SIZE	100

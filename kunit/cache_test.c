@@ -12,7 +12,7 @@
 #include <linux/kernel.h>
 #include <linux/slab.h>
 
-#include "../mm/label.h"
+#include "profile/label.h"
 #include "allocator.h"
 
 /* ------------------------------------------------------------------ creation */

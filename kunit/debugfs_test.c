@@ -13,9 +13,9 @@
 #include <linux/fs.h>
 #include <linux/string.h>
 
-#include "../mm/debugfs.h"
-#include "../mm/encode.h"
-#include "../mm/sample.h"
+#include "export/debugfs.h"
+#include "export/encode.h"
+#include "profile/sample.h"
 
 /* ------------------------------------------------------------------ files */
 

@@ -7,7 +7,7 @@
 
 #include <linux/sched.h>
 
-#include "../mm/pcpu.h"
+#include "heap/pcpu.h"
 #include "allocator.h"
 
 #define OBJ_SIZE	64

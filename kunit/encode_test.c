@@ -12,9 +12,9 @@
 #include <linux/sched.h>
 #include <linux/string.h>
 
-#include "../mm/encode.h"
-#include "../mm/encode_table.h"
-#include "../mm/snapshot.h"
+#include "export/encode.h"
+#include "export/encode_table.h"
+#include "profile/snapshot.h"
 
 /* ------------------------------------------------------------------ helpers */
 

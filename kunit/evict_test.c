@@ -7,8 +7,8 @@
 
 #include <linux/mm.h>
 
-#include "../mm/stats.h"
-#include "../mm/symbol.h"
+#include "base/stats.h"
+#include "profile/symbol.h"
 #include "bucket_helpers.h"
 
 #define FEW_BYTES	(64UL << 10)

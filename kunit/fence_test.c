@@ -10,9 +10,9 @@
 #include <linux/smp.h>
 #include <linux/uaccess.h>
 
-#include "../mm/bucket.h"
-#include "../mm/fence.h"
-#include "../mm/special.h"
+#include "profile/bucket.h"
+#include "heap/fence.h"
+#include "special/special.h"
 #include "profile_helpers.h"
 
 #define OBJ_SIZE	100

@@ -7,8 +7,8 @@
 
 #include "suite.h"
 
-#include "../mm/pcpu.h"
-#include "../mm/special.h"
+#include "heap/pcpu.h"
+#include "special/special.h"
 #include "profile_helpers.h"
 
 #define OBJECT_SIZE	48

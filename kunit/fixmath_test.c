@@ -7,8 +7,8 @@
 
 #include <linux/math64.h>
 
-#include "../mm/bucket.h"
-#include "../mm/fixmath.h"
+#include "profile/bucket.h"
+#include "profile/fixmath.h"
 
 static void expect_within(struct kunit *test, u64 value, u64 want, u64 tolerance)
 {

@@ -12,11 +12,11 @@
 #include <linux/smp.h>
 #include <linux/string.h>
 
-#include "../mm/compat.h"
-#include "../mm/handback.h"
-#include "../mm/hold.h"
-#include "../mm/sample.h"
-#include "../mm/special.h"
+#include "base/compat.h"
+#include "shim/handback.h"
+#include "heap/hold.h"
+#include "profile/sample.h"
+#include "special/special.h"
 #include "allocator.h"
 
 static unsigned long counted(enum kspan_counter what)

@@ -10,7 +10,7 @@
 #include <linux/slab.h>
 #include <linux/vmstat.h>
 
-#include "../mm/hold.h"
+#include "heap/hold.h"
 #include "allocator.h"
 
 static unsigned long counted(enum kspan_counter what)

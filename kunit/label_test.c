@@ -4,7 +4,7 @@
  */
 #include "suite.h"
 
-#include "../mm/label.h"
+#include "profile/label.h"
 #include "profile_helpers.h"
 
 static int label_init(struct kunit *test)

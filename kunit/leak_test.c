@@ -8,9 +8,9 @@
 #include <linux/mm.h>
 #include <linux/string.h>
 
-#include "../mm/encode.h"
-#include "../mm/label.h"
-#include "../mm/leak.h"
+#include "export/encode.h"
+#include "profile/label.h"
+#include "api/leak.h"
 #include "profile_helpers.h"
 
 #define OBJECT_SIZE	64

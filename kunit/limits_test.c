@@ -8,8 +8,8 @@
 
 #include <linux/sched.h>
 
-#include "../mm/fence.h"
-#include "../mm/pcpu.h"
+#include "heap/fence.h"
+#include "heap/pcpu.h"
 #include "bucket_helpers.h"
 
 #define MOST		1200

@@ -10,8 +10,8 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
-#include "../mm/sample.h"
-#include "../mm/special.h"
+#include "profile/sample.h"
+#include "special/special.h"
 #include "allocator.h"
 
 /* Of all counters of misuse, so that nothing is counted as something else. */

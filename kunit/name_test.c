@@ -12,9 +12,9 @@
 
 #include <kspan/kspan.h>
 
-#include "../mm/debugfs.h"
-#include "../mm/encode.h"
-#include "../mm/name.h"
+#include "export/debugfs.h"
+#include "export/encode.h"
+#include "base/name.h"
 
 /* ------------------------------------------------------------------ UTF-8 */
 

@@ -8,8 +8,8 @@
 
 #include <linux/lockdep.h>
 
-#include "../mm/lock.h"
-#include "../mm/special.h"
+#include "base/lock.h"
+#include "special/special.h"
 #include "profile_helpers.h"
 
 #define OBJECT_SIZE	40

@@ -13,10 +13,10 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
-#include "../mm/debugfs.h"
-#include "../mm/encode.h"
-#include "../mm/pagemap.h"
-#include "../mm/symbol.h"
+#include "export/debugfs.h"
+#include "export/encode.h"
+#include "heap/pagemap.h"
+#include "profile/symbol.h"
 #include "profile_helpers.h"
 
 /* Of one cache, each from a stack of its own. */

@@ -14,7 +14,7 @@
 #include <linux/smp.h>
 #include <linux/workqueue.h>
 
-#include "../mm/pcpu.h"
+#include "heap/pcpu.h"
 #include "allocator.h"
 
 #define OBJ_SIZE	64

@@ -24,10 +24,10 @@
 
 #include <kspan/kspan.h>
 
-#include "../mm/bucket.h"
-#include "../mm/rcu.h"
-#include "../mm/sample.h"
-#include "../mm/snapshot.h"
+#include "profile/bucket.h"
+#include "api/rcu.h"
+#include "profile/sample.h"
+#include "profile/snapshot.h"
 #include "allocator.h"
 
 /*

@@ -9,9 +9,9 @@
 #include <linux/slab.h>
 #include <trace/events/kmem.h>
 
-#include "../mm/label.h"
-#include "../mm/lock.h"
-#include "../mm/special.h"
+#include "profile/label.h"
+#include "base/lock.h"
+#include "special/special.h"
 #include "profile_helpers.h"
 
 #define OBJECT_SIZE	64

@@ -14,7 +14,7 @@
 #include <linux/poison.h>
 #include <linux/prandom.h>
 
-#include "../mm/fixmath.h"
+#include "profile/fixmath.h"
 #include "profile_helpers.h"
 
 static unsigned int seed = 1;

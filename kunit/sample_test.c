@@ -10,7 +10,7 @@
 #include <linux/mm.h>
 #include <linux/workqueue.h>
 
-#include "../mm/fixmath.h"
+#include "profile/fixmath.h"
 #include "profile_helpers.h"
 
 /* A mean at which no test ever sees a sample. */

@@ -5,7 +5,7 @@
  */
 #include "suite.h"
 
-#include "../mm/special.h"
+#include "special/special.h"
 #include "profile_helpers.h"
 
 static struct kspan_cache *cache;

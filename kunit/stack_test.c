@@ -9,7 +9,7 @@
 #include <linux/compiler.h>
 #include <linux/string.h>
 
-#include "../mm/encode.h"
+#include "export/encode.h"
 #include "profile_helpers.h"
 
 #define LEVELS	5

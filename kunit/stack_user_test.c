@@ -11,7 +11,7 @@
 #include <linux/fs.h>
 #include <linux/umh.h>
 
-#include "../mm/stack.h"
+#include "profile/stack.h"
 #include "profile_helpers.h"
 
 #define FILE_NAME	"kspan_stack_user_test"

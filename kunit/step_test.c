@@ -5,7 +5,7 @@
  */
 #include "suite.h"
 
-#include "../mm/step.h"
+#include "profile/step.h"
 
 /* Of addresses that share their places, more than there are places. */
 #define SHARING		(KSPAN_STEP_WAYS + 2)

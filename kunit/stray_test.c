@@ -14,8 +14,8 @@
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 
-#include "../mm/pcpu.h"
-#include "../mm/retire.h"
+#include "heap/pcpu.h"
+#include "heap/retire.h"
 #include "allocator.h"
 
 /* One object to a page and a bit: no empty span is kept, as would be of a single page. */

@@ -8,8 +8,8 @@
 #include <linux/kernel.h>
 #include <linux/string.h>
 
-#include "../mm/snapshot.h"
-#include "../mm/symbol.h"
+#include "profile/snapshot.h"
+#include "profile/symbol.h"
 #include "allocator.h"
 
 /* No function lies this low, on any kernel. */

@@ -8,8 +8,8 @@
 #include <linux/sort.h>
 #include <linux/timex.h>
 
-#include "../mm/pcpu.h"
-#include "../mm/span_list.h"
+#include "heap/pcpu.h"
+#include "heap/span_list.h"
 #include "bucket_helpers.h"
 
 #define NR_BUCKETS	200

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Buckets: mm/bucket.c and snapshot.c. All samples have the same stack, so that all meet in one
+ * Buckets: mm/profile/bucket.c and snapshot.c. All samples have the same stack, so that all meet in one
  * chain; the weight of a sample is one. Counts are loaded and stored in two steps, as a CPU does.
  */
 

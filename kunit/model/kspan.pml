@@ -54,7 +54,7 @@
  *
  * Beyond the model: memory is sequentially consistent; a CPU's array holds one object and batches
  * are of one; one cache, one node, one stack, one weak handle; the list of objects that wait for a
- * finalizer has no order; budgets, rates and weights. Specials are of the kinds of mm/special.h but
+ * finalizer has no order; budgets, rates and weights. Specials are of the kinds of mm/special/special.h but
  * one of each for an object. Bounds are small on purpose: what goes wrong between two or three
  * threads goes wrong with few objects.
  *

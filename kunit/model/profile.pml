@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Specials and where they meet the buckets: mm/special.c, profile.c, weak.c. Of each object the
+ * Specials and where they meet the buckets: mm/special/special.c, profile.c, weak.c. Of each object the
  * tree holds at most one special of each kind.
  */
 
@@ -158,7 +158,7 @@ inline kspan_special_unlink(mask, whole)
 	}
 }
 
-/* ---- mm/weak.c ---- */
+/* ---- mm/special/weak.c ---- */
 
 inline kspan_weak_get()
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Spans, their node and the arrays of the CPUs: mm/span.c, node.c, pcpu.c. One cache, one node,
+ * Spans, their node and the arrays of the CPUs: mm/heap/span.c, node.c, pcpu.c. One cache, one node,
  * an array of one slot for each CPU, batches of one.
  */
 

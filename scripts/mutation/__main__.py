@@ -67,7 +67,7 @@ class Run:
     def catalog(self):
         """All mutants of the sources, and those of them that the options let through."""
         top = self.tree(0).path
-        sources = sorted(top.glob("mm/*.c"))
+        sources = sorted(top.glob("mm/**/*.c"))
         named = [path for path in sources if str(path.relative_to(top)) in self.options.file]
         if len(named) == len(self.options.file) > 0 and not self.options.mutant:
             sources = named

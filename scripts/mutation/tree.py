@@ -120,7 +120,7 @@ class Tree:
 
     def differs(self):
         """Whether any object has other code than without the mutant."""
-        for path in self.path.glob("mm/*.o"):
+        for path in self.path.glob("mm/**/*.o"):
             kept = self.kept / path.relative_to(self.path)
             if path.stat().st_mtime_ns != kept.stat().st_mtime_ns and \
                     code_of(path) != self.code(kept):
