@@ -16,13 +16,13 @@
 
 #include <kspan/kspan.h>
 
-#include "heap/cache.h"
+#include "api/deferred.h"
 #include "base/hooks.h"
-#include "heap/pagemap.h"
-#include "api/rcu.h"
 #include "base/report.h"
-#include "heap/span.h"
 #include "base/stats.h"
+#include "heap/cache.h"
+#include "heap/pagemap.h"
+#include "heap/span.h"
 #include "books.h"
 
 /* ------------------------------------------------------------------ reports */

@@ -21,19 +21,19 @@
 
 #include <kspan/kspan.h>
 
-#include "profile/bucket.h"
-#include "heap/cache.h"
+#include "api/deferred.h"
+#include "base/buf.h"
+#include "base/stats.h"
 #include "export/debugfs.h"
-#include "export/encode.h"
-#include "special/finalizer.h"
-#include "profile/label.h"
+#include "heap/cache.h"
 #include "heap/pagemap.h"
 #include "heap/pcpu.h"
-#include "api/rcu.h"
-#include "profile/sample.h"
 #include "heap/span.h"
+#include "profile/bucket.h"
+#include "profile/label.h"
+#include "profile/sample.h"
+#include "special/finalizer.h"
 #include "special/special.h"
-#include "base/stats.h"
 
 #define BOOKS_WORDS	8	/* the most that is said of one look */
 

@@ -7,8 +7,8 @@
 
 #include <linux/mm.h>
 
+#include "base/buf.h"
 #include "export/debugfs.h"
-#include "export/encode.h"
 #include "profile/fixmath.h"
 #include "special/special.h"
 #include "bucket_helpers.h"

@@ -13,8 +13,8 @@
 #include <linux/fs.h>
 #include <linux/string.h>
 
+#include "base/buf.h"
 #include "export/debugfs.h"
-#include "export/encode.h"
 #include "profile/sample.h"
 
 /* ------------------------------------------------------------------ files */

@@ -12,6 +12,7 @@
 #include <linux/sched.h>
 #include <linux/string.h>
 
+#include "base/buf.h"
 #include "export/encode.h"
 #include "export/encode_table.h"
 #include "profile/snapshot.h"

@@ -10,8 +10,8 @@
 #include <linux/smp.h>
 #include <linux/uaccess.h>
 
-#include "profile/bucket.h"
 #include "heap/fence.h"
+#include "profile/bucket.h"
 #include "special/special.h"
 #include "profile_helpers.h"
 

@@ -13,9 +13,9 @@
 #include <linux/string.h>
 
 #include "base/compat.h"
-#include "shim/handback.h"
 #include "heap/hold.h"
 #include "profile/sample.h"
+#include "shim/handback.h"
 #include "special/special.h"
 #include "allocator.h"
 

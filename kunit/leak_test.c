@@ -8,9 +8,9 @@
 #include <linux/mm.h>
 #include <linux/string.h>
 
-#include "export/encode.h"
-#include "profile/label.h"
 #include "api/leak.h"
+#include "base/buf.h"
+#include "profile/label.h"
 #include "profile_helpers.h"
 
 #define OBJECT_SIZE	64

@@ -12,9 +12,9 @@
 
 #include <kspan/kspan.h>
 
-#include "export/debugfs.h"
-#include "export/encode.h"
+#include "base/buf.h"
 #include "base/name.h"
+#include "export/debugfs.h"
 
 /* ------------------------------------------------------------------ UTF-8 */
 

@@ -13,8 +13,8 @@
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "base/buf.h"
 #include "export/debugfs.h"
-#include "export/encode.h"
 #include "heap/pagemap.h"
 #include "profile/symbol.h"
 #include "profile_helpers.h"

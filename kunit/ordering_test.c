@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Tests of the ordering rule in mm/profile.c: tracing never runs under a span's lock. They are
+ * Tests of the ordering rule in mm/tracing.c: tracing never runs under a span's lock. They are
  * about the deadlock that the Go runtime had in 2014, and about each of its halves by itself:
  * that no lock is held where a profile special is released and where one is attached, and that
  * whoever is in the middle of one of these steps keeps nobody else from anything. The last test

@@ -24,8 +24,8 @@
 
 #include <kspan/kspan.h>
 
+#include "api/deferred.h"
 #include "profile/bucket.h"
-#include "api/rcu.h"
 #include "profile/sample.h"
 #include "profile/snapshot.h"
 #include "allocator.h"

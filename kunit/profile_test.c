@@ -9,8 +9,8 @@
 #include <linux/slab.h>
 #include <trace/events/kmem.h>
 
-#include "profile/label.h"
 #include "base/lock.h"
+#include "profile/label.h"
 #include "special/special.h"
 #include "profile_helpers.h"
 

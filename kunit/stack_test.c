@@ -9,6 +9,7 @@
 #include <linux/compiler.h>
 #include <linux/string.h>
 
+#include "base/buf.h"
 #include "export/encode.h"
 #include "profile_helpers.h"
 

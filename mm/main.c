@@ -12,20 +12,20 @@
 #include <linux/rcupdate.h>
 #include <linux/sysfs.h>
 
-#include "bucket.h"
-#include "cache.h"
-#include "compat.h"
-#include "debugfs.h"
-#include "fence.h"
-#include "finalizer.h"
-#include "handback.h"
-#include "leak.h"
-#include "pagemap.h"
-#include "rcu.h"
-#include "sample.h"
-#include "sizeclass.h"
-#include "special.h"
-#include "usercopy.h"
+#include "api/deferred.h"
+#include "api/leak.h"
+#include "base/compat.h"
+#include "export/debugfs.h"
+#include "heap/cache.h"
+#include "heap/fence.h"
+#include "heap/pagemap.h"
+#include "heap/sizeclass.h"
+#include "profile/bucket.h"
+#include "profile/sample.h"
+#include "shim/handback.h"
+#include "shim/usercopy.h"
+#include "special/finalizer.h"
+#include "special/special.h"
 
 #define MAX_PROFILE_BYTES_LEAST		(64UL << 10)
 #define GUARD_SLOTS_MOST		511U	/* 4 MiB, what x86-64 has in one piece at most */

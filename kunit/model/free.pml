@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Freeing, at once, after a finalizer or after a grace period: mm/api/free.c, finalizer.c, rcu.c.
+ * Freeing, at once, after a finalizer or after a grace period: mm/api/free.c, finalizer.c, deferred.c.
  */
 
 /* What waits for the workers. */
 byte finalizers;		/* a bit for each object whose finalizer is queued */
 byte finalizers_had_weak;
 byte cleanups;			/* how many are queued */
-byte rcu_pending;		/* a bit for each span on the list of mm/api/rcu.c */
+byte rcu_pending;		/* a bit for each span on the list of mm/api/deferred.c */
 bool rcu_queued[NSPANS];	/* KSPAN_SPAN_RCU_QUEUED */
 bool rcu_work;			/* the work is queued */
 byte refused;			/* frees of what is free already */
@@ -61,7 +61,7 @@ inline clear_weak()
 	fi
 }
 
-/* ---- mm/api/rcu.c ---- */
+/* ---- mm/api/deferred.c ---- */
 
 inline enqueue(s)
 {

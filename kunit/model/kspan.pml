@@ -28,10 +28,10 @@
  *	text_leaves()			bucket.c, from module_event()
  *	special_add_profile(), special_add()	special.c kspan_special_add()
  *	kspan_free()			free.c kspan_free(), free_fast(), free_object(), free_slow()
- *	enqueue(), free_waiting(), off_the_list()	rcu.c
+ *	enqueue(), free_waiting(), off_the_list()	deferred.c
  *	FinalizerWorker			finalizer.c run_queue(), run_one(); free.c
  *					kspan_free_finalized()
- *	RcuWorker			rcu.c rcu_worker(), mark_waiting()
+ *	RcuWorker			deferred.c rcu_worker(), mark_waiting()
  *	Exporter, Resetter, Leaver	debugfs.c reading a profile, writing reset; module_event()
  *	Client, Interrupt, Reader	users of kspan, in a thread, in an interrupt, of a weak handle
  *

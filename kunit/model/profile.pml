@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Specials and where they meet the buckets: mm/special/special.c, profile.c, weak.c. Of each object the
+ * Specials and where they meet the buckets: mm/special/special.c, tracing.c, weak.c. Of each object the
  * tree holds at most one special of each kind.
  */
 
@@ -78,7 +78,7 @@ inline special_add(kind)
 	}
 }
 
-/* ---- mm/profile.c ---- */
+/* ---- mm/tracing.c ---- */
 
 /* The sampler has chosen the object of @slot. A sample may be dropped, and then leaves nothing. */
 inline kspan_profile_alloc()

@@ -15,20 +15,20 @@
 
 #include <kspan/kspan.h>
 
-#include "bypass.h"
-#include "cache.h"
-#include "compat.h"
-#include "fence.h"
-#include "free.h"
-#include "guard.h"
-#include "kasan.h"
-#include "lock.h"
-#include "pagemap.h"
-#include "pcpu.h"
-#include "policy.h"
-#include "profile.h"
-#include "stats.h"
-#include "trace.h"
+#include "api/free.h"
+#include "base/compat.h"
+#include "base/lock.h"
+#include "base/stats.h"
+#include "events.h"
+#include "heap/bypass.h"
+#include "heap/cache.h"
+#include "heap/fence.h"
+#include "heap/guard.h"
+#include "heap/kasan.h"
+#include "heap/pagemap.h"
+#include "heap/pcpu.h"
+#include "heap/policy.h"
+#include "tracing.h"
 
 /* ---- The slow path ------------------------------------------------------------------- */
 

@@ -19,17 +19,17 @@
 #include <linux/printk.h>
 #include <linux/string.h>
 
-#include "bucket.h"
-#include "cache.h"
-#include "compat.h"
-#include "encode.h"
-#include "label.h"
-#include "leak.h"
-#include "rcu.h"
-#include "report.h"
-#include "sample.h"
-#include "snapshot.h"
-#include "symbol.h"
+#include "api/deferred.h"
+#include "api/leak.h"
+#include "base/buf.h"
+#include "base/compat.h"
+#include "base/report.h"
+#include "heap/cache.h"
+#include "profile/bucket.h"
+#include "profile/label.h"
+#include "profile/sample.h"
+#include "profile/snapshot.h"
+#include "profile/symbol.h"
 
 /* The profile has all stacks; the log is for the first ones. */
 #define STACKS_SHOWN	16

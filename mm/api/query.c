@@ -9,12 +9,12 @@
 
 #include <kspan/kspan.h>
 
-#include "cache.h"
-#include "fence.h"
-#include "free.h"
-#include "kasan.h"
-#include "pagemap.h"
-#include "span.h"
+#include "api/free.h"
+#include "heap/cache.h"
+#include "heap/fence.h"
+#include "heap/kasan.h"
+#include "heap/pagemap.h"
+#include "heap/span.h"
 
 struct kspan_span *kspan_free_find(const void *obj)
 {

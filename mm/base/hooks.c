@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The seam of hooks.h; built only where there is a KUnit. */
-#include "compat.h"
-#include "hooks.h"
+#include "base/compat.h"
+#include "base/hooks.h"
 
 static kspan_test_hook_t test_hook;
 

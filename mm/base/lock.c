@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The mark of lock.h. */
-#include "compat.h"
-#include "lock.h"
+#include "base/compat.h"
+#include "base/lock.h"
 
 DEFINE_PER_CPU(bool, kspan_locked);
 EXPORT_PER_CPU_SYMBOL_GPL(kspan_locked);

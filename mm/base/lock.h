@@ -22,7 +22,7 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
-#include "stats.h"
+#include "base/stats.h"
 
 /* As spin_lock_irqsave() and spin_unlock_irqrestore(). On PREEMPT_RT there is no mark. */
 #ifdef CONFIG_PREEMPT_RT

@@ -10,8 +10,8 @@
 #include <linux/kernel.h>
 #include <linux/string.h>
 
-#include "compat.h"
-#include "name.h"
+#include "base/compat.h"
+#include "base/name.h"
 
 /**
  * kspan_utf8_char() - the character that a string begins with

@@ -13,9 +13,9 @@
 #include <linux/ratelimit.h>
 #include <linux/stacktrace.h>
 
-#include "bucket.h"
-#include "compat.h"
-#include "report.h"
+#include "base/compat.h"
+#include "base/report.h"
+#include "profile/bucket.h"
 
 static kspan_report_filter_t report_filter;
 

@@ -5,7 +5,7 @@
 
 #include <linux/types.h>
 
-#include "stats.h"
+#include "base/stats.h"
 
 struct kspan_bucket;
 

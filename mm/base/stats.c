@@ -5,17 +5,17 @@
  */
 #include <linux/cpumask.h>
 
-#include "bucket.h"
-#include "cache.h"
-#include "compat.h"
-#include "encode.h"
-#include "fence.h"
-#include "hold.h"
-#include "pagemap.h"
-#include "span.h"
-#include "special.h"
-#include "stats.h"
-#include "symbol.h"
+#include "base/buf.h"
+#include "base/compat.h"
+#include "base/stats.h"
+#include "heap/cache.h"
+#include "heap/fence.h"
+#include "heap/hold.h"
+#include "heap/pagemap.h"
+#include "heap/span.h"
+#include "profile/bucket.h"
+#include "profile/symbol.h"
+#include "special/special.h"
 
 DEFINE_PER_CPU(struct kspan_counters, kspan_counters);
 

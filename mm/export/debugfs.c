@@ -19,16 +19,17 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
-#include "bucket.h"
-#include "cache.h"
-#include "compat.h"
-#include "debugfs.h"
-#include "encode.h"
-#include "sample.h"
-#include "snapshot.h"
-#include "span_list.h"
-#include "special.h"
-#include "stats.h"
+#include "base/buf.h"
+#include "base/compat.h"
+#include "base/stats.h"
+#include "export/debugfs.h"
+#include "export/encode.h"
+#include "heap/cache.h"
+#include "heap/span_list.h"
+#include "profile/bucket.h"
+#include "profile/sample.h"
+#include "profile/snapshot.h"
+#include "special/special.h"
 
 /* Nothing that is written is longer than a decimal u64 with its newline. */
 #define KSPAN_WRITE_MAX		32

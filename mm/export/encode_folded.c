@@ -16,9 +16,10 @@
 #include <linux/sort.h>
 #include <linux/string.h>
 
-#include "compat.h"
-#include "encode.h"
-#include "snapshot.h"
+#include "base/buf.h"
+#include "base/compat.h"
+#include "export/encode.h"
+#include "profile/snapshot.h"
 
 /* Order by the names from the outermost in: an interned name is mostly equal by its pointer. */
 static int folded_cmp(const void *a, const void *b)

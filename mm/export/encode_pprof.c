@@ -24,11 +24,12 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
-#include "compat.h"
-#include "encode.h"
-#include "encode_table.h"
-#include "snapshot.h"
-#include "symbol.h"
+#include "base/buf.h"
+#include "base/compat.h"
+#include "export/encode.h"
+#include "export/encode_table.h"
+#include "profile/snapshot.h"
+#include "profile/symbol.h"
 
 /* Field numbers of profile.proto. */
 enum {

@@ -11,8 +11,8 @@
 #include <linux/mm.h>
 #include <linux/string.h>
 
-#include "compat.h"
-#include "encode_table.h"
+#include "base/compat.h"
+#include "export/encode_table.h"
 
 #define KSPAN_TABLE_MIN_SLOTS	256
 #define KSPAN_TABLE_MAX_SLOTS	BIT(24)

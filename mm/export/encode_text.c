@@ -18,9 +18,10 @@
 #include <linux/stdarg.h>
 #include <linux/string.h>
 
-#include "compat.h"
-#include "encode.h"
-#include "snapshot.h"
+#include "base/buf.h"
+#include "base/compat.h"
+#include "export/encode.h"
+#include "profile/snapshot.h"
 
 struct kspan_text_counts {
 	u64 inuse_objects;

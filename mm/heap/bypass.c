@@ -22,11 +22,11 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
-#include "bypass.h"
-#include "cache.h"
-#include "compat.h"
-#include "lock.h"
-#include "pagemap.h"
+#include "base/compat.h"
+#include "base/lock.h"
+#include "heap/bypass.h"
+#include "heap/cache.h"
+#include "heap/pagemap.h"
 
 /* In the tree; behind the span's header. */
 struct bypassed {

@@ -18,21 +18,21 @@
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 
-#include "bypass.h"
-#include "cache.h"
-#include "compat.h"
-#include "encode.h"
-#include "fence.h"
-#include "free.h"
-#include "guard.h"
-#include "hold.h"
-#include "label.h"
-#include "leak.h"
-#include "lock.h"
-#include "name.h"
-#include "retire.h"
-#include "snapshot.h"
-#include "symbol.h"
+#include "api/free.h"
+#include "api/leak.h"
+#include "base/buf.h"
+#include "base/compat.h"
+#include "base/lock.h"
+#include "base/name.h"
+#include "heap/bypass.h"
+#include "heap/cache.h"
+#include "heap/fence.h"
+#include "heap/guard.h"
+#include "heap/hold.h"
+#include "heap/retire.h"
+#include "profile/label.h"
+#include "profile/snapshot.h"
+#include "profile/symbol.h"
 
 /* Guards kspan_caches; see the head of this file. */
 DEFINE_MUTEX(kspan_cache_mutex);

@@ -17,10 +17,10 @@
 
 #include <kspan/kspan.h>
 
-#include "finalizer.h"
-#include "sample.h"
-#include "sizeclass.h"
-#include "span.h"
+#include "heap/sizeclass.h"
+#include "heap/span.h"
+#include "profile/sample.h"
+#include "special/finalizer.h"
 
 struct kspan_buf;
 struct kspan_label;

@@ -15,8 +15,8 @@
  */
 #include <linux/slab.h>
 
-#include "cache.h"
-#include "lock.h"
+#include "base/lock.h"
+#include "heap/cache.h"
 
 /* One of the node's two lists of magazines, under its lock. */
 static void push(struct kspan_node *node, struct kspan_magazine **list, struct kspan_magazine *mag)

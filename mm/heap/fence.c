@@ -30,16 +30,16 @@
 #include <linux/string.h>
 #include <linux/string_helpers.h>
 
-#include "cache.h"
-#include "compat.h"
-#include "fence.h"
-#include "fence_pages.h"
-#include "guard.h"
-#include "hold.h"
-#include "lock.h"
-#include "pagemap.h"
-#include "stack.h"
-#include "stats.h"
+#include "base/compat.h"
+#include "base/lock.h"
+#include "base/stats.h"
+#include "heap/cache.h"
+#include "heap/fence.h"
+#include "heap/fence_pages.h"
+#include "heap/guard.h"
+#include "heap/hold.h"
+#include "heap/pagemap.h"
+#include "profile/stack.h"
 
 /* Frames that are kept: the innermost, which say most. */
 #define FENCE_FRAMES	32

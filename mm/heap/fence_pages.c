@@ -26,8 +26,8 @@
 #include <linux/smp.h>
 #include <linux/string.h>
 
-#include "compat.h"
-#include "fence_pages.h"
+#include "base/compat.h"
+#include "heap/fence_pages.h"
 
 #ifdef CONFIG_X86_64
 #include <asm/set_memory.h>

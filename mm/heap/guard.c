@@ -15,10 +15,10 @@
 #include <linux/poison.h>
 #include <linux/string.h>
 
-#include "compat.h"
-#include "guard.h"
-#include "kasan.h"
-#include "report.h"
+#include "base/compat.h"
+#include "base/report.h"
+#include "heap/guard.h"
+#include "heap/kasan.h"
 
 unsigned int kspan_guard_red_zone(unsigned int size, unsigned int align)
 {

@@ -6,7 +6,7 @@
 #ifndef _KSPAN_GUARD_H
 #define _KSPAN_GUARD_H
 
-#include "cache.h"
+#include "heap/cache.h"
 
 struct kspan_bucket;
 

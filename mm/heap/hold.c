@@ -20,12 +20,12 @@
 #include <linux/sched.h>
 #include <linux/vmstat.h>
 
-#include "cache.h"
-#include "compat.h"
-#include "hold.h"
-#include "pagemap.h"
-#include "report.h"
-#include "span.h"
+#include "base/compat.h"
+#include "base/report.h"
+#include "heap/cache.h"
+#include "heap/hold.h"
+#include "heap/pagemap.h"
+#include "heap/span.h"
 
 /* What the shrinker looks at in one call: so many leaves of the page map, and empty places. */
 #define SOME_LEAVES	2

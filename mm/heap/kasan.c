@@ -11,8 +11,8 @@
 #include <linux/bits.h>
 #include <linux/string.h>
 
-#include "kasan.h"
-#include "span.h"
+#include "heap/kasan.h"
+#include "heap/span.h"
 
 #define GRANULE		BIT(KASAN_SHADOW_SCALE_SHIFT)
 

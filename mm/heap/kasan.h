@@ -11,7 +11,7 @@
 #include <linux/kasan.h>
 #include <linux/kconfig.h>
 
-#include "cache.h"
+#include "heap/cache.h"
 
 /*
  * Does the kernel want to be told of each object? Then no allocation ends on the fast path, where

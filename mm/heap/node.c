@@ -11,13 +11,13 @@
 #include <linux/sched.h>
 #include <linux/string.h>
 
-#include "cache.h"
-#include "compat.h"
-#include "hooks.h"
-#include "lock.h"
-#include "pagemap.h"
-#include "report.h"
-#include "span_list.h"
+#include "base/compat.h"
+#include "base/hooks.h"
+#include "base/lock.h"
+#include "base/report.h"
+#include "heap/cache.h"
+#include "heap/pagemap.h"
+#include "heap/span_list.h"
 
 /* A module parameter, off by default: an object of a new span costs a third more. */
 bool kspan_freelist_random;

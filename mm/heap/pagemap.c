@@ -26,11 +26,11 @@
 #include <linux/spinlock.h>
 #include <linux/vmalloc.h>
 
-#include "compat.h"
-#include "hooks.h"
-#include "lock.h"
-#include "pagemap.h"
-#include "span.h"
+#include "base/compat.h"
+#include "base/hooks.h"
+#include "base/lock.h"
+#include "heap/pagemap.h"
+#include "heap/span.h"
 
 struct kspan_span kspan_no_span;	/* reciprocal 0: no address is an object of it */
 EXPORT_SYMBOL_FOR_TESTS(kspan_no_span);

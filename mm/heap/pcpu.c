@@ -18,12 +18,12 @@
 #include <linux/slab.h>
 #include <linux/smp.h>
 
-#include "cache.h"
-#include "compat.h"
-#include "hooks.h"
-#include "pcpu.h"
-#include "sample.h"
-#include "stats.h"
+#include "base/compat.h"
+#include "base/hooks.h"
+#include "base/stats.h"
+#include "heap/cache.h"
+#include "heap/pcpu.h"
+#include "profile/sample.h"
 
 DEFINE_STATIC_KEY_FALSE(kspan_numa);
 DEFINE_STATIC_KEY_FALSE(kspan_alloc_more);

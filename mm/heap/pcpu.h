@@ -29,9 +29,9 @@
 #include <linux/preempt.h>
 #include <linux/topology.h>
 
-#include "cache.h"
-#include "lock.h"
-#include "stats.h"
+#include "base/lock.h"
+#include "base/stats.h"
+#include "heap/cache.h"
 
 #define KSPAN_PLACE_BYTE	(IS_ENABLED(CONFIG_CPU_BIG_ENDIAN) ? 6 : 1)
 #define KSPAN_WORD_INSIDE	BIT_ULL(24)

@@ -24,13 +24,13 @@
 #include <linux/string.h>
 #include <linux/workqueue.h>
 
-#include "cache.h"
-#include "compat.h"
-#include "finalizer.h"
-#include "lock.h"
-#include "pcpu.h"
-#include "retire.h"
-#include "span.h"
+#include "base/compat.h"
+#include "base/lock.h"
+#include "heap/cache.h"
+#include "heap/pcpu.h"
+#include "heap/retire.h"
+#include "heap/span.h"
+#include "special/finalizer.h"
 
 static LLIST_HEAD(retired);
 static atomic_long_t nr_retired;

@@ -9,8 +9,8 @@
 #include <linux/kernel.h>
 #include <linux/slab.h>
 
-#include "compat.h"
-#include "sizeclass.h"
+#include "base/compat.h"
+#include "heap/sizeclass.h"
 
 #define KSPAN_CLASS_ENTRY(slot, bytes)	{ .slot_size = slot, .span_bytes = bytes },
 const struct kspan_class kspan_classes[KSPAN_NR_CLASSES] = {

@@ -10,19 +10,19 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
-#include "bypass.h"
-#include "cache.h"
-#include "compat.h"
-#include "fence.h"
-#include "guard.h"
-#include "hold.h"
-#include "hooks.h"
-#include "kasan.h"
-#include "lock.h"
-#include "pagemap.h"
-#include "retire.h"
-#include "span.h"
-#include "stats.h"
+#include "base/compat.h"
+#include "base/hooks.h"
+#include "base/lock.h"
+#include "base/stats.h"
+#include "heap/bypass.h"
+#include "heap/cache.h"
+#include "heap/fence.h"
+#include "heap/guard.h"
+#include "heap/hold.h"
+#include "heap/kasan.h"
+#include "heap/pagemap.h"
+#include "heap/retire.h"
+#include "heap/span.h"
 
 static atomic_long_t span_bytes;
 static atomic_long_t span_pages;

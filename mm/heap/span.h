@@ -85,7 +85,7 @@ static inline gfp_t kspan_gfp_optional(gfp_t gfp)
 }
 
 /* Bits of span->flags, atomic. */
-#define KSPAN_SPAN_RCU_QUEUED	0	/* on the list of mm/rcu.c */
+#define KSPAN_SPAN_RCU_QUEUED	0	/* on the list of api/deferred.c */
 /* Never change; singles, whose memory is: */
 #define KSPAN_SPAN_FENCED	1	/* a slot of mm/fence.c */
 #define KSPAN_SPAN_BYPASSED	2	/* the kernel's slab's, see mm/bypass.c */
@@ -113,7 +113,7 @@ struct kspan_span {
 	u32 nr_free;			/* bits set in free_map */
 	enum kspan_span_list where;
 
-	/* Guards the specials of this span's objects: a leaf lock, see mm/profile.c. */
+	/* Guards the specials of this span's objects: a leaf lock, see mm/tracing.c. */
 	spinlock_t special_lock;
 	struct rb_root specials;	/* by (offset, kind); under special_lock */
 

@@ -12,11 +12,11 @@
 #include <linux/nodemask.h>
 #include <linux/sched.h>
 
-#include "cache.h"
-#include "compat.h"
-#include "encode.h"
-#include "span.h"
-#include "span_list.h"
+#include "base/buf.h"
+#include "base/compat.h"
+#include "heap/cache.h"
+#include "heap/span.h"
+#include "heap/span_list.h"
 
 static int walk_node(struct kspan_cache *cache, struct kspan_node *node,
 		     kspan_span_fn fn, void *arg)

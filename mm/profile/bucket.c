@@ -42,15 +42,15 @@
 #include <linux/timekeeping.h>
 #include <linux/workqueue.h>
 
-#include "bucket.h"
-#include "compat.h"
-#include "hooks.h"
-#include "label.h"
-#include "lock.h"
-#include "snapshot.h"
-#include "span.h"
-#include "stats.h"
-#include "symbol.h"
+#include "base/compat.h"
+#include "base/hooks.h"
+#include "base/lock.h"
+#include "base/stats.h"
+#include "heap/span.h"
+#include "profile/bucket.h"
+#include "profile/label.h"
+#include "profile/snapshot.h"
+#include "profile/symbol.h"
 
 /* Walks over the whole table; the lock guards chains and counts. */
 DEFINE_MUTEX(kspan_bucket_mutex);

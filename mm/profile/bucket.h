@@ -16,7 +16,7 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
-#include "stack.h"
+#include "profile/stack.h"
 
 struct kspan_label;
 struct kspan_symbol;

@@ -7,9 +7,9 @@
 #include <linux/log2.h>
 #include <linux/math64.h>
 
-#include "bucket.h"
-#include "compat.h"
-#include "fixmath.h"
+#include "base/compat.h"
+#include "profile/bucket.h"
+#include "profile/fixmath.h"
 
 #define ONE_32		BIT_ULL(32)
 #define LN2_32		2977044472ULL	/* ln(2) * 2^32 */

@@ -8,8 +8,8 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
-#include "compat.h"
-#include "label.h"
+#include "base/compat.h"
+#include "profile/label.h"
 
 static DEFINE_MUTEX(kspan_label_mutex);
 static LIST_HEAD(labels);

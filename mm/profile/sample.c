@@ -26,11 +26,11 @@
 #include <linux/random.h>
 #include <linux/smp.h>
 
-#include "bucket.h"
-#include "cache.h"
-#include "compat.h"
-#include "fixmath.h"
-#include "sample.h"
+#include "base/compat.h"
+#include "heap/cache.h"
+#include "profile/bucket.h"
+#include "profile/fixmath.h"
+#include "profile/sample.h"
 
 DEFINE_STATIC_KEY_FALSE(kspan_sampling);
 DEFINE_PER_CPU(struct kspan_sampler, kspan_sampler);

@@ -15,13 +15,13 @@
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 
-#include "bucket.h"
-#include "compat.h"
-#include "fixmath.h"
-#include "label.h"
-#include "lock.h"
-#include "sample.h"
-#include "snapshot.h"
+#include "base/compat.h"
+#include "base/lock.h"
+#include "profile/bucket.h"
+#include "profile/fixmath.h"
+#include "profile/label.h"
+#include "profile/sample.h"
+#include "profile/snapshot.h"
 
 /* A snapshot with what it keeps: snap.rows[i] is made from copies[i]. */
 struct copy {

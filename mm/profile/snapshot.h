@@ -16,6 +16,9 @@ struct kspan_symbol {
 	unsigned long start;	/* the address where the function began; 0 when unknown */
 };
 
+/* Stands for the stack of a row without frames: readers want a place for each sample. */
+extern const struct kspan_symbol kspan_no_stack;
+
 /* One bucket: estimates of the real numbers, rounded to whole objects and bytes. */
 struct kspan_row {
 	const unsigned long *addrs;		/* return addresses less one, innermost first */

@@ -29,11 +29,11 @@
 #include <linux/stacktrace.h>
 #include <linux/string.h>
 
-#include "compat.h"
-#include "stack.h"
-#include "stats.h"
-#include "step.h"
-#include "text.h"
+#include "base/compat.h"
+#include "base/stats.h"
+#include "profile/stack.h"
+#include "profile/step.h"
+#include "profile/text.h"
 
 /*
  * The root is this function itself, which so has a name wherever the others do, and an address

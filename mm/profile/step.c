@@ -4,8 +4,8 @@
  * single words that are read and written whole, from any context, without a lock. What gets
  * lost when two write at once is learned again.
  */
-#include "compat.h"
-#include "step.h"
+#include "base/compat.h"
+#include "profile/step.h"
 
 u64 kspan_steps[1 << KSPAN_STEP_BITS];
 EXPORT_SYMBOL_FOR_TESTS(kspan_steps);

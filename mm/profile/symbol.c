@@ -19,10 +19,12 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
-#include "compat.h"
-#include "hooks.h"
-#include "snapshot.h"
-#include "symbol.h"
+#include "base/compat.h"
+#include "base/hooks.h"
+#include "profile/snapshot.h"
+#include "profile/symbol.h"
+
+const struct kspan_symbol kspan_no_stack = { .name = "unknown", .module = "unknown" };
 
 /* One function; the text of its name and module follows. */
 struct kspan_symbol_entry {

@@ -9,8 +9,8 @@
 #include <linux/mm.h>
 #include <linux/string.h>
 
-#include "compat.h"
-#include "text.h"
+#include "base/compat.h"
+#include "profile/text.h"
 
 /* (address << 1) | is it that of an exception; 0: none. The first bit of an address is a one. */
 static unsigned long entries[64];

@@ -25,15 +25,15 @@
 
 #include <kspan/kspan.h>
 
-#include "cache.h"
-#include "compat.h"
-#include "free.h"
-#include "handback.h"
-#include "hold.h"
-#include "hooks.h"
-#include "pagemap.h"
-#include "reroute.h"
-#include "report.h"
+#include "api/free.h"
+#include "base/compat.h"
+#include "base/hooks.h"
+#include "base/report.h"
+#include "heap/cache.h"
+#include "heap/hold.h"
+#include "heap/pagemap.h"
+#include "shim/handback.h"
+#include "shim/reroute.h"
 
 /* ---- What is said of it -------------------------------------------------------------- */
 

@@ -18,8 +18,8 @@
 #include <linux/rcupdate.h>
 #include <linux/srcu.h>
 
-#include "compat.h"
-#include "reroute.h"
+#include "base/compat.h"
+#include "shim/reroute.h"
 
 #if defined(CONFIG_KPROBES) && defined(CONFIG_HAVE_FUNCTION_ARG_ACCESS_API)
 

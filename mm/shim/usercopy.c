@@ -26,11 +26,11 @@
 
 #include <kspan/kspan.h>
 
-#include "cache.h"
-#include "compat.h"
-#include "pagemap.h"
-#include "reroute.h"
-#include "usercopy.h"
+#include "base/compat.h"
+#include "heap/cache.h"
+#include "heap/pagemap.h"
+#include "shim/reroute.h"
+#include "shim/usercopy.h"
 
 /* Does it leave the bytes of object @i of @span that user space may see? */
 static bool leaves(const struct kspan_span *span, unsigned int i, unsigned long offset,

@@ -20,15 +20,15 @@
 
 #include <kspan/kspan.h>
 
-#include "cache.h"
-#include "compat.h"
-#include "finalizer.h"
-#include "free.h"
-#include "pagemap.h"
-#include "rcu.h"
-#include "span.h"
-#include "special.h"
-#include "stats.h"
+#include "api/deferred.h"
+#include "api/free.h"
+#include "base/compat.h"
+#include "base/stats.h"
+#include "heap/cache.h"
+#include "heap/pagemap.h"
+#include "heap/span.h"
+#include "special/finalizer.h"
+#include "special/special.h"
 
 struct workqueue_struct *kspan_wq;
 static struct workqueue_struct *client_wq;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The records themselves, and the tree of each span. What a record means and what releasing it
- * does is none of this file's business: see profile.c, finalizer.c and weak.c.
+ * does is none of this file's business: see tracing.c, finalizer.c and weak.c.
  *
  * Locks: the span's special_lock, a leaf: records are allocated before and freed after it, and
  * no callback runs under it.
@@ -10,12 +10,12 @@
 #include <linux/percpu.h>
 #include <linux/slab.h>
 
-#include "compat.h"
-#include "encode.h"
-#include "hooks.h"
-#include "lock.h"
-#include "span.h"
-#include "special.h"
+#include "base/buf.h"
+#include "base/compat.h"
+#include "base/hooks.h"
+#include "base/lock.h"
+#include "heap/span.h"
+#include "special/special.h"
 
 static struct kmem_cache *special_cache;
 static atomic_long_t nr_specials[KSPAN_NR_SPECIALS];

@@ -14,12 +14,12 @@
 
 #include <kspan/kspan.h>
 
-#include "compat.h"
-#include "free.h"
-#include "lock.h"
-#include "span.h"
-#include "special.h"
-#include "weak.h"
+#include "api/free.h"
+#include "base/compat.h"
+#include "base/lock.h"
+#include "heap/span.h"
+#include "special/special.h"
+#include "special/weak.h"
 
 struct kspan_weak {
 	void *obj;		/* written once more, to NULL, when the object is freed */

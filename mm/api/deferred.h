@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Frees that wait for a grace period. */
-#ifndef _KSPAN_RCU_H
-#define _KSPAN_RCU_H
+#ifndef _KSPAN_DEFERRED_H
+#define _KSPAN_DEFERRED_H
 
 #include <linux/types.h>
 
@@ -16,4 +16,4 @@ void kspan_rcu_defer(struct kspan_span *span);
 void kspan_rcu_flush(void);
 bool kspan_rcu_idle(void);
 
-#endif /* _KSPAN_RCU_H */
+#endif /* _KSPAN_DEFERRED_H */

@@ -6,15 +6,15 @@
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM kspan
 
-#if !defined(_KSPAN_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
-#define _KSPAN_TRACE_H
+#if !defined(_KSPAN_EVENTS_H) || defined(TRACE_HEADER_MULTI_READ)
+#define _KSPAN_EVENTS_H
 
 #include <linux/tracepoint.h>
 #include <trace/events/mmflags.h>
 
-#include "bucket.h"
-#include "cache.h"
-#include "compat.h"
+#include "base/compat.h"
+#include "heap/cache.h"
+#include "profile/bucket.h"
 
 /* Take the fast paths out of the way while somebody listens. */
 int kspan_trace_alloc_on(void);
@@ -117,10 +117,10 @@ TRACE_EVENT(kspan_sample,
 		  __entry->bytes_alloc, __entry->objects, __get_str(cache))
 );
 
-#endif /* _KSPAN_TRACE_H */
+#endif /* _KSPAN_EVENTS_H */
 
 #undef TRACE_INCLUDE_PATH
 #define TRACE_INCLUDE_PATH .
 #undef TRACE_INCLUDE_FILE
-#define TRACE_INCLUDE_FILE trace
+#define TRACE_INCLUDE_FILE events
 #include <trace/define_trace.h>

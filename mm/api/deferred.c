@@ -14,15 +14,15 @@
 #include <linux/sched.h>
 #include <linux/workqueue.h>
 
-#include "cache.h"
-#include "compat.h"
-#include "finalizer.h"
-#include "free.h"
-#include "lock.h"
-#include "rcu.h"
-#include "report.h"
-#include "span.h"
-#include "stats.h"
+#include "api/deferred.h"
+#include "api/free.h"
+#include "base/compat.h"
+#include "base/lock.h"
+#include "base/report.h"
+#include "base/stats.h"
+#include "heap/cache.h"
+#include "heap/span.h"
+#include "special/finalizer.h"
 
 static LLIST_HEAD(pending);
 

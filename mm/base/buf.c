@@ -11,14 +11,11 @@
 #include <linux/stdarg.h>
 #include <linux/string.h>
 
-#include "compat.h"
-#include "encode.h"
-#include "name.h"
-#include "snapshot.h"
+#include "base/buf.h"
+#include "base/compat.h"
+#include "base/name.h"
 
 #define KSPAN_BUF_MIN	SZ_4K
-
-const struct kspan_symbol kspan_no_stack = { .name = "unknown", .module = "unknown" };
 
 /* Make room for @extra more bytes. */
 static bool kspan_buf_reserve(struct kspan_buf *buf, size_t extra)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* The profile: where spans and buckets meet. */
-#ifndef _KSPAN_PROFILE_H
-#define _KSPAN_PROFILE_H
+#ifndef _KSPAN_TRACING_H
+#define _KSPAN_TRACING_H
 
 #include <linux/types.h>
 
@@ -19,4 +19,4 @@ void kspan_profile_release(struct kspan_span *span, struct kspan_special *specia
 /* The bucket of the profile special among those on @list, unlinked and not released; or NULL. */
 const struct kspan_bucket *kspan_profile_bucket(const struct kspan_special *list);
 
-#endif /* _KSPAN_PROFILE_H */
+#endif /* _KSPAN_TRACING_H */

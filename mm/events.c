@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The definitions of the tracepoints in trace.h. Listening to allocations or frees sends all of
+ * The definitions of the tracepoints in events.h. Listening to allocations or frees sends all of
  * them through the slow path, which has the tracepoint; the fast path then needs none.
  */
 #include <linux/bits.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 
-#include "pcpu.h"
+#include "heap/pcpu.h"
 
 #define CREATE_TRACE_POINTS
-#include "trace.h"
+#include "events.h"
 
 int kspan_trace_alloc_on(void)
 {

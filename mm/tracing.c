@@ -27,18 +27,18 @@
  */
 #include <linux/lockdep.h>
 
-#include "bucket.h"
-#include "cache.h"
-#include "compat.h"
-#include "hooks.h"
-#include "label.h"
-#include "lock.h"
-#include "pagemap.h"
-#include "profile.h"
-#include "special.h"
-#include "stack.h"
-#include "stats.h"
-#include "trace.h"
+#include "base/compat.h"
+#include "base/hooks.h"
+#include "base/lock.h"
+#include "base/stats.h"
+#include "events.h"
+#include "heap/cache.h"
+#include "heap/pagemap.h"
+#include "profile/bucket.h"
+#include "profile/label.h"
+#include "profile/stack.h"
+#include "special/special.h"
+#include "tracing.h"
 
 static struct kspan_bucket *count_alloc(struct kspan_cache *cache, size_t slot_size,
 					u64 weight)
