@@ -30,7 +30,7 @@ kunit:
 		{ echo 'make kunit: the kernel in $(KDIR) is built without KUnit' >&2; exit 1; }
 	$(kbuild) KSPAN_KUNIT=1 modules
 
-# The modules that tests load, by their directories below kunit/; the suites where there can be any.
+# The modules that tests load, by their directories below kunit/modules/; the suites where there can be any.
 TESTS := bench client hardening recursion shim torture
 tests:
 	$(kbuild) KSPAN_TESTS='$(TESTS)' \

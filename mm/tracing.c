@@ -20,7 +20,7 @@
  *			caller between the two, so they need not be one step.
  *
  * Each half alone is enough to break the rule, so each is asserted by itself, wherever lockdep
- * is built in, and tested by itself (kunit/ordering_test.c).
+ * is built in, and tested by itself (kunit/whole/ordering_test.c).
  *
  * On allocation, too, the special is allocated first: then nothing can fail once the bucket has
  * counted, and there is nothing to undo.

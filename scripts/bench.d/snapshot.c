@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What taking a profile costs, from user space, in a guest where kunit/bench has filled the table
- * of call stacks. Prints figures in the form of kunit/bench to the kernel's log.
+ * What taking a profile costs, from user space, in a guest where kunit/modules/bench has filled
+ * the table of call stacks. Prints figures in its form to the kernel's log.
  *
  * usage: snapshot time STACKS		opens and reads the profile ten times; cycles are
  *					instructions where the guest counts them (-icount)
  *        snapshot beside STACKS ROUNDS	on CPU 1 of two, reads it in a loop for 100 ms and does
  *					sums for 100 ms by turns, and looks how far the load of
- *					kunit/bench on CPU 0 comes in each
+ *					kunit/modules/bench on CPU 0 comes in each
  *
  * Build with cc -static.
  */

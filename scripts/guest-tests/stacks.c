@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A program that makes the client of kunit/stacks allocate, each way so many times.
+ * A program that makes the client of kunit/modules/stacks allocate, each way so many times.
  *
  * usage: stacks TIMES
  */

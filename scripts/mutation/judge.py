@@ -49,8 +49,9 @@ class Judge:
             if not only or path.name in first:
                 (kunit / path.name).symlink_to(path)
         (kunit / "first").write_text("".join(name + "\n" for name in first))
+        (kunit / "modules").mkdir()
         for name in ("client", "torture", "recursion"):
-            (kunit / name).symlink_to(self.modules / "kunit" / name)
+            (kunit / "modules" / name).symlink_to(self.modules / "kunit/modules" / name)
 
     def gate(self, directory, suites=(), enough=lambda console: console.sign):
         """What the gate does on its debug kernel, up to the first sign of a mistake."""

@@ -51,7 +51,7 @@ class Patch:
             raise BadPatch(f"{path.name}: there is no patch in it")
         self.paths, self.path = sorted(set(paths)), paths[-1]
         for suite in self.words("Suites"):
-            if not (self.top / "kunit" / f"{suite}_test.c").exists():
+            if not self.suite(suite):
                 raise BadPatch(f"{path.name}: there is no suite {suite}")
         for test in self.fields["Fails"]:
             if not any(re.search(rf"\bKUNIT_CASE\w*\({test}\b", suite.read_text())
@@ -68,9 +68,13 @@ class Patch:
         """What a field names."""
         return [word for line in self.fields[key] for word in line.split()]
 
+    def suite(self, name):
+        """The file of a suite, in a list; none if there is no such suite."""
+        return list(self.top.glob(f"kunit/*/{name}_test.c"))
+
     def suites(self):
         """The sources of the suites that it names."""
-        return [self.top / "kunit" / f"{name}_test.c" for name in self.words("Suites")]
+        return [path for name in self.words("Suites") for path in self.suite(name)]
 
     @property
     def ends(self):

@@ -12,7 +12,7 @@ class Suites:
 
     def __init__(self, top, functions):
         self.words = {path.stem[:-len("_test")]: set(WORD.findall(path.read_text(encoding="utf-8")))
-                      for path in sorted(pathlib.Path(top, "kunit").glob("*_test.c"))}
+                      for path in sorted(pathlib.Path(top, "kunit").glob("*/*_test.c"))}
         self.names = {}
         for path, name in functions:
             self.names.setdefault(pathlib.Path(path).stem, set()).add(name)

@@ -2,7 +2,7 @@
 /*
  * Tests of calls in the middle of kspan, as the handler of a kprobe makes them: under one of its
  * locks nothing that needs a lock is done, nothing is lost, and nobody waits for himself.
- * kunit/recursion/ has real handlers, and NMIs.
+ * kunit/modules/recursion/ has real handlers, and NMIs.
  */
 #include "suite.h"
 
