@@ -54,6 +54,7 @@ end_children() {
 				! kill -"$signal" -- "-$group" 2>/dev/null || left=1
 			done
 			((left)) || return 0
+			# In a trap only waiting for a process has bash see that others have ended.
 			sleep 0.1
 		done
 	done
@@ -71,6 +72,14 @@ trap 'interrupted 129' HUP
 trap 'interrupted 130' INT
 trap 'interrupted 143' TERM
 
+# A pipe that nobody writes to, both ends of it ours.
+exec {KSPAN_SILENCE}<> <(:)
+
+# pause SECONDS: sleep, without a process, of which loops would start many.
+pause() {
+	read -r -t "$1" -u "$KSPAN_SILENCE" || true
+}
+
 # watch_pid PID LABEL [DETAIL...]: a progress line every $PROGRESS_EVERY seconds (10)
 # for as long as PID lives; DETAIL is a command whose output ends the line.
 watch_pid() {
@@ -78,7 +87,7 @@ watch_pid() {
 	shift 2
 	next=$((SECONDS + every))
 	while kill -0 "$pid" 2>/dev/null; do
-		sleep 0.2
+		pause 0.2
 		if ((SECONDS >= next)); then
 			detail=
 			(($# == 0)) || detail=", $("$@" || true)"
