@@ -12,14 +12,16 @@
 #include <linux/rcupdate.h>
 #include <linux/sysfs.h>
 
-#include "api/deferred.h"
+#include "api/cache.h"
 #include "api/leak.h"
 #include "base/compat.h"
 #include "base/work.h"
 #include "export/debugfs.h"
 #include "heap/cache.h"
 #include "heap/fence.h"
+#include "heap/node.h"
 #include "heap/pagemap.h"
+#include "heap/pcpu.h"
 #include "heap/sizeclass.h"
 #include "profile/bucket.h"
 #include "profile/sample.h"
@@ -190,8 +192,10 @@ static const struct part parts[] = {
 	{ "seeds", start_seeds, no_stop },
 	{ "guard mode", start_fence, kspan_fence_exit },
 	{ "caches", start_classes, stop_caches },
+	{ "memory pressure", kspan_shrink_init, kspan_shrink_exit },
 	{ "reports of leaks", kspan_leak_init, kspan_leak_exit },
-	{ "CPU hotplug", kspan_pcpu_init, kspan_pcpu_exit },
+	{ "CPU hotplug", kspan_hotplug_init, kspan_hotplug_exit },
+	{ "fast path", kspan_pcpu_init, no_stop },
 	{ "sampling", start_profile, kspan_sample_stop },
 	{ "handing back", start_handback, kspan_handback_exit },
 	{ "hardened usercopy", start_usercopy, kspan_usercopy_exit },

@@ -19,9 +19,11 @@
 #include "api/deferred.h"
 #include "base/hooks.h"
 #include "base/report.h"
-#include "base/stats.h"
+#include "export/stats.h"
 #include "heap/cache.h"
+#include "heap/node.h"
 #include "heap/pagemap.h"
+#include "heap/pcpu.h"
 #include "heap/span.h"
 #include "books.h"
 

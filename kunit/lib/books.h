@@ -23,7 +23,7 @@
 
 #include "api/deferred.h"
 #include "base/buf.h"
-#include "base/stats.h"
+#include "export/stats.h"
 #include "export/debugfs.h"
 #include "heap/cache.h"
 #include "heap/pagemap.h"
@@ -412,7 +412,7 @@ static inline void books_span(struct books *b, const struct kspan_cache *cache, 
 		span->nr_free == span->nr_objs ? KSPAN_LIST_EMPTY : KSPAN_LIST_PARTIAL;
 	unsigned int i, wrong = 0;
 
-	if (span->magic != KSPAN_SPAN_MAGIC || span->cache != cache || span->nid != nid)
+	if (span->cache != cache || span->nid != nid)
 		books_wrong(b, "a span is on the list of cache %s, node %d, and not its",
 			    kspan_cache_name(cache), nid);
 	if (where != want || span->where != want)

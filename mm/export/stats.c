@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The counters of stats.h, and the stats file: one "name value" line for each counter, then
- * the gauges that other files keep. Takes no lock; process context for the file.
+ * The stats file: one "name value" line for each counter, then the gauges that other files keep.
+ * Process context; takes kspan_cache_mutex for what caches know.
  */
-#include <linux/cpumask.h>
-
 #include "base/buf.h"
 #include "base/compat.h"
-#include "base/stats.h"
+#include "export/stats.h"
 #include "heap/cache.h"
 #include "heap/fence.h"
 #include "heap/hold.h"
@@ -17,22 +15,10 @@
 #include "profile/symbol.h"
 #include "special/special.h"
 
-DEFINE_PER_CPU(struct kspan_counters, kspan_counters);
-
 #define KSPAN_COUNTER_NAME(id, name) [id] = name,
 static const char *const counter_names[] = { KSPAN_COUNTERS(KSPAN_COUNTER_NAME) };
 #undef KSPAN_COUNTER_NAME
 static_assert(ARRAY_SIZE(counter_names) == KSPAN_NR_COUNTERS);
-
-static unsigned long sum_cpus(enum kspan_counter id)
-{
-	unsigned long sum = 0;
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(per_cpu(kspan_counters, cpu).v[id]);
-	return sum;
-}
 
 /*
  * The sum over all CPUs; exact once nobody counts any more. Process context. The fast paths
@@ -44,9 +30,9 @@ unsigned long kspan_counter_sum(enum kspan_counter id)
 	unsigned long sum, allocs, in_use;
 
 	if (id != KSPAN_ALLOCS && id != KSPAN_FREES)
-		return sum_cpus(id);
+		return kspan_counter_cpus(id);
 	kspan_cache_totals(&allocs, &in_use);
-	sum = allocs + sum_cpus(KSPAN_ALLOCS);
+	sum = allocs + kspan_counter_cpus(KSPAN_ALLOCS);
 	return id == KSPAN_ALLOCS ? sum : sum - in_use;
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_counter_sum);

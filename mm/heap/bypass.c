@@ -26,6 +26,7 @@
 #include "base/lock.h"
 #include "heap/bypass.h"
 #include "heap/cache.h"
+#include "heap/node.h"
 #include "heap/pagemap.h"
 
 /* In the tree; behind the span's header. */
@@ -98,7 +99,7 @@ void kspan_bypass_forget(struct kspan_span *span)
 
 /* ---- Objects ------------------------------------------------------------------------- */
 
-static void *take(struct kspan_cache *cache, size_t size, gfp_t gfp, int node)
+static void *take_from_slab(struct kspan_cache *cache, size_t size, gfp_t gfp, int node)
 {
 	gfp_t plain = gfp & KSPAN_GFP_PAGES & ~__GFP_NOFAIL;
 	void *obj;
@@ -116,7 +117,7 @@ static void *take(struct kspan_cache *cache, size_t size, gfp_t gfp, int node)
 
 void *kspan_bypass_alloc(struct kspan_cache *cache, size_t size, gfp_t gfp, int node)
 {
-	void *obj = take(cache, size, gfp, node);
+	void *obj = take_from_slab(cache, size, gfp, node);
 	struct kspan_slot handed;
 	struct kspan_span *span;
 

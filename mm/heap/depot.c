@@ -17,6 +17,7 @@
 
 #include "base/lock.h"
 #include "heap/cache.h"
+#include "heap/node.h"
 
 /* One of the node's two lists of magazines, under its lock. */
 static void push(struct kspan_node *node, struct kspan_magazine **list, struct kspan_magazine *mag)

@@ -16,6 +16,7 @@
 #include "base/lock.h"
 #include "base/report.h"
 #include "heap/cache.h"
+#include "heap/node.h"
 #include "heap/pagemap.h"
 #include "heap/span_list.h"
 
@@ -118,7 +119,7 @@ static void take_at_random(struct kspan_span *span, struct taking *t, unsigned i
 }
 
 /* Takes what is still wanted, or as much as there is, out of @span's bitmap. */
-static void take(struct kspan_node *node, struct kspan_span *span, struct taking *t)
+static void take_from_span(struct kspan_node *node, struct kspan_span *span, struct taking *t)
 {
 	unsigned int want = min(t->want - t->n, span->nr_free);
 
@@ -148,7 +149,7 @@ void kspan_node_stray(struct kspan_cache *cache, const struct kspan_slot *slot)
 }
 
 /* Before the lock: the kernel's generator takes locks of its own. */
-static u64 draw(void)
+static u64 draw_chance(void)
 {
 	return READ_ONCE(kspan_freelist_random) ? get_random_u64() : 0;
 }
@@ -164,7 +165,7 @@ unsigned int kspan_node_take(struct kspan_cache *cache, int nid, struct kspan_sl
 
 	if (!node)
 		return 0;
-	t.chance = draw();
+	t.chance = draw_chance();
 	kspan_lock(&node->lock, flags);
 	while (t.n < want) {
 		span = list_first_entry_or_null(&node->partial, struct kspan_span, list);
@@ -172,7 +173,7 @@ unsigned int kspan_node_take(struct kspan_cache *cache, int nid, struct kspan_sl
 			span = list_first_entry_or_null(&node->empty, struct kspan_span, list);
 		if (!span)
 			break;
-		take(node, span, &t);
+		take_from_span(node, span, &t);
 	}
 	kspan_unlock(&node->lock, flags);
 	if (unlikely(t.freed_twice))
@@ -183,7 +184,7 @@ unsigned int kspan_node_take(struct kspan_cache *cache, int nid, struct kspan_sl
 /* Enters a new span with its node, and takes up to @want objects from it; how many. */
 unsigned int kspan_node_add(struct kspan_span *span, struct kspan_slot *slots, unsigned int want)
 {
-	struct taking t = { .slots = slots, .want = want, .chance = draw() };
+	struct taking t = { .slots = slots, .want = want, .chance = draw_chance() };
 	struct kspan_node *node = node_of(span);
 	unsigned long flags;
 
@@ -192,7 +193,7 @@ unsigned int kspan_node_add(struct kspan_span *span, struct kspan_slot *slots, u
 	node->nr_spans++;
 	node->nr_pages += span->nr_pages;
 	node->nr_objs += span->nr_objs;
-	take(node, span, &t);
+	take_from_span(node, span, &t);
 	kspan_unlock(&node->lock, flags);
 	return t.n;
 }
@@ -343,6 +344,23 @@ void kspan_node_give(struct kspan_cache *cache, struct kspan_slot *slots, unsign
 	free_list(&superfluous);
 }
 
+struct kspan_span *kspan_node_orphan(struct kspan_node *node)
+{
+	struct kspan_span *span;
+	unsigned long flags;
+
+	kspan_lock(&node->lock, flags);
+	span = list_first_entry_or_null(&node->partial, struct kspan_span, list);
+	if (!span)
+		span = list_first_entry_or_null(&node->full, struct kspan_span, list);
+	if (span) {
+		list_del_init(&span->list);
+		list_del_init(&span->all);
+	}
+	kspan_unlock(&node->lock, flags);
+	return span;
+}
+
 /* So many spans are looked at in one hold of the lock. */
 #define WALK_AT_ONCE	32
 
@@ -393,7 +411,7 @@ unsigned long kspan_node_release_empty(struct kspan_cache *cache, struct kspan_n
 }
 
 /* The next few from where the walk is; how many, 0 at the end. */
-static unsigned int walk_some(struct kspan_node *node, struct kspan_span_line *lines,
+static unsigned int walk_spans(struct kspan_node *node, struct kspan_span_line *lines,
 			      unsigned int room)
 {
 	struct kspan_span *span;
@@ -426,7 +444,7 @@ unsigned long kspan_node_walk(struct kspan_node *node, struct kspan_span_line *l
 	kspan_unlock(&node->lock, flags);
 	do {
 		kspan_lock(&node->lock, flags);
-		n = walk_some(node, lines + done, min_t(unsigned long, room - done, WALK_AT_ONCE));
+		n = walk_spans(node, lines + done, min_t(unsigned long, room - done, WALK_AT_ONCE));
 		if (!n)
 			node->walk = NULL;
 		kspan_unlock(&node->lock, flags);

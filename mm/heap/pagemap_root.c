@@ -1,43 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The page map: a radix tree of two levels over the kernel's direct map, from page to span
- * (tcmalloc's pagemap). A lookup is three loads and one compare, touches no struct page and is
- * safe for any address at all: user, vmalloc, module, a hole in memory, freed. That is why
- * ownership is asked here and not of page->private, which many others use for their own.
+ * The root of the page map: an array over all addresses from the first memory to the last, wherever
+ * a kernel with a randomised layout has put that in a direct map of many terabytes. Between two
+ * nodes there may be terabytes of nothing, so that it is an array of virtual addresses alone: its
+ * pages, each for 1 GiB of memory, are mapped one behind the other, and where there is no memory
+ * that is one and the same page. When memory is added that has no place in it, before what was the
+ * first, in a hole or behind the last, a longer root is mapped of the same pages and some new
+ * ones, and takes the place of the old one, which goes after a grace period. Nothing is copied, so
+ * that leaves may be installed through either, and no lock is held for longer than it takes to set
+ * a pointer.
  *
- * A leaf of one page covers 2 MiB (with 4 KiB pages), so the map costs 0.2 % of the memory
- * around spans. Leaves stay until the module leaves.
- *
- * The root is an array over all addresses from the first memory to the last, wherever a kernel with
- * a randomised layout has put that in a direct map of many terabytes. Between two nodes there
- * may be terabytes of nothing, so that it is an array of virtual addresses alone: its pages, each
- * for 1 GiB of memory, are mapped one behind the other, and where there is no memory that is one
- * and the same page. When memory is added that has no place in it, before what was the first, in
- * a hole or behind the last, a longer root is mapped of the same pages and some new ones, and takes
- * the place of the old one, which goes after a grace period. Nothing is copied, so that leaves may
- * be installed through either, and no lock is held for longer than it takes to set a pointer.
- *
- * Locks: kspan_pagemap_lock, a leaf lock, guards the installation of leaves and of another root.
- * Readers take nothing; RCU, or preemption being off, keeps the root.
+ * Locks: kspan_pagemap_mutex, and inside it kspan_pagemap_lock. Process context.
  */
 #include <linux/memory.h>
 #include <linux/mmzone.h>
+#include <linux/mutex.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
-#include <linux/spinlock.h>
 #include <linux/vmalloc.h>
 
 #include "base/compat.h"
-#include "base/hooks.h"
 #include "base/lock.h"
-#include "heap/pagemap.h"
-#include "heap/span.h"
-
-struct kspan_span kspan_no_span;	/* reciprocal 0: no address is an object of it */
-EXPORT_SYMBOL_FOR_TESTS(kspan_no_span);
-
-static struct kspan_leaf kspan_no_leaf = {
-	.span = { [0 ... KSPAN_LEAF_PAGES - 1] = &kspan_no_span },
-};
+#include "heap/pagemap_root.h"
 
 /* Pages of a root, each with so many entries, cover so many bytes. */
 #define ROOT_ENTRIES	(PAGE_SIZE / sizeof(struct kspan_leaf *))
@@ -52,11 +36,9 @@ struct root {
 	struct page **page;		/* those, no_leaves for no memory; the head behind */
 };
 
-/* Installs leaves and another root. */
-static DEFINE_SPINLOCK(kspan_pagemap_lock);
+DEFINE_SPINLOCK(kspan_pagemap_lock);
 /* One who replaces the root at a time; kspan_pagemap_lock is taken inside. */
 static DEFINE_MUTEX(kspan_pagemap_mutex);
-static atomic_long_t pagemap_bytes;
 
 struct kspan_pagemap __rcu *kspan_pagemap;
 EXPORT_SYMBOL_FOR_TESTS(kspan_pagemap);
@@ -64,144 +46,28 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_pagemap);
 static struct root root;	/* written under both locks */
 static struct page *no_leaves;	/* full of kspan_no_leaf, and never written to */
 
-static unsigned long leaf_index(const struct kspan_pagemap *map, const void *addr)
+/* ---- What those see who install leaves ------------------------------------------------- */
+
+struct kspan_pagemap *kspan_root_map(void)
 {
-	return kspan_pagemap_page(map, addr) >> KSPAN_LEAF_SHIFT;
+	lockdep_assert_held(&kspan_pagemap_lock);
+	return root.map;
 }
 
-/* Is there room for leaf @i? Under the lock. */
-static bool has_room(const struct kspan_pagemap *map, unsigned long i)
+bool kspan_root_has_room(const struct kspan_pagemap *map, unsigned long i)
 {
 	lockdep_assert_held(&kspan_pagemap_lock);
 	return i < kspan_pagemap_leaves(map) && root.page[i / ROOT_ENTRIES] != no_leaves;
 }
 
-/* Makes sure that the leaf for @addr is a real one. */
-static int install_leaf(const void *addr, gfp_t gfp)
-{
-	struct kspan_leaf *spare;
-	struct kspan_pagemap *map;
-	unsigned long flags, i;
-	int err = -ENOMEM;
-
-	rcu_read_lock();
-	map = rcu_dereference(kspan_pagemap);
-	i = leaf_index(map, addr);
-	if (i < kspan_pagemap_leaves(map) && READ_ONCE(map->leaf[i]) != &kspan_no_leaf)
-		err = 0;
-	rcu_read_unlock();
-	if (!err)
-		return 0;
-
-	spare = (void *)__get_free_page(gfp);
-	if (!spare)
-		return -ENOMEM;
-	*spare = kspan_no_leaf;
-	kspan_test_point(KSPAN_AT_LEAF);
-
-	kspan_lock(&kspan_pagemap_lock, flags);
-	map = root.map;
-	i = leaf_index(map, addr);
-	if (has_room(map, i)) {
-		err = 0;
-		if (map->leaf[i] == &kspan_no_leaf) {
-			/* The leaf is filled before it is published: readers depend on it. */
-			smp_store_release(&map->leaf[i], spare);
-			spare = NULL;
-		}
-	}
-	kspan_unlock(&kspan_pagemap_lock, flags);
-
-	if (spare)
-		free_page((unsigned long)spare);
-	else
-		atomic_long_add(PAGE_SIZE, &pagemap_bytes);
-	return err;
-}
-
-static void set_pages(const void *base, unsigned int nr_pages, struct kspan_span *span)
-{
-	struct kspan_pagemap *map;
-	unsigned long page;
-	unsigned int n;
-
-	rcu_read_lock();
-	map = rcu_dereference(kspan_pagemap);
-	page = kspan_pagemap_page(map, base);
-	for (n = 0; n < nr_pages; n++, page++) {
-		struct kspan_leaf *leaf = READ_ONCE(map->leaf[page >> KSPAN_LEAF_SHIFT]);
-
-		/* Whoever sees the span sees it initialised; pairs with kspan_pagemap_find(). */
-		smp_store_release(&leaf->span[page % KSPAN_LEAF_PAGES], span);
-	}
-	rcu_read_unlock();
-}
-
-/* Enters @span for @nr_pages pages at @base, which the caller owns. 0 or -ENOMEM; no lock held. */
-int kspan_pagemap_set(const void *base, unsigned int nr_pages, struct kspan_span *span, gfp_t gfp)
-{
-	const unsigned long leaf_bytes = KSPAN_LEAF_PAGES << PAGE_SHIFT;
-	const void *at = base, *end = base + nr_pages * PAGE_SIZE;
-
-	for (; at < end; at = PTR_ALIGN(at + 1, leaf_bytes))
-		if (install_leaf(at, gfp))
-			return -ENOMEM;
-	set_pages(base, nr_pages, span);
-	return 0;
-}
-EXPORT_SYMBOL_FOR_TESTS(kspan_pagemap_set);
-
-void kspan_pagemap_clear(const void *base, unsigned int nr_pages)
-{
-	set_pages(base, nr_pages, &kspan_no_span);
-}
-EXPORT_SYMBOL_FOR_TESTS(kspan_pagemap_clear);
-
-/* The place behind @i, or behind all that have no leaf since there is no memory. */
-static unsigned long place_behind(const struct kspan_pagemap *map, unsigned long i)
+unsigned long kspan_root_next(const struct kspan_pagemap *map, unsigned long i)
 {
 	if (i % ROOT_ENTRIES || vmalloc_to_page(&map->leaf[i]) != no_leaves)
 		return i + 1;
 	return i + ROOT_ENTRIES;
 }
 
-enum kspan_visit kspan_pagemap_visit(unsigned long *place,
-				     void (*fn)(struct kspan_span *span, const void *page))
-{
-	enum kspan_visit found = KSPAN_LEAF_BEYOND;
-	const struct kspan_pagemap *map;
-	const struct kspan_leaf *leaf;
-	unsigned long i = *place;
-	struct kspan_span *span;
-	const void *page;
-	unsigned int n;
-
-	rcu_read_lock();
-	map = rcu_dereference(kspan_pagemap);
-	if (i < kspan_pagemap_leaves(map)) {
-		*place = place_behind(map, i);
-		page = (void *)(map->start + ((i * KSPAN_LEAF_PAGES) << PAGE_SHIFT));
-		leaf = READ_ONCE(map->leaf[i]);
-		found = leaf == &kspan_no_leaf ? KSPAN_LEAF_NONE : KSPAN_LEAF_VISITED;
-		for (n = 0; found == KSPAN_LEAF_VISITED && n < KSPAN_LEAF_PAGES; n++) {
-			/* Pairs with the release in set_pages(). */
-			span = smp_load_acquire(&leaf->span[n]);
-			if (span != &kspan_no_span)
-				fn(span, page + n * PAGE_SIZE);
-		}
-	}
-	rcu_read_unlock();
-	return found;
-}
-EXPORT_SYMBOL_FOR_TESTS(kspan_pagemap_visit);
-
-size_t kspan_pagemap_bytes(void)
-{
-	return atomic_long_read(&pagemap_bytes);
-}
-EXPORT_SYMBOL_FOR_TESTS(kspan_pagemap_bytes);
-
-/* ---- The root -------------------------------------------------------------------------- */
+/* ---- Another one ----------------------------------------------------------------------- */
 
 static struct page *entries_new(void)
 {
@@ -319,7 +185,7 @@ static void root_replace(struct root *new)
 
 	for (k = 0; k < new->nr_pages; k++)
 		filled += new->page[k] != page_at(new->start + (k << ROOT_SHIFT));
-	atomic_long_add(filled * PAGE_SIZE + root_bytes(new) - root_bytes(&old), &pagemap_bytes);
+	atomic_long_add(filled * PAGE_SIZE + root_bytes(new) - root_bytes(&old), &kspan_pagemap_size);
 
 	kspan_lock(&kspan_pagemap_lock, flags);
 	root = *new;

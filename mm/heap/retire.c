@@ -28,6 +28,7 @@
 #include "base/lock.h"
 #include "base/work.h"
 #include "heap/cache.h"
+#include "heap/node.h"
 #include "heap/pcpu.h"
 #include "heap/retire.h"
 #include "heap/span.h"
@@ -124,7 +125,7 @@ static bool look_in_magazines(const struct looking *at, struct kspan_cache *cach
 }
 
 /* Calls @fn for each cache that a span is of; true if one of the calls was. */
-static bool look(const struct looking *at,
+static bool look_through(const struct looking *at,
 		 bool (*fn)(const struct looking *at, struct kspan_cache *cache))
 {
 	struct kspan_span *span, *before;
@@ -155,10 +156,10 @@ static void retire_worker(struct work_struct *work)
 		at.first = min_t(unsigned long, at.first, (unsigned long)span);
 		at.end = max(at.end, end_of(span));
 	}
-	if (look(&at, look_in_arrays)) {
+	if (look_through(&at, look_in_arrays)) {
 		/* What has left an array before that has come to the depot. */
 		synchronize_rcu();
-		look(&at, look_in_magazines);
+		look_through(&at, look_in_magazines);
 	}
 	llist_for_each_entry_safe(span, next, at.batch, rcu_node) {
 		if (test_and_clear_bit(KSPAN_SPAN_KEPT, &span->flags)) {

@@ -152,7 +152,6 @@ static struct kspan_span *header_new(struct kspan_cache *cache, void *base, size
 	span = kzalloc_node(header_bytes(nr_objs, asked, kind), gfp, nid);
 	if (!span)
 		return NULL;
-	span->magic = KSPAN_SPAN_MAGIC;
 	span->base = base;
 	span->cache = cache;
 	span->slot_size = slot_size;
@@ -292,6 +291,11 @@ static void memory_free(struct kspan_span *span)
 	/* Freed by others too, it may be anybody's by now: better lost. */
 	if (likely(kspan_hold_end(page, kspan_hold_count(span->nr_pages, span->nr_objs))))
 		pages_free(page, span->nr_pages);
+}
+
+void kspan_span_drop(struct kspan_span *span)
+{
+	kfree(span);
 }
 
 /* Nobody looks at @span any more. */

@@ -63,7 +63,11 @@ static inline bool kspan_state_in_use(u8 state)
 	return state > KSPAN_STATE_CACHED && state < KSPAN_NR_STATES;
 }
 
-#define KSPAN_SPAN_MAGIC	0x6b73706e	/* "kspn" */
+/* An object that is ready to be handed out, and its state byte. */
+struct kspan_slot {
+	void *obj;
+	u8 *state;
+};
 
 /* Bits of span->flags, atomic. */
 #define KSPAN_SPAN_RCU_QUEUED	0	/* on the list of api/deferred.c */
@@ -87,7 +91,6 @@ struct kspan_span {
 	u32 nr_objs;
 	u32 nr_pages;
 	int nid;			/* node of the pages */
-	u32 magic;
 
 	/* Under the list lock of the node. */
 	struct list_head list;
@@ -177,6 +180,8 @@ struct kspan_span *kspan_span_new(struct kspan_cache *cache, size_t slot_size, g
 struct kspan_span *kspan_span_new_single(struct kspan_cache *cache, void *obj, size_t room,
 					 size_t size, int kind, int nid, gfp_t gfp);
 void kspan_span_free(struct kspan_span *span);
+/* Frees the header of one that is on no list; the pages stay. */
+void kspan_span_drop(struct kspan_span *span);
 void kspan_span_free_retired(struct kspan_span *span);
 size_t kspan_span_header_bytes(const struct kspan_span *span);
 

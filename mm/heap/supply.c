@@ -1,36 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Allocating. The fast path takes a ready object from this CPU's array (pcpu.h); the slow path
- * refills the array from the node's spans, or makes a span. Then what every allocation gets:
- * zeroing as the kernel is configured, a tracepoint, and the sampler's look.
+ * Supply: an object when no array has one ready, out of the depot, the spans of the nodes, new
+ * pages, or the kernel's slab, in the order that Documentation/design.rst gives reasons for. And
+ * the way back, of an object that nobody has any more: as the kernel is configured it is zeroed,
+ * the checkers are told, and it goes to this CPU's array or to its span.
  *
- * Locks: none here, and none held when the profile is told.
+ * Locks: none here, and none held.
  */
-#include <linux/kmemleak.h>
 #include <linux/mm.h>
-#include <linux/overflow.h>
-#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
-#include <kspan/kspan.h>
-
-#include "api/free.h"
 #include "base/compat.h"
-#include "base/lock.h"
 #include "base/stats.h"
-#include "events.h"
 #include "heap/bypass.h"
 #include "heap/cache.h"
 #include "heap/fence.h"
 #include "heap/guard.h"
 #include "heap/kasan.h"
+#include "heap/node.h"
 #include "heap/pagemap.h"
 #include "heap/pcpu.h"
 #include "heap/policy.h"
-#include "tracing.h"
+#include "heap/supply.h"
 
-/* ---- The slow path ------------------------------------------------------------------- */
+/* ---- Out ----------------------------------------------------------------------------- */
 
 /*
  * An object from a span on another node than @nid, the nearest first. @node is as asked for: with
@@ -87,7 +81,7 @@ static unsigned int take_objects(struct kspan_cache *cache, gfp_t gfp, int node,
 	return kspan_node_add(span, slots, span->nid == nid ? want : 1);
 }
 
-/* As refill(), from the node's spans, or from a new one. */
+/* As kspan_supply(), from the node's spans, or from a new one. */
 static noinline void *refill_from_spans(struct kspan_cache *cache, gfp_t gfp, int node, int here,
 					int nid)
 {
@@ -113,15 +107,13 @@ static noinline void *refill_from_spans(struct kspan_cache *cache, gfp_t gfp, in
 	return obj;
 }
 
-/*
- * One object for the caller, and what else a batch brings for this CPU's array. @node may be
- * NUMA_NO_NODE; then memory policy decides where new pages come from.
- */
-static void *refill(struct kspan_cache *cache, gfp_t gfp, int node)
+void *kspan_supply(struct kspan_cache *cache, size_t size, gfp_t gfp, int node)
 {
 	int here = numa_mem_id(), nid = node == NUMA_NO_NODE ? here : node;
 	void *obj = NULL;
 
+	if (cache->flags & KSPAN_BYPASS)
+		return kspan_bypass_alloc(cache, size, gfp, node);
 	if (nid == here)
 		obj = kspan_pcpu_refill(cache, here);
 	if (!obj)
@@ -131,91 +123,7 @@ static void *refill(struct kspan_cache *cache, gfp_t gfp, int node)
 	return obj;
 }
 
-/* ---- What an allocation gets --------------------------------------------------------- */
-
-/* As slab decides it: objects of a constructor keep what it made, stable ones too. */
-static bool want_zero(const struct kspan_cache *cache, gfp_t gfp)
-{
-	if (cache->ctor)
-		return false;
-	if (cache->flags & (KSPAN_TYPESAFE_BY_RCU | KSPAN_POISON))
-		return gfp & __GFP_ZERO;
-	return want_init_on_alloc(gfp);
-}
-
-/* Zeroes and tells of an object, as the kernel is configured and whoever listens wants. */
-static noinline void *finish(struct kspan_cache *cache, void *obj, size_t size, size_t slot_size,
-			     gfp_t gfp, unsigned long ip)
-{
-	/* A red zone begins where the size that was asked for ends. */
-	if (want_zero(cache, gfp)) {
-		kspan_kasan_unpoison(obj, slot_size);
-		memset(obj, 0, cache->flags & KSPAN_RED_ZONE ? size : slot_size);
-	}
-	kspan_kasan_alloc(obj, size, slot_size);
-	/* Not in the middle of kspan: it allocates for itself, and the lock there may be raw. */
-	if (!kspan_nested())
-		kmemleak_alloc(obj, size, 1, gfp);
-	kspan_trace(kspan_alloc, ip, obj, size, slot_size, gfp, cache);
-	return obj;
-}
-
-/* *@obj is a sample: puts an object in a slot of guard mode in its place. False: there is none. */
-static noinline bool guarded(struct kspan_cache *cache, void **obj, size_t size, gfp_t gfp,
-			     int node)
-{
-	void *fenced = kspan_fence_alloc(cache, size, gfp, node);
-
-	if (!fenced)
-		return false;
-	kspan_free_unused(*obj);
-	*obj = fenced;
-	return true;
-}
-
-static noinline void *alloc_slow(struct kspan_cache *cache, size_t size, gfp_t gfp, int node,
-				 unsigned long ip)
-{
-	bool here = node == NUMA_NO_NODE || node == numa_mem_id(), counted, sampled;
-	size_t slot_size = cache->slot_size;
-	void *obj = NULL;
-	u64 weight;
-
-	if (kspan_refuse_nmi())
-		return NULL;
-	if (here)
-		obj = kspan_pcpu_pop_any(cache, &sampled, &weight);
-	counted = obj;
-	if (!obj && !kspan_refuse_nested()) {
-		/* Caches are of one zone: DMA memory is had with kspan_alloc(). */
-		gfp &= ~(__GFP_DMA | __GFP_DMA32);
-		if (cache->flags & KSPAN_BYPASS) {
-			obj = kspan_bypass_alloc(cache, size, gfp, node);
-			slot_size = size;
-		} else {
-			obj = refill(cache, gfp, node);
-		}
-	}
-	if (!obj) {
-		kspan_count(KSPAN_ALLOC_FAILURES);
-		return NULL;
-	}
-	if (kspan_checked(cache))
-		__kspan_guard_alloc(kspan_pagemap_find(obj), obj, size);
-	if (!counted)
-		sampled = here ? kspan_pcpu_charge(cache, &weight)
-			       : kspan_pcpu_charge_alone(cache, cache->slot_size, &weight);
-	if (unlikely(cache->flags & KSPAN_GUARD) && sampled &&
-	    guarded(cache, &obj, size, gfp, node))
-		slot_size = size;
-	finish(cache, obj, size, slot_size, gfp, ip);
-	if (sampled)
-		kspan_profile_alloc(cache, obj, cache->slot_size, weight);
-	return obj;
-}
-
-/* An object of *@slot_size bytes or more in a span of its own, or in the kernel's slab. */
-static void *take_large(size_t size, size_t *slot_size, gfp_t gfp, int node)
+void *kspan_supply_large(size_t size, size_t *slot_size, gfp_t gfp, int node)
 {
 	bool red_zone = kspan_large_cache->flags & KSPAN_RED_ZONE;
 	struct kspan_span *span;
@@ -240,334 +148,49 @@ static void *take_large(size_t size, size_t *slot_size, gfp_t gfp, int node)
 	return slot.obj;
 }
 
-/* Above the size classes, or in a zone of its own. */
-static noinline void *alloc_large(size_t size, gfp_t gfp, int node, unsigned long ip)
-{
-	size_t slot_size = PAGE_ALIGN(size);
-	void *obj;
-	u64 weight;
+/* ---- Back ---------------------------------------------------------------------------- */
 
-	if (kspan_refuse_nested())
-		return NULL;
-	obj = take_large(size, &slot_size, gfp, node);
-	if (!obj) {
-		kspan_count(KSPAN_ALLOC_FAILURES);
-		return NULL;
+/* As slab decides it: late readers of a stable object must find it as it was. */
+static bool zero_on_free(const struct kspan_cache *cache)
+{
+	return want_init_on_free() && !cache->ctor &&
+	       !(cache->flags & (KSPAN_TYPESAFE_BY_RCU | KSPAN_POISON));
+}
+
+/* The memory of a single goes back to where it came from. State FREEING. */
+static void put_single(struct kspan_span *span, u8 *state)
+{
+	struct kspan_slot self = { .obj = span->base, .state = state };
+
+	if (zero_on_free(span->cache))
+		memset(span->base, 0, span->asked[0]);
+	if (test_bit(KSPAN_SPAN_FENCED, &span->flags))
+		kspan_fence_free(span);
+	kspan_node_give(span->cache, &self, 1, KSPAN_STATE_FREEING);
+}
+
+void kspan_supply_put(struct kspan_span *span, void *obj, u8 *state)
+{
+	struct kspan_cache *cache = span->cache;
+
+	if (unlikely(kspan_span_single(span))) {
+		put_single(span, state);
+		return;
 	}
-	finish(kspan_large_cache, obj, size, slot_size, gfp, ip);
-	if (kspan_pcpu_charge_alone(kspan_large_cache, slot_size, &weight))
-		kspan_profile_alloc(kspan_large_cache, obj, slot_size, weight);
-	return obj;
-}
-
-/* ---- The fast path ------------------------------------------------------------------- */
-
-/* Where it can tell, says so when @gfp may sleep and the caller must not. */
-static __always_inline void check_context(gfp_t gfp)
-{
-	if (IS_ENABLED(CONFIG_DEBUG_ATOMIC_SLEEP) || IS_ENABLED(CONFIG_LOCKDEP))
-		might_alloc(gfp);
-}
-
-/*
- * The parts of alloc_from() that are seldom run. They are called last and so find the caller's
- * address where it was; taking it earlier would cost each allocation a load. @size 0 stands for
- * the object size of @cache.
- */
-static noinline void *alloc_from_slow(struct kspan_cache *cache, gfp_t gfp, size_t size)
-{
-	return alloc_slow(cache, size ?: cache->object_size, gfp, NUMA_NO_NODE, _RET_IP_);
-}
-
-static noinline void *alloc_from_more(struct kspan_cache *cache, gfp_t gfp, size_t size, void *obj)
-{
-	return finish(cache, obj, size ?: cache->object_size, cache->slot_size, gfp, _RET_IP_);
-}
-
-static __always_inline void *alloc_from(struct kspan_cache *cache, gfp_t gfp, size_t size)
-{
-	void *obj;
-
-	check_context(gfp);
-	if (unlikely(in_nmi() || !kspan_pcpu_pop(cache, &obj)))
-		return alloc_from_slow(cache, gfp, size);
-	if (static_branch_unlikely(&kspan_alloc_more) || unlikely(gfp & __GFP_ZERO) ||
-	    KSPAN_EACH_IS_TOLD)
-		return alloc_from_more(cache, gfp, size, obj);
-	return obj;
-}
-
-static __always_inline void *alloc_size(size_t size, gfp_t gfp)
-{
-	if (likely(size - 1 < KSPAN_MAX_CLASS_SIZE && !(gfp & __GFP_DMA)))
-		return alloc_from(kspan_class_cache[kspan_class_of(size)], gfp, size);
-	if (!size)
-		return ZERO_SIZE_PTR;
-	check_context(gfp);
-	return alloc_large(size, gfp, NUMA_NO_NODE, _RET_IP_);
-}
-
-/* ---- Named caches -------------------------------------------------------------------- */
-
-/**
- * kspan_cache_alloc() - allocate an object from a cache
- * @cache: the cache
- * @gfp: as for kmalloc(); __GFP_ACCOUNT is accepted and charges nobody
- *
- * Context: any but NMI; sleeps only if @gfp lets it.
- * Return: the object, or NULL.
- */
-notrace void *kspan_cache_alloc(struct kspan_cache *cache, gfp_t gfp)
-{
-	return alloc_from(cache, gfp, 0);
-}
-EXPORT_SYMBOL_GPL(kspan_cache_alloc);
-
-/**
- * kspan_cache_alloc_node() - allocate an object from a cache, near a node
- * @cache: the cache
- * @gfp: as for kmalloc(); with __GFP_THISNODE from no other node
- * @node: the node, or NUMA_NO_NODE
- *
- * Context: any but NMI; sleeps only if @gfp lets it.
- * Return: the object, or NULL.
- */
-void *kspan_cache_alloc_node(struct kspan_cache *cache, gfp_t gfp, int node)
-{
-	if (node == NUMA_NO_NODE)
-		return alloc_from(cache, gfp, 0);
-	check_context(gfp);
-	return alloc_slow(cache, cache->object_size, gfp, node, _RET_IP_);
-}
-EXPORT_SYMBOL_GPL(kspan_cache_alloc_node);
-
-/**
- * kspan_cache_zalloc() - allocate an object of zeros from a cache
- * @cache: the cache; one without a constructor
- * @gfp: as for kmalloc()
- *
- * Context: any but NMI; sleeps only if @gfp lets it.
- * Return: the object, or NULL.
- */
-void *kspan_cache_zalloc(struct kspan_cache *cache, gfp_t gfp)
-{
-	return alloc_from(cache, gfp | __GFP_ZERO, 0);
-}
-EXPORT_SYMBOL_GPL(kspan_cache_zalloc);
-
-/**
- * kspan_cache_alloc_bulk() - allocate many objects from a cache
- * @cache: the cache
- * @gfp: as for kmalloc()
- * @n: how many
- * @objs: where their addresses go
- *
- * Context: any but NMI; sleeps only if @gfp lets it.
- * Return: @n, or 0 when not all could be had; then none is allocated.
- */
-int kspan_cache_alloc_bulk(struct kspan_cache *cache, gfp_t gfp, size_t n, void **objs)
-{
-	size_t i = 0, end;
-
-	check_context(gfp);
-	while (i < n) {
-		/* What the array has, then one the slow way, which fills the array again. */
-		end = in_nmi() ? i : i + kspan_pcpu_pop_bulk(cache, n - i, objs + i);
-		if (static_branch_unlikely(&kspan_alloc_more) || gfp & __GFP_ZERO ||
-		    KSPAN_EACH_IS_TOLD) {
-			for (; i < end; i++)
-				finish(cache, objs[i], cache->object_size, cache->slot_size, gfp,
-				       _RET_IP_);
-		}
-		i = end;
-		if (i == n)
-			break;
-		objs[i] = alloc_slow(cache, cache->object_size, gfp, NUMA_NO_NODE, _RET_IP_);
-		if (unlikely(!objs[i])) {
-			kspan_cache_free_bulk(cache, i, objs);
-			return 0;
-		}
-		i++;
+	if (zero_on_free(cache)) {
+		kspan_kasan_unpoison(obj, span->slot_size);
+		memset(obj, 0, span->slot_size - cache->red_zone);
 	}
-	return n;
+	kspan_guard_free(span, obj);
+	kspan_kasan_free(span, obj);
+	WRITE_ONCE(*state, KSPAN_STATE_CACHED);
+	if (!kspan_pcpu_push(cache, span, obj, state))
+		kspan_pcpu_free_slow(cache, span, obj, state);
 }
-EXPORT_SYMBOL_GPL(kspan_cache_alloc_bulk);
 
-/* ---- Any size ------------------------------------------------------------------------ */
-
-/**
- * __kspan_alloc() - kspan_alloc() of a size that the compiler does not know
- * @size: bytes
- * @gfp: as for kmalloc()
- *
- * For kspan_alloc() alone.
- *
- * Context: any but NMI; sleeps only if @gfp lets it.
- * Return: as kspan_alloc().
- */
-notrace void *__kspan_alloc(size_t size, gfp_t gfp)
+void kspan_supply_undo(void *obj)
 {
-	return alloc_size(size, gfp);
+	struct kspan_span *span = kspan_pagemap_find(obj);
+
+	kspan_supply_put(span, obj, &span->state[kspan_span_index(span, obj)]);
 }
-EXPORT_SYMBOL_GPL(__kspan_alloc);
-
-/**
- * __kspan_alloc_class() - kspan_alloc() of a constant size
- * @cache: the cache of its class, from kspan_class_cache
- * @gfp: as for kmalloc()
- * @size: bytes
- *
- * For kspan_alloc() alone.
- *
- * Context: any but NMI; sleeps only if @gfp lets it.
- * Return: the memory, or NULL.
- */
-notrace void *__kspan_alloc_class(struct kspan_cache *cache, gfp_t gfp, size_t size)
-{
-	return alloc_from(cache, gfp, size);
-}
-EXPORT_SYMBOL_GPL(__kspan_alloc_class);
-
-/**
- * kspan_alloc_node() - allocate memory near a node
- * @size: bytes
- * @gfp: as for kmalloc(); with __GFP_THISNODE from no other node
- * @node: the node, or NUMA_NO_NODE
- *
- * Context: any but NMI; sleeps only if @gfp lets it.
- * Return: as kspan_alloc().
- */
-void *kspan_alloc_node(size_t size, gfp_t gfp, int node)
-{
-	check_context(gfp);
-	if (!size)
-		return ZERO_SIZE_PTR;
-	if (size > KSPAN_MAX_CLASS_SIZE || gfp & __GFP_DMA)
-		return alloc_large(size, gfp, node, _RET_IP_);
-	return alloc_slow(kspan_class_cache[kspan_class_of(size)], size, gfp, node, _RET_IP_);
-}
-EXPORT_SYMBOL_GPL(kspan_alloc_node);
-
-/**
- * kspan_calloc() - allocate an array of zeros
- * @n: elements
- * @size: bytes of an element
- * @gfp: as for kmalloc()
- *
- * Context: any but NMI; sleeps only if @gfp lets it.
- * Return: as kspan_alloc(); NULL if @n times @size overflows.
- */
-void *kspan_calloc(size_t n, size_t size, gfp_t gfp)
-{
-	size_t bytes;
-
-	if (unlikely(check_mul_overflow(n, size, &bytes)))
-		return NULL;
-	return alloc_size(bytes, gfp | __GFP_ZERO);
-}
-EXPORT_SYMBOL_GPL(kspan_calloc);
-
-/**
- * kspan_realloc() - change the size of an allocation
- * @obj: from any allocation function of kspan's, or NULL or ZERO_SIZE_PTR
- * @size: bytes; 0 frees @obj
- * @gfp: as for kmalloc(); __GFP_ZERO holds if every allocation of @obj had it: what a smaller
- *	size leaves unused is cleared, as a larger one may bring it back
- *
- * Context: any but NMI; sleeps only if @gfp lets it.
- * Return: memory with the old content up to the smaller size, at @obj or elsewhere; then @obj
- * is freed, and its specials with it. ZERO_SIZE_PTR for no bytes. NULL, and @obj as it was, if
- * there is no memory or @obj is not an allocated object of kspan's.
- */
-void *kspan_realloc(const void *obj, size_t size, gfp_t gfp)
-{
-	size_t old;
-	void *new;
-
-	if (!size) {
-		kspan_free(obj);
-		return ZERO_SIZE_PTR;
-	}
-	if (ZERO_OR_NULL_PTR(obj))
-		return alloc_size(size, gfp);
-	old = kspan_size(obj);
-	if (unlikely(!old)) {
-		/* Not ours: say so, as a free of it does, and refuse. */
-		kspan_free(obj);
-		return NULL;
-	}
-	if (size <= old) {
-		if (want_init_on_alloc(gfp))
-			memset((void *)obj + size, 0, old - size);
-		kspan_kasan_alloc(obj, size, old);
-		return (void *)obj;
-	}
-	new = alloc_size(size, gfp);
-	if (new) {
-		memcpy(new, obj, old);
-		kspan_free(obj);
-	}
-	return new;
-}
-EXPORT_SYMBOL_GPL(kspan_realloc);
-
-/* ---- Copies -------------------------------------------------------------------------- */
-
-/**
- * kspan_strdup() - copy a string
- * @s: the string, or NULL
- * @gfp: as for kmalloc()
- *
- * Context: any but NMI; sleeps only if @gfp lets it.
- * Return: the copy; NULL if @s is NULL or there is no memory.
- */
-char *kspan_strdup(const char *s, gfp_t gfp)
-{
-	return s ? kspan_memdup(s, strlen(s) + 1, gfp) : NULL;
-}
-EXPORT_SYMBOL_GPL(kspan_strdup);
-
-/**
- * kspan_strndup() - copy the beginning of a string
- * @s: the string, or NULL
- * @max: the most characters to copy, without the terminating NUL
- * @gfp: as for kmalloc()
- *
- * Context: any but NMI; sleeps only if @gfp lets it.
- * Return: the copy, terminated; NULL if @s is NULL or there is no memory.
- */
-char *kspan_strndup(const char *s, size_t max, gfp_t gfp)
-{
-	size_t len;
-	char *copy;
-
-	if (!s)
-		return NULL;
-	len = strnlen(s, max);
-	copy = alloc_size(len + 1, gfp);
-	if (copy) {
-		memcpy(copy, s, len);
-		copy[len] = '\0';
-	}
-	return copy;
-}
-EXPORT_SYMBOL_GPL(kspan_strndup);
-
-/**
- * kspan_memdup() - copy memory
- * @src: the memory
- * @len: bytes
- * @gfp: as for kmalloc()
- *
- * Context: any but NMI; sleeps only if @gfp lets it.
- * Return: the copy, or NULL.
- */
-void *kspan_memdup(const void *src, size_t len, gfp_t gfp)
-{
-	void *copy = alloc_size(len, gfp);
-
-	if (copy)
-		memcpy(copy, src, len);
-	return copy;
-}
-EXPORT_SYMBOL_GPL(kspan_memdup);

@@ -152,7 +152,7 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_handback_works);
 
 /* ---- Where there are none ------------------------------------------------------------ */
 
-static bool listening;
+static bool hears_kfree;
 
 /* Called at the beginning of every kfree(), by @ip. */
 static void before_kfree(void *unused, unsigned long ip, const void *obj)
@@ -175,7 +175,7 @@ static void before_kfree(void *unused, unsigned long ip, const void *obj)
 
 static void listen(void)
 {
-	listening = !register_trace_kfree(before_kfree, NULL);
+	hears_kfree = !register_trace_kfree(before_kfree, NULL);
 }
 
 int kspan_handback_init(bool on)
@@ -200,7 +200,7 @@ void kspan_handback_exit(void)
 	if (READ_ONCE(routes[0].used))
 		kspan_kvfree_rcu_barrier();
 	kspan_reroute_stop(routes, ARRAY_SIZE(routes));
-	if (listening) {
+	if (hears_kfree) {
 		unregister_trace_kfree(before_kfree, NULL);
 		tracepoint_synchronize_unregister();
 	}
