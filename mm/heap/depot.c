@@ -14,7 +14,9 @@
  * Locks: the node's list lock, a leaf. Nothing is allocated or freed under it.
  */
 #include <linux/slab.h>
+#include <linux/string.h>
 
+#include "base/compat.h"
 #include "base/lock.h"
 #include "heap/cache.h"
 #include "heap/node.h"
@@ -65,6 +67,7 @@ struct kspan_magazine *kspan_depot_put(struct kspan_cache *cache, int nid,
 	kspan_node_give(cache, full->slot, cache->batch, full->mark);
 	return full;
 }
+EXPORT_SYMBOL_FOR_TESTS(kspan_depot_put);
 
 /*
  * Exchanges @empty, which may be NULL, for a full magazine; NULL when there is none, and then
@@ -80,6 +83,8 @@ struct kspan_magazine *kspan_depot_get(struct kspan_cache *cache, int nid,
 	kspan_lock(&node->lock, flags);
 	full = pop(node, &node->magazines);
 	if (full) {
+		if (unlikely(node->magazine_walk == full))
+			node->magazine_walk = full->next;
 		WRITE_ONCE(node->nr_magazines, node->nr_magazines - 1);
 		if (empty && node->nr_spares < cache->depot_max) {
 			push(node, &node->spares, empty);
@@ -92,6 +97,7 @@ struct kspan_magazine *kspan_depot_get(struct kspan_cache *cache, int nid,
 		kfree(empty);
 	return full;
 }
+EXPORT_SYMBOL_FOR_TESTS(kspan_depot_get);
 
 /* Gives the objects of all magazines back to their spans. Any context but NMI, no lock held. */
 void kspan_depot_drain(struct kspan_cache *cache, struct kspan_node *node)
@@ -102,6 +108,7 @@ void kspan_depot_drain(struct kspan_cache *cache, struct kspan_node *node)
 	kspan_lock(&node->lock, flags);
 	full = node->magazines;
 	node->magazines = NULL;
+	node->magazine_walk = NULL;
 	WRITE_ONCE(node->nr_magazines, 0);
 	spares = node->spares;
 	node->spares = NULL;
@@ -118,6 +125,42 @@ void kspan_depot_drain(struct kspan_cache *cache, struct kspan_node *node)
 		kfree(mag);
 	}
 }
+
+/*
+ * Begins a walk over the full magazines that are there. One that comes meanwhile may be left out,
+ * and one that goes is. One walk at a time; process context.
+ */
+void kspan_depot_walk_start(struct kspan_node *node)
+{
+	unsigned long flags;
+
+	kspan_lock(&node->lock, flags);
+	node->magazine_walk = node->magazines;
+	kspan_unlock(&node->lock, flags);
+}
+EXPORT_SYMBOL_FOR_TESTS(kspan_depot_walk_start);
+
+/*
+ * Copies the slots of the next one, so that the lock is held for no more than that; how many, 0 at
+ * the end.
+ */
+unsigned int kspan_depot_walk_next(const struct kspan_cache *cache, struct kspan_node *node,
+				   struct kspan_slot *slots, u8 *mark)
+{
+	const struct kspan_magazine *mag;
+	unsigned long flags;
+
+	kspan_lock(&node->lock, flags);
+	mag = node->magazine_walk;
+	if (mag) {
+		memcpy(slots, mag->slot, cache->batch * sizeof(*slots));
+		*mark = mag->mark;
+		node->magazine_walk = mag->next;
+	}
+	kspan_unlock(&node->lock, flags);
+	return mag ? cache->batch : 0;
+}
+EXPORT_SYMBOL_FOR_TESTS(kspan_depot_walk_next);
 
 /* Objects in the magazines of @node. */
 unsigned long kspan_depot_count(const struct kspan_cache *cache, const struct kspan_node *node)

@@ -38,6 +38,7 @@ struct kspan_node {
 	/* The depot, under lock too. */
 	struct kspan_magazine *magazines;	/* full ones */
 	struct kspan_magazine *spares;		/* empty ones */
+	struct kspan_magazine *magazine_walk;	/* of these: where a walk goes on; NULL: none */
 	unsigned int nr_magazines;		/* read without the lock */
 	unsigned int nr_spares;
 };
@@ -66,6 +67,9 @@ struct kspan_magazine *kspan_depot_put(struct kspan_cache *cache, int nid,
 				       struct kspan_magazine *full);
 struct kspan_magazine *kspan_depot_get(struct kspan_cache *cache, int nid,
 				       struct kspan_magazine *empty);
+void kspan_depot_walk_start(struct kspan_node *node);
+unsigned int kspan_depot_walk_next(const struct kspan_cache *cache, struct kspan_node *node,
+				   struct kspan_slot *slots, u8 *mark);
 void kspan_depot_drain(struct kspan_cache *cache, struct kspan_node *node);
 unsigned long kspan_depot_count(const struct kspan_cache *cache, const struct kspan_node *node);
 

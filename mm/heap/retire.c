@@ -15,17 +15,17 @@
  * that it has come to the node, where it is found to be a stray, before another span could have
  * that place.
  *
- * Locks: the nodes' list locks, each a leaf, while the magazines of a node are looked through.
+ * Locks: the nodes' list locks, each a leaf, to look at one magazine at a time.
  */
 #include <linux/llist.h>
 #include <linux/percpu.h>
+#include <linux/rbtree.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/string.h>
 #include <linux/workqueue.h>
 
 #include "base/compat.h"
-#include "base/lock.h"
 #include "base/work.h"
 #include "heap/cache.h"
 #include "heap/node.h"
@@ -52,9 +52,10 @@ void kspan_retire(struct kspan_span *span)
 	queue_work(kspan_wq, &kspan_retire_work);
 }
 
-/* Headers that are looked for, and where the first begins and the last ends. */
+/* Headers that are looked for: all, by address too, and where the first begins and the last ends. */
 struct looking {
 	struct llist_node *batch;
+	struct rb_root tree;
 	unsigned long first, end;
 };
 
@@ -63,17 +64,45 @@ static unsigned long end_of(const struct kspan_span *span)
 	return (unsigned long)span + kspan_span_header_bytes(span);
 }
 
+/*
+ * A header that has been retired is on no list, so that it has room for its place in the tree: there
+ * may be very many, and this must not fail for lack of memory.
+ */
+static void look_for(struct looking *at, struct kspan_span *span)
+{
+	struct rb_node **link = &at->tree.rb_node, *parent = NULL;
+
+	while (*link) {
+		parent = *link;
+		link = span < rb_entry(parent, struct kspan_span, by_address) ? &parent->rb_left
+									      : &parent->rb_right;
+	}
+	rb_link_node(&span->by_address, parent, link);
+	rb_insert_color(&span->by_address, &at->tree);
+	at->first = min_t(unsigned long, at->first, (unsigned long)span);
+	at->end = max(at->end, end_of(span));
+}
+
 /* A slot has its state at @state: the header that this lies in, if it is one of these, is kept. */
 static void keep(const struct looking *at, const u8 *state)
 {
 	unsigned long addr = (unsigned long)state;
+	struct rb_node *node = at->tree.rb_node;
 	struct kspan_span *span;
 
 	if (addr < at->first || addr >= at->end)
 		return;
-	llist_for_each_entry(span, at->batch, rcu_node)
-		if (addr >= (unsigned long)span && addr < end_of(span))
+	while (node) {
+		span = rb_entry(node, struct kspan_span, by_address);
+		if (addr < (unsigned long)span) {
+			node = node->rb_left;
+		} else if (addr >= end_of(span)) {
+			node = node->rb_right;
+		} else {
 			set_bit(KSPAN_SPAN_KEPT, &span->flags);
+			return;
+		}
+	}
 }
 
 /*
@@ -101,26 +130,29 @@ static bool look_in_arrays(const struct looking *at, struct kspan_cache *cache)
 	return any;
 }
 
-/* Here the states may be looked at: the headers of all that has been retired are still there. */
+/*
+ * Here the states may be looked at, also without the node's lock: it is this worker that frees
+ * headers, and those of all that has been retired are still there.
+ */
 static bool look_in_magazines(const struct looking *at, struct kspan_cache *cache)
 {
-	struct kspan_magazine *mag;
-	struct kspan_node *node;
-	unsigned long flags;
-	unsigned int i;
+	struct kspan_slot slots[KSPAN_BATCH_MAX];
+	unsigned int n, i;
 	int nid;
+	u8 mark;
 
 	for_each_node(nid) {
-		node = cache->node[nid];
-		if (!READ_ONCE(node->nr_magazines))
-			continue;
-		kspan_lock(&node->lock, flags);
-		for (mag = node->magazines; mag; mag = mag->next)
-			for (i = 0; i < cache->batch; i++)
-				if (unlikely(READ_ONCE(*mag->slot[i].state) != mag->mark))
-					keep(at, mag->slot[i].state);
-		kspan_unlock(&node->lock, flags);
+		kspan_depot_walk_start(cache->node[nid]);
+		while ((n = kspan_depot_walk_next(cache, cache->node[nid], slots, &mark))) {
+			for (i = 0; i < n; i++)
+				if (unlikely(READ_ONCE(*slots[i].state) != mark))
+					keep(at, slots[i].state);
+			cond_resched();
+		}
 	}
+	/* The stack is scanned long after, as it is left: these would hide leaks. */
+	if (IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
+		memzero_explicit(slots, sizeof(slots));
 	return false;
 }
 
@@ -144,7 +176,9 @@ static bool look_through(const struct looking *at,
 
 static void retire_worker(struct work_struct *work)
 {
-	struct looking at = { .batch = llist_del_all(&retired), .first = ULONG_MAX };
+	struct looking at = {
+		.batch = llist_del_all(&retired), .tree = RB_ROOT, .first = ULONG_MAX,
+	};
 	struct kspan_span *span, *next;
 
 	if (!at.batch)
@@ -153,8 +187,7 @@ static void retire_worker(struct work_struct *work)
 	synchronize_rcu();
 	llist_for_each_entry(span, at.batch, rcu_node) {
 		memset(span->state, KSPAN_STATE_FREE, span->nr_objs);
-		at.first = min_t(unsigned long, at.first, (unsigned long)span);
-		at.end = max(at.end, end_of(span));
+		look_for(&at, span);
 	}
 	if (look_through(&at, look_in_arrays)) {
 		/* What has left an array before that has come to the depot. */

@@ -92,10 +92,15 @@ struct kspan_span {
 	u32 nr_pages;
 	int nid;			/* node of the pages */
 
-	/* Under the list lock of the node. */
-	struct list_head list;
-	u32 nr_free;			/* bits set in free_map */
-	enum kspan_span_list where;
+	union {
+		/* Under the list lock of the node. */
+		struct {
+			struct list_head list;
+			u32 nr_free;	/* bits set in free_map */
+			enum kspan_span_list where;
+		};
+		struct rb_node by_address;	/* once retired, while it is looked for */
+	};
 
 	/* Guards the specials of this span's objects: a leaf lock, see mm/tracing.c. */
 	spinlock_t special_lock;
