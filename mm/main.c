@@ -12,21 +12,14 @@
 #include <linux/rcupdate.h>
 #include <linux/sysfs.h>
 
-#include "api/cache.h"
-#include "api/leak.h"
+#include "api/api.h"
 #include "base/compat.h"
 #include "base/work.h"
 #include "export/debugfs.h"
-#include "heap/cache.h"
-#include "heap/fence.h"
-#include "heap/node.h"
-#include "heap/pagemap.h"
-#include "heap/pcpu.h"
-#include "heap/sizeclass.h"
+#include "heap/heap.h"
 #include "profile/bucket.h"
 #include "profile/sample.h"
-#include "shim/handback.h"
-#include "shim/usercopy.h"
+#include "shim/shim.h"
 #include "special/finalizer.h"
 #include "special/special.h"
 

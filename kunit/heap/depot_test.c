@@ -41,7 +41,7 @@ static int depot_test_init(struct kunit *test)
 		return -ENOMEM;
 	/* The thread of one test: the next one has a thread of its own. */
 	set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
-	t->node = t->cache->node[numa_mem_id()];
+	t->node = kspan_cache_node(t->cache, numa_mem_id());
 	t->in_use_before = in_use(t);
 	return 0;
 }
@@ -88,7 +88,7 @@ static void overflow_waits_in_the_depot_and_comes_back(struct kunit *test)
 
 	/* All that the array and the depot hold is had without a look at a span. */
 	out = t->node->nr_out;
-	ready = kspan_pcpu_cached(t->cache) + nr * t->cache->batch;
+	ready = kspan_pcpu_cached(t->cache) + nr * kspan_cache_own(t->cache)->batch;
 	for (i = 0; i < ready; i++) {
 		t->objs[i] = kspan_cache_alloc(t->cache, GFP_KERNEL);
 		failed += !t->objs[i];
@@ -108,7 +108,7 @@ static void overflow_waits_in_the_depot_and_comes_back(struct kunit *test)
 static void depot_is_bounded(struct kunit *test)
 {
 	struct depot_test *t = test->priv;
-	unsigned int round, max = t->cache->depot_max;
+	unsigned int round, max = kspan_cache_own(t->cache)->depot_max;
 
 	KUNIT_ASSERT_GT(test, max, 0U);
 	for (round = 0; round < 20; round++) {
@@ -119,7 +119,7 @@ static void depot_is_bounded(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, t->node->nr_magazines, max);
 	/* What is freed beyond it went to the spans, which went home. */
-	KUNIT_EXPECT_LE(test, t->node->nr_out, (unsigned long)max * t->cache->batch +
+	KUNIT_EXPECT_LE(test, t->node->nr_out, (unsigned long)max * kspan_cache_own(t->cache)->batch +
 					       kspan_pcpu_cached(t->cache));
 }
 
@@ -190,7 +190,7 @@ static void walk_sees_each_magazine_that_stays(struct kunit *test)
 	int nid = numa_mem_id();
 	unsigned int seen = 2, nr;
 
-	t->cache->depot_max = 8;
+	kspan_cache_own(t->cache)->depot_max = 8;
 	KUNIT_ASSERT_EQ(test, alloc_all(t), 0U);
 	free_all(t);
 	/* There is one who walks, and he is done. */
@@ -229,7 +229,7 @@ static void guarded_cache_has_no_depot(struct kunit *test)
 	if (t->cache) {
 		KUNIT_EXPECT_EQ(test, alloc_all(t), 0U);
 		free_all(t);
-		KUNIT_EXPECT_EQ(test, t->cache->node[numa_mem_id()]->nr_out, 0UL);
+		KUNIT_EXPECT_EQ(test, kspan_cache_node(t->cache, numa_mem_id())->nr_out, 0UL);
 		kspan_cache_destroy(t->cache);
 	} else {
 		KUNIT_FAIL(test, "no cache");

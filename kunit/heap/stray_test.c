@@ -261,7 +261,7 @@ static void stray_below_its_object_in_one_array(struct kunit *test)
 static void stray_does_not_come_back_from_the_depot(struct kunit *test)
 {
 	enum { NR = 64 };
-	struct kspan_node *node = t.cache->node[numa_mem_id()];
+	struct kspan_node *node = kspan_cache_node(t.cache, numa_mem_id());
 	unsigned int i, same = 0;
 	void **objs = objs_new(test, NR);
 
@@ -319,7 +319,7 @@ static void drained_arrays_return_the_object_once(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, kspan_owns(stays));
 	KUNIT_EXPECT_TRUE(test, filled_with(stays, 0x5a, OBJ_SIZE));
 	for_each_node(nid)
-		KUNIT_EXPECT_LE(test, t.cache->node[nid]->nr_out, 1UL);
+		KUNIT_EXPECT_LE(test, kspan_cache_node(t.cache, nid)->nr_out, 1UL);
 	kspan_cache_free(t.cache, stays);
 }
 
@@ -354,7 +354,7 @@ static void header_stays_while_a_stray_points_to_it(struct kunit *test)
 static void header_stays_while_a_stray_in_a_magazine_points_to_it(struct kunit *test)
 {
 	enum { NR = 32 };
-	struct kspan_node *node = t.cache->node[numa_mem_id()];
+	struct kspan_node *node = kspan_cache_node(t.cache, numa_mem_id());
 	void **objs = objs_new(test, NR), *own;
 	unsigned int i, nr = 0, freed;
 	unsigned long before;

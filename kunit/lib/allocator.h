@@ -20,11 +20,10 @@
 #include "base/hooks.h"
 #include "base/report.h"
 #include "export/stats.h"
-#include "heap/cache.h"
+#include "heap/heap.h"
 #include "heap/node.h"
-#include "heap/pagemap.h"
+#include "heap/own.h"
 #include "heap/pcpu.h"
-#include "heap/span.h"
 #include "books.h"
 
 /* ------------------------------------------------------------------ reports */

@@ -19,13 +19,8 @@
 #include "base/lock.h"
 #include "base/stats.h"
 #include "events.h"
-#include "heap/cache.h"
-#include "heap/fence.h"
-#include "heap/guard.h"
-#include "heap/kasan.h"
-#include "heap/pagemap.h"
+#include "heap/heap.h"
 #include "heap/pcpu.h"
-#include "heap/supply.h"
 #include "tracing.h"
 
 /* ---- What an allocation gets --------------------------------------------------------- */

@@ -16,16 +16,12 @@
 
 #include <kspan/kspan.h>
 
+#include "api/api.h"
 #include "api/cache.h"
 #include "api/free.h"
 #include "api/leak.h"
 #include "base/compat.h"
-#include "heap/cache.h"
-#include "heap/fence.h"
-#include "heap/guard.h"
-#include "heap/hold.h"
-#include "heap/sizeclass.h"
-#include "heap/span.h"
+#include "heap/heap.h"
 #include "profile/label.h"
 #include "profile/snapshot.h"
 #include "profile/symbol.h"

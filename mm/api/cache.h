@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The life of caches, as the module and reports of leaks see it. */
+/* The life of caches, as reports of leaks see it. */
 #ifndef _KSPAN_API_CACHE_H
 #define _KSPAN_API_CACHE_H
 
@@ -13,9 +13,5 @@ struct module;
  * none any more. The label is the caller's to put. Process context.
  */
 bool kspan_cache_left_by(const struct module *mod, struct kspan_left *left);
-
-/* @flags are those of every cache: KSPAN_POISON, KSPAN_RED_ZONE, KSPAN_GUARD, or KSPAN_BYPASS. */
-int kspan_cache_init(unsigned int flags);
-void kspan_cache_exit(void);
 
 #endif /* _KSPAN_API_CACHE_H */

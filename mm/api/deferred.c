@@ -21,8 +21,7 @@
 #include "base/report.h"
 #include "base/stats.h"
 #include "base/work.h"
-#include "heap/cache.h"
-#include "heap/span.h"
+#include "heap/heap.h"
 
 static LLIST_HEAD(pending);
 

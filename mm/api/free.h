@@ -5,10 +5,9 @@
 
 #include <linux/types.h>
 
-struct kspan_span;
+#include "api/api.h"
 
-/* query.c: the span of the allocated object that begins at @obj; NULL for anything else. */
-struct kspan_span *kspan_free_find(const void *obj);
+struct kspan_span;
 
 /*
  * release.c. An object in state FREEING, which is the caller's: what hangs on it is seen to, and

@@ -19,13 +19,14 @@
 #include <linux/printk.h>
 #include <linux/string.h>
 
+#include "api/api.h"
 #include "api/cache.h"
 #include "api/deferred.h"
 #include "api/leak.h"
 #include "base/buf.h"
 #include "base/compat.h"
 #include "base/report.h"
-#include "heap/cache.h"
+#include "heap/heap.h"
 #include "profile/bucket.h"
 #include "profile/label.h"
 #include "profile/sample.h"

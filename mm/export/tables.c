@@ -9,8 +9,7 @@
 
 #include "base/buf.h"
 #include "export/tables.h"
-#include "heap/cache.h"
-#include "heap/span_list.h"
+#include "heap/heap.h"
 
 static void show_cache(struct kspan_buf *buf, struct kspan_cache *cache)
 {

@@ -18,6 +18,7 @@
 #include "heap/cache.h"
 #include "heap/fence.h"
 #include "heap/node.h"
+#include "heap/own.h"
 #include "heap/pcpu.h"
 #include "heap/retire.h"
 #include "profile/label.h"
@@ -50,20 +51,22 @@ void kspan_cache_delete(struct kspan_cache *cache)
 	/* Spans that have gone still say whose they were. */
 	kspan_retire_flush();
 	for_each_node(nid)
-		kfree(cache->node[nid]);
+		kfree(kspan_cache_node(cache, nid));
 	if (cache->pcpu)
 		kspan_count_n(KSPAN_ALLOCS, kspan_pcpu_allocs(cache));
 	kspan_pcpu_destroy(cache);
 	kspan_bypass_close(cache);
 	if (cache->label)
 		kspan_label_put(cache->label);
-	kfree(cache);
+	kfree(kspan_cache_own(cache));
 }
 
 /* Everything of a cache but its place in the list; its geometry is set by the caller. */
-static int setup(struct kspan_cache *cache, const char *name)
+static int setup(struct kspan_cache_own *own, const char *name)
 {
+	struct kspan_cache *cache = &own->cache;
 	char shown[KSPAN_NAME_SIZE];
+	struct kspan_node *node;
 	int nid;
 
 	cache->magic = KSPAN_CACHE_MAGIC;
@@ -74,10 +77,11 @@ static int setup(struct kspan_cache *cache, const char *name)
 	if (!cache->label || !cache->pcpu)
 		return -ENOMEM;
 	for_each_node(nid) {
-		cache->node[nid] = kzalloc_node(sizeof(*cache->node[nid]), GFP_KERNEL, nid);
-		if (!cache->node[nid])
+		node = kzalloc_node(sizeof(*node), GFP_KERNEL, nid);
+		if (!node)
 			return -ENOMEM;
-		kspan_node_init(cache->node[nid]);
+		kspan_node_init(node);
+		own->node[nid] = node;
 	}
 	return 0;
 }
@@ -87,15 +91,17 @@ struct kspan_cache *kspan_cache_new(const char *name, unsigned int object_size,
 				    unsigned int span_pages, unsigned int flags,
 				    void (*ctor)(void *obj))
 {
-	struct kspan_cache *cache = kzalloc(struct_size(cache, node, nr_node_ids), GFP_KERNEL);
+	struct kspan_cache_own *own = kzalloc(struct_size(own, node, nr_node_ids), GFP_KERNEL);
+	struct kspan_cache *cache;
 
-	if (!cache)
+	if (!own)
 		return NULL;
+	cache = &own->cache;
 	kspan_finalizers_open(&cache->finalizers);
 	cache->object_size = object_size;
-	cache->align = align;
+	own->align = align;
 	cache->slot_size = slot_size;
-	cache->span_pages = span_pages;
+	own->span_pages = span_pages;
 	/* As slab does: what a constructor made, or late readers may look at, is not poisoned. */
 	if (ctor || flags & KSPAN_TYPESAFE_BY_RCU)
 		flags &= ~KSPAN_POISON;
@@ -106,7 +112,7 @@ struct kspan_cache *kspan_cache_new(const char *name, unsigned int object_size,
 	cache->usersize = UINT_MAX;
 	if (flags & KSPAN_RED_ZONE)
 		cache->red_zone = slot_size - object_size;
-	if (setup(cache, name) || (flags & KSPAN_BYPASS && kspan_bypass_open(cache))) {
+	if (setup(own, name) || (flags & KSPAN_BYPASS && kspan_bypass_open(cache))) {
 		kspan_cache_delete(cache);
 		return NULL;
 	}
@@ -164,7 +170,7 @@ void kspan_cache_drain_depots(struct kspan_cache *cache)
 	int nid;
 
 	for_each_node(nid)
-		kspan_depot_drain(cache, cache->node[nid]);
+		kspan_depot_drain(cache, kspan_cache_node(cache, nid));
 }
 
 void kspan_cache_drain(struct kspan_cache *cache)
@@ -182,7 +188,8 @@ unsigned long kspan_cache_release_empty(struct kspan_cache *cache, unsigned long
 
 	for_each_node(nid)
 		if (pages < nr)
-			pages += kspan_node_release_empty(cache, cache->node[nid], nr - pages);
+			pages += kspan_node_release_empty(cache, kspan_cache_node(cache, nid),
+							  nr - pages);
 	return pages;
 }
 
@@ -192,10 +199,10 @@ struct kspan_span *kspan_cache_orphan(struct kspan_cache *cache)
 	int nid;
 
 	for_each_node(nid) {
-		span = kspan_node_orphan(cache->node[nid]);
+		span = kspan_node_orphan(kspan_cache_node(cache, nid));
 		if (span) {
 			/* What bypassed kspan is the kernel's, which keeps its cache too. */
-			cache->kernels = NULL;
+			kspan_cache_own(cache)->kernels = NULL;
 			return span;
 		}
 	}
@@ -210,7 +217,7 @@ unsigned long kspan_cache_out(const struct kspan_cache *cache)
 	int nid;
 
 	for_each_node(nid)
-		sum += READ_ONCE(cache->node[nid]->nr_out);
+		sum += READ_ONCE(kspan_cache_node(cache, nid)->nr_out);
 	return sum;
 }
 
@@ -220,7 +227,7 @@ unsigned long kspan_cache_in_depots(const struct kspan_cache *cache)
 	int nid;
 
 	for_each_node(nid)
-		sum += kspan_depot_count(cache, cache->node[nid]);
+		sum += kspan_depot_count(cache, kspan_cache_node(cache, nid));
 	return sum;
 }
 
@@ -236,7 +243,7 @@ bool kspan_cache_has_spans(const struct kspan_cache *cache)
 	int nid;
 
 	for_each_node(nid)
-		if (READ_ONCE(cache->node[nid]->nr_spans))
+		if (READ_ONCE(kspan_cache_node(cache, nid)->nr_spans))
 			return true;
 	return false;
 }
@@ -266,7 +273,7 @@ void kspan_cache_look(struct kspan_cache *cache, struct kspan_cache_line *line)
 
 	*line = (struct kspan_cache_line) {};
 	for_each_node(nid) {
-		struct kspan_node *node = cache->node[nid];
+		struct kspan_node *node = kspan_cache_node(cache, nid);
 		unsigned long flags;
 
 		kspan_lock(&node->lock, flags);

@@ -7,10 +7,8 @@
 #define _KSPAN_CACHE_H
 
 #include <linux/list.h>
-#include <linux/log2.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
-#include <linux/slab.h>
 #include <linux/types.h>
 
 #include <kspan/kspan.h>
@@ -20,7 +18,6 @@
 #include "special/finalizer.h"
 
 struct kspan_label;
-struct kspan_node;
 struct kspan_pcpu;
 struct kspan_symbol;
 
@@ -33,40 +30,32 @@ struct kspan_symbol;
 /* Those whose checks need every allocation and free to take the slow path. */
 #define KSPAN_CHECK_FLAGS	(KSPAN_POISON | KSPAN_RED_ZONE)
 
+/* As all see it; what the heap alone knows of it is behind (own.h). */
 struct kspan_cache {
 	struct kspan_pcpu __percpu *pcpu;
+	/* Written once more when the cache is destroyed, for those who free too late. */
 	u32 pcpu_limit;			/* slots in each CPU's array, as its word counts them */
-	unsigned int batch;		/* objects that move at once between arrays and nodes */
-	unsigned int depot_max;		/* the most full magazines of a node */
+
+	/* Written before the first allocation, never after. */
 	unsigned int object_size;	/* bytes, as asked for */
 	unsigned int slot_size;		/* bytes between objects; 0: large objects, each its own */
 	unsigned int flags;		/* KSPAN_* */
-	unsigned int span_pages;
 	unsigned int red_zone;		/* bytes behind object_size that must stay as they are */
-	/* The bytes of an object that may be copied to and from user space; never change. */
-	unsigned int useroffset;
-	unsigned int usersize;
-	unsigned int align;		/* bytes; 0: by the size, see kspan_cache_align() */
-	struct kmem_cache *kernels;	/* of a named cache that bypasses kspan, else NULL */
+	unsigned int useroffset;	/* the bytes of an object that may be copied to ... */
+	unsigned int usersize;		/* ... and from user space */
+	u32 magic;
 	void (*ctor)(void *obj);
 	struct kspan_label *label;	/* name in the profile; holds a reference */
-	u32 magic;
-	bool internal;			/* a size class or the large objects */
-	bool destroyed;			/* with objects left: kept for them, under cache_mutex */
 	const struct kspan_symbol *creator;	/* the function that created it, or NULL */
-	bool abandoned;			/* by its creator's module, which has left; likewise */
-	struct list_head list;		/* under cache_mutex */
-	struct kspan_finalizers finalizers;
-	struct kspan_node *node[];	/* nr_node_ids, NULL for a node that is not possible */
-};
+	bool internal;			/* a size class or the large objects */
 
-/* What an object of @size bytes that does not lie in a slot of @cache's is aligned to. */
-static inline unsigned int kspan_cache_align(const struct kspan_cache *cache, size_t size)
-{
-	if (cache->align)
-		return cache->align;
-	return max_t(unsigned int, is_power_of_2(size) ? size : 1, ARCH_KMALLOC_MINALIGN);
-}
+	/* Under kspan_cache_mutex. */
+	bool destroyed;			/* with objects left, it is kept for them */
+	bool abandoned;			/* by its creator's module, which has left */
+	struct list_head list;
+
+	struct kspan_finalizers finalizers;	/* has no lock */
+};
 
 /* Bytes that the owner of object @index may use. */
 static inline u32 kspan_span_usable(const struct kspan_span *span, unsigned int index)
@@ -133,9 +122,5 @@ struct kspan_cache_line {
 };
 
 void kspan_cache_look(struct kspan_cache *cache, struct kspan_cache_line *line);
-
-/* shrink.c: gives memory back under pressure. Process context. */
-int kspan_shrink_init(void);
-void kspan_shrink_exit(void);
 
 #endif /* _KSPAN_CACHE_H */

@@ -20,6 +20,7 @@
 #include "base/lock.h"
 #include "heap/cache.h"
 #include "heap/node.h"
+#include "heap/own.h"
 
 /* One of the node's two lists of magazines, under its lock. */
 static void push(struct kspan_node *node, struct kspan_magazine **list, struct kspan_magazine *mag)
@@ -47,13 +48,13 @@ static struct kspan_magazine *pop(struct kspan_node *node, struct kspan_magazine
 struct kspan_magazine *kspan_depot_put(struct kspan_cache *cache, int nid,
 				       struct kspan_magazine *full)
 {
-	struct kspan_node *node = cache->node[nid];
+	struct kspan_node *node = kspan_cache_node(cache, nid);
 	struct kspan_magazine *empty = NULL;
 	unsigned long flags;
 	bool room;
 
 	kspan_lock(&node->lock, flags);
-	room = node->nr_magazines < cache->depot_max;
+	room = node->nr_magazines < kspan_cache_own(cache)->depot_max;
 	if (room) {
 		push(node, &node->magazines, full);
 		WRITE_ONCE(node->nr_magazines, node->nr_magazines + 1);
@@ -64,7 +65,7 @@ struct kspan_magazine *kspan_depot_put(struct kspan_cache *cache, int nid,
 	kspan_unlock(&node->lock, flags);
 	if (room)
 		return empty;
-	kspan_node_give(cache, full->slot, cache->batch, full->mark);
+	kspan_node_give(cache, full->slot, kspan_cache_own(cache)->batch, full->mark);
 	return full;
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_depot_put);
@@ -76,7 +77,7 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_depot_put);
 struct kspan_magazine *kspan_depot_get(struct kspan_cache *cache, int nid,
 				       struct kspan_magazine *empty)
 {
-	struct kspan_node *node = cache->node[nid];
+	struct kspan_node *node = kspan_cache_node(cache, nid);
 	struct kspan_magazine *full;
 	unsigned long flags;
 
@@ -86,7 +87,7 @@ struct kspan_magazine *kspan_depot_get(struct kspan_cache *cache, int nid,
 		if (unlikely(node->magazine_walk == full))
 			node->magazine_walk = full->next;
 		WRITE_ONCE(node->nr_magazines, node->nr_magazines - 1);
-		if (empty && node->nr_spares < cache->depot_max) {
+		if (empty && node->nr_spares < kspan_cache_own(cache)->depot_max) {
 			push(node, &node->spares, empty);
 			node->nr_spares++;
 			empty = NULL;
@@ -117,7 +118,7 @@ void kspan_depot_drain(struct kspan_cache *cache, struct kspan_node *node)
 
 	while ((mag = full)) {
 		full = mag->next;
-		kspan_node_give(cache, mag->slot, cache->batch, mag->mark);
+		kspan_node_give(cache, mag->slot, kspan_cache_own(cache)->batch, mag->mark);
 		kfree(mag);
 	}
 	while ((mag = spares)) {
@@ -153,17 +154,17 @@ unsigned int kspan_depot_walk_next(const struct kspan_cache *cache, struct kspan
 	kspan_lock(&node->lock, flags);
 	mag = node->magazine_walk;
 	if (mag) {
-		memcpy(slots, mag->slot, cache->batch * sizeof(*slots));
+		memcpy(slots, mag->slot, kspan_cache_own(cache)->batch * sizeof(*slots));
 		*mark = mag->mark;
 		node->magazine_walk = mag->next;
 	}
 	kspan_unlock(&node->lock, flags);
-	return mag ? cache->batch : 0;
+	return mag ? kspan_cache_own(cache)->batch : 0;
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_depot_walk_next);
 
 /* Objects in the magazines of @node. */
 unsigned long kspan_depot_count(const struct kspan_cache *cache, const struct kspan_node *node)
 {
-	return (unsigned long)READ_ONCE(node->nr_magazines) * cache->batch;
+	return (unsigned long)READ_ONCE(node->nr_magazines) * kspan_cache_own(cache)->batch;
 }

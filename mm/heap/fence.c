@@ -39,7 +39,8 @@
 #include "heap/guard.h"
 #include "heap/hold.h"
 #include "heap/node.h"
-#include "heap/pagemap.h"
+#include "heap/own.h"
+#include "heap/pagemap_root.h"
 #include "profile/stack.h"
 
 /* Frames that are kept: the innermost, which say most. */

@@ -70,8 +70,8 @@ static void red_zone(const struct kspan_span *span, void *obj, u32 from, u8 patt
 }
 
 /* Are the bytes from @from up to @to of @obj all @pattern? Reports it if not. */
-static bool check_bytes(const struct kspan_span *span, const void *obj, u32 from, u32 to, u8 pattern,
-		  const struct kspan_bucket *bucket, const char *what)
+static bool check_bytes(const struct kspan_span *span, const void *obj, u32 from, u32 to,
+			u8 pattern, const struct kspan_bucket *bucket, const char *what)
 {
 	struct kspan_damage damage = {
 		.obj = obj, .size = live_size(span, obj), .slot_size = span->slot_size,

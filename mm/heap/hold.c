@@ -22,9 +22,9 @@
 
 #include "base/compat.h"
 #include "base/report.h"
-#include "heap/cache.h"
+#include "heap/heap.h"
 #include "heap/hold.h"
-#include "heap/pagemap.h"
+#include "heap/pagemap_root.h"
 #include "heap/span.h"
 
 /* What the shrinker looks at in one call: so many leaves of the page map, and empty places. */

@@ -16,6 +16,7 @@
 #include "base/stats.h"
 #include "heap/cache.h"
 #include "heap/node.h"
+#include "heap/own.h"
 #include "heap/pcpu.h"
 
 /* Takes this CPU's spare magazine, if it has one and the array is not busy. */
@@ -53,11 +54,11 @@ static void keep_spare_magazine(struct kspan_cache *cache, struct kspan_magazine
 void *kspan_pcpu_refill(struct kspan_cache *cache, int nid)
 {
 	struct kspan_magazine *spare, *full;
-	unsigned int n = cache->batch - 1;
+	unsigned int n = kspan_cache_own(cache)->batch - 1;
 	void *obj = NULL;
 	u8 from;
 
-	if (!READ_ONCE(cache->node[nid]->nr_magazines))
+	if (!READ_ONCE(kspan_cache_node(cache, nid)->nr_magazines))
 		return NULL;
 	spare = take_spare_magazine(cache);
 	/* The header that a stray points to: see retire.c. */
@@ -89,7 +90,8 @@ static struct kspan_magazine *magazine_new(const struct kspan_cache *cache)
 
 	if (kspan_test_point(KSPAN_FAIL_MAGAZINE))
 		return NULL;
-	mag = kmalloc(struct_size(mag, slot, cache->batch), KSPAN_GFP_OPTIONAL);
+	mag = kmalloc(struct_size(mag, slot, kspan_cache_own(cache)->batch),
+		      KSPAN_GFP_OPTIONAL);
 	kmemleak_ignore(mag);	/* as the arrays */
 	return mag;
 }
@@ -120,7 +122,7 @@ static void flush_older_half(struct kspan_cache *cache)
 	word = kspan_pcpu_enter(cache->pcpu);
 	limit = READ_ONCE(cache->pcpu_limit);
 	if (limit && kspan_word_alone(word) && (u32)word >= limit) {
-		kspan_pcpu_take_oldest(pcpu, &word, mag->slot, cache->batch);
+		kspan_pcpu_take_oldest(pcpu, &word, mag->slot, kspan_cache_own(cache)->batch);
 		mag->mark = (u8)word;
 		kspan_pcpu_store(cache->pcpu, word);
 		kspan_count(KSPAN_FLUSHES);

@@ -43,9 +43,6 @@ struct kspan_node {
 	unsigned int nr_spares;
 };
 
-/* Are objects of a span handed out in random order, or the lowest first? */
-extern bool kspan_freelist_random;
-
 /* node.c: the spans of a node. Any context but NMI, no lock held. */
 void kspan_node_init(struct kspan_node *node);
 unsigned int kspan_node_take(struct kspan_cache *cache, int nid, struct kspan_slot *slots,

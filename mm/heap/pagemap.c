@@ -99,7 +99,6 @@ static void set_pages(const void *base, unsigned int nr_pages, struct kspan_span
 	rcu_read_unlock();
 }
 
-/* Enters @span for @nr_pages pages at @base, which the caller owns. 0 or -ENOMEM; no lock held. */
 int kspan_pagemap_set(const void *base, unsigned int nr_pages, struct kspan_span *span, gfp_t gfp)
 {
 	const unsigned long leaf_bytes = KSPAN_LEAF_PAGES << PAGE_SHIFT;

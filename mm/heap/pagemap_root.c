@@ -230,7 +230,6 @@ static int cover(unsigned long first, unsigned long last)
 	return err;
 }
 
-/* There is, or will be, memory from @first to @last. Process context, may sleep. 0 or -ENOMEM. */
 int kspan_pagemap_cover(const void *first, const void *last)
 {
 	int err;

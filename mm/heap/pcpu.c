@@ -15,6 +15,7 @@
 #include "base/stats.h"
 #include "heap/cache.h"
 #include "heap/node.h"
+#include "heap/own.h"
 #include "heap/pcpu.h"
 #include "profile/sample.h"
 
@@ -39,16 +40,17 @@ static unsigned int capacity(const struct kspan_cache *cache)
 
 struct kspan_pcpu __percpu *kspan_pcpu_create(struct kspan_cache *cache)
 {
+	struct kspan_cache_own *own = kspan_cache_own(cache);
 	unsigned int cap = capacity(cache);
 	struct kspan_pcpu __percpu *pcpu;
 	struct kspan_pcpu *this;
 	int cpu;
 
 	cache->pcpu_limit = cap * KSPAN_SLOT;
-	cache->batch = max(cap / 2, 1U);
+	own->batch = max(cap / 2, 1U);
 	/* As much as the arrays of the node's CPUs hold, two batches each. */
 	if (cap)
-		cache->depot_max = 2 * DIV_ROUND_UP(num_possible_cpus(), num_online_nodes());
+		own->depot_max = 2 * DIV_ROUND_UP(num_possible_cpus(), num_online_nodes());
 	pcpu = __alloc_percpu(struct_size(this, slot, cap), cache_line_size());
 	if (!pcpu)
 		return NULL;

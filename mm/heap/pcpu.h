@@ -31,8 +31,7 @@
 
 #include "base/lock.h"
 #include "base/stats.h"
-#include "heap/cache.h"
-#include "heap/sizeclass.h"
+#include "heap/heap.h"
 #include "profile/sample.h"
 
 struct kspan_magazine;
@@ -219,12 +218,8 @@ struct kspan_pcpu __percpu *kspan_pcpu_create(struct kspan_cache *cache);
 void kspan_pcpu_destroy(struct kspan_cache *cache);
 unsigned long kspan_pcpu_allocs(struct kspan_cache *cache);
 unsigned long kspan_pcpu_cached(struct kspan_cache *cache);
-int kspan_pcpu_init(void);
 
 /* drain.c: what is asked of other CPUs. Process context. */
 void kspan_pcpu_drain(struct kspan_cache *cache);
-void kspan_pcpu_end_budgets(void);
-int kspan_hotplug_init(void);
-void kspan_hotplug_exit(void);
 
 #endif /* _KSPAN_PCPU_H */

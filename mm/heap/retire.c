@@ -29,6 +29,7 @@
 #include "base/work.h"
 #include "heap/cache.h"
 #include "heap/node.h"
+#include "heap/own.h"
 #include "heap/pcpu.h"
 #include "heap/retire.h"
 #include "heap/span.h"
@@ -52,7 +53,7 @@ void kspan_retire(struct kspan_span *span)
 	queue_work(kspan_wq, &kspan_retire_work);
 }
 
-/* Headers that are looked for: all, by address too, and where the first begins and the last ends. */
+/* Headers that are looked for, also by address; where the first begins and the last ends. */
 struct looking {
 	struct llist_node *batch;
 	struct rb_root tree;
@@ -61,12 +62,17 @@ struct looking {
 
 static unsigned long end_of(const struct kspan_span *span)
 {
-	return (unsigned long)span + kspan_span_header_bytes(span);
+	return (unsigned long)kspan_span_own(span) + kspan_span_header_bytes(span);
+}
+
+static struct kspan_span *owner(struct rb_node *node)
+{
+	return &rb_entry(node, struct kspan_span_own, by_address)->span;
 }
 
 /*
- * A header that has been retired is on no list, so that it has room for its place in the tree: there
- * may be very many, and this must not fail for lack of memory.
+ * A header that has been retired is on no list, so that it has room for its place in the tree:
+ * there may be very many, and this must not fail for lack of memory.
  */
 static void look_for(struct looking *at, struct kspan_span *span)
 {
@@ -74,11 +80,10 @@ static void look_for(struct looking *at, struct kspan_span *span)
 
 	while (*link) {
 		parent = *link;
-		link = span < rb_entry(parent, struct kspan_span, by_address) ? &parent->rb_left
-									      : &parent->rb_right;
+		link = span < owner(parent) ? &parent->rb_left : &parent->rb_right;
 	}
-	rb_link_node(&span->by_address, parent, link);
-	rb_insert_color(&span->by_address, &at->tree);
+	rb_link_node(&kspan_span_own(span)->by_address, parent, link);
+	rb_insert_color(&kspan_span_own(span)->by_address, &at->tree);
 	at->first = min_t(unsigned long, at->first, (unsigned long)span);
 	at->end = max(at->end, end_of(span));
 }
@@ -93,7 +98,7 @@ static void keep(const struct looking *at, const u8 *state)
 	if (addr < at->first || addr >= at->end)
 		return;
 	while (node) {
-		span = rb_entry(node, struct kspan_span, by_address);
+		span = owner(node);
 		if (addr < (unsigned long)span) {
 			node = node->rb_left;
 		} else if (addr >= end_of(span)) {
@@ -126,7 +131,7 @@ static bool look_in_arrays(const struct looking *at, struct kspan_cache *cache)
 		cond_resched();
 	}
 	for_each_node(nid)
-		any |= READ_ONCE(cache->node[nid]->nr_magazines);
+		any |= READ_ONCE(kspan_cache_node(cache, nid)->nr_magazines);
 	return any;
 }
 
@@ -142,8 +147,10 @@ static bool look_in_magazines(const struct looking *at, struct kspan_cache *cach
 	u8 mark;
 
 	for_each_node(nid) {
-		kspan_depot_walk_start(cache->node[nid]);
-		while ((n = kspan_depot_walk_next(cache, cache->node[nid], slots, &mark))) {
+		struct kspan_node *node = kspan_cache_node(cache, nid);
+
+		kspan_depot_walk_start(node);
+		while ((n = kspan_depot_walk_next(cache, node, slots, &mark))) {
 			for (i = 0; i < n; i++)
 				if (unlikely(READ_ONCE(*slots[i].state) != mark))
 					keep(at, slots[i].state);

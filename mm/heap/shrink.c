@@ -10,9 +10,10 @@
 #include <linux/shrinker.h>
 
 #include "base/compat.h"
-#include "heap/cache.h"
+#include "heap/heap.h"
 #include "heap/hold.h"
 #include "heap/node.h"
+#include "heap/own.h"
 
 static struct shrinker *shrinker;
 
@@ -30,7 +31,7 @@ static unsigned long empty_pages(const struct kspan_cache *cache)
 	int nid;
 
 	for_each_node(nid)
-		pages += node_empty_pages(cache->node[nid]);
+		pages += node_empty_pages(kspan_cache_node(cache, nid));
 	return pages;
 }
 

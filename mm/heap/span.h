@@ -10,7 +10,6 @@
 #include <linux/atomic.h>
 #include <linux/gfp.h>
 #include <linux/kasan.h>
-#include <linux/list.h>
 #include <linux/llist.h>
 #include <linux/rbtree.h>
 #include <linux/minmax.h>
@@ -79,28 +78,19 @@ struct kspan_slot {
 /* Pages of a span with several objects; see kspan_span_index() for the bound in bytes. */
 #define KSPAN_MAX_SPAN_PAGES	clamp_t(unsigned int, SZ_64K / PAGE_SIZE, 1, 8)
 
-/* On which of its node's lists a span is. */
-enum kspan_span_list { KSPAN_LIST_NONE, KSPAN_LIST_PARTIAL, KSPAN_LIST_FULL, KSPAN_LIST_EMPTY };
-
+/* As all see it; what the heap alone knows of it is in front (own.h). */
 struct kspan_span {
 	/* Read by every free; written before the span is in the page map, never after. */
 	void *base;			/* the first object */
 	struct kspan_cache *cache;
 	u32 reciprocal;			/* see kspan_span_index() */
+	int nid;			/* node of the pages */
+	/* As these. */
 	u32 slot_size;			/* bytes */
 	u32 nr_objs;
 	u32 nr_pages;
-	int nid;			/* node of the pages */
 
-	union {
-		/* Under the list lock of the node. */
-		struct {
-			struct list_head list;
-			u32 nr_free;	/* bits set in free_map */
-			enum kspan_span_list where;
-		};
-		struct rb_node by_address;	/* once retired, while it is looked for */
-	};
+	atomic_t nr_waits;		/* objects marked RCU_NEXT, and not seen to since */
 
 	/* Guards the specials of this span's objects: a leaf lock, see mm/tracing.c. */
 	spinlock_t special_lock;
@@ -108,11 +98,6 @@ struct kspan_span {
 
 	unsigned long flags;		/* KSPAN_SPAN_* bits */
 	struct llist_node rcu_node;	/* with KSPAN_SPAN_RCU_QUEUED set, or retired */
-	atomic_t nr_waits;		/* objects marked RCU_NEXT, and not seen to since */
-	union {
-		struct list_head all;	/* of its node; under the list lock */
-		struct rcu_head rcu;	/* once it has left */
-	};
 
 	/*
 	 * Behind free_map, NULL unless the span is a single or objects of several sizes have red
@@ -120,7 +105,7 @@ struct kspan_span {
 	 */
 	u32 *asked;
 
-	unsigned long *free_map;	/* behind state[]; under the list lock */
+	unsigned long *free_map;	/* the heap's: behind state[]; under the list lock */
 	u8 state[];			/* nr_objs, and one that stays FREE for the tail */
 };
 
@@ -172,25 +157,8 @@ static inline bool kspan_span_single(const struct kspan_span *span)
 	return READ_ONCE(span->flags) & (BIT(KSPAN_SPAN_FENCED) | BIT(KSPAN_SPAN_BYPASSED));
 }
 
-/* Bytes behind the header of a single, which are those of whoever's memory it has. */
-#define KSPAN_SINGLE_TAIL	(7 * sizeof(long))
-
-static inline void *kspan_span_tail(const struct kspan_span *span)
-{
-	return PTR_ALIGN((void *)&span->asked[1], sizeof(long));
-}
-
-struct kspan_span *kspan_span_new(struct kspan_cache *cache, size_t slot_size, gfp_t gfp,
-				  int node);
-struct kspan_span *kspan_span_new_single(struct kspan_cache *cache, void *obj, size_t room,
-					 size_t size, int kind, int nid, gfp_t gfp);
-void kspan_span_free(struct kspan_span *span);
-/* Frees the header of one that is on no list; the pages stay. */
+/* The header of one that is on no list is freed; the pages stay. Any context. */
 void kspan_span_drop(struct kspan_span *span);
-void kspan_span_free_retired(struct kspan_span *span);
-size_t kspan_span_header_bytes(const struct kspan_span *span);
-
-u32 kspan_span_reciprocal(u32 slot_size, u32 nr_objs);
 unsigned int kspan_span_pick_pages(u32 slot_size);
 size_t kspan_span_bytes(void);
 unsigned long kspan_span_pages(void);

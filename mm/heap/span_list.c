@@ -15,6 +15,7 @@
 #include "base/compat.h"
 #include "heap/cache.h"
 #include "heap/node.h"
+#include "heap/own.h"
 #include "heap/span.h"
 #include "heap/span_list.h"
 
@@ -47,7 +48,7 @@ int kspan_spans_walk(kspan_span_fn fn, void *arg)
 	mutex_lock(&kspan_cache_mutex);
 	list_for_each_entry(cache, &kspan_caches, list)
 		for_each_node(nid)
-			err = err ?: walk_node(cache, cache->node[nid], fn, arg);
+			err = err ?: walk_node(cache, kspan_cache_node(cache, nid), fn, arg);
 	mutex_unlock(&kspan_cache_mutex);
 	return err;
 }

@@ -19,6 +19,7 @@
 #include "heap/guard.h"
 #include "heap/kasan.h"
 #include "heap/node.h"
+#include "heap/own.h"
 #include "heap/pagemap.h"
 #include "heap/pcpu.h"
 #include "heap/policy.h"
@@ -87,7 +88,7 @@ static noinline void *refill_from_spans(struct kspan_cache *cache, gfp_t gfp, in
 {
 	struct kspan_slot slots[KSPAN_BATCH_MAX];
 	unsigned int n = take_objects(cache, gfp, node, nid, slots,
-				      nid == here ? cache->batch : 1);
+				      nid == here ? kspan_cache_own(cache)->batch : 1);
 	void *obj;
 
 	if (!n)

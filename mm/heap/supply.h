@@ -16,7 +16,7 @@ struct kspan_span;
  */
 void *kspan_supply(struct kspan_cache *cache, size_t size, gfp_t gfp, int node);
 
-/* An object of *@slot_size bytes or more in a span of its own, or in the kernel's slab. Likewise. */
+/* One of *@slot_size bytes or more in a span of its own, or in the kernel's slab. Likewise. */
 void *kspan_supply_large(size_t size, size_t *slot_size, gfp_t gfp, int node);
 
 /*

@@ -25,14 +25,12 @@
 
 #include <kspan/kspan.h>
 
-#include "api/free.h"
+#include "api/api.h"
 #include "base/compat.h"
 #include "base/hooks.h"
 #include "base/report.h"
-#include "heap/cache.h"
-#include "heap/hold.h"
-#include "heap/pagemap.h"
-#include "shim/handback.h"
+#include "heap/heap.h"
+#include "shim/shim.h"
 #include "shim/reroute.h"
 
 /* ---- What is said of it -------------------------------------------------------------- */
