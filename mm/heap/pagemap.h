@@ -68,7 +68,7 @@ static __always_inline struct kspan_span *__kspan_pagemap_find(const void *addr)
 	return smp_load_acquire(&rcu_dereference_raw(map->leaf[i])->span[page % KSPAN_LEAF_PAGES]);
 }
 
-/* On once a cache has objects outside the pages that the map knows: mm/bypass.c has those. */
+/* On once a cache has objects outside the pages that the map knows: heap/bypass.c has those. */
 DECLARE_STATIC_KEY_FALSE(kspan_bypassing);
 struct kspan_span *kspan_bypass_find(const void *addr);
 

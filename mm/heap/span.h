@@ -71,9 +71,9 @@ struct kspan_slot {
 /* Bits of span->flags, atomic. */
 #define KSPAN_SPAN_RCU_QUEUED	0	/* on the list of api/deferred.c */
 /* Never change; singles, whose memory is: */
-#define KSPAN_SPAN_FENCED	1	/* a slot of mm/fence.c */
-#define KSPAN_SPAN_BYPASSED	2	/* the kernel's slab's, see mm/bypass.c */
-#define KSPAN_SPAN_KEPT		3	/* retired, and a stray points to it: mm/retire.c */
+#define KSPAN_SPAN_FENCED	1	/* a slot of heap/fence.c */
+#define KSPAN_SPAN_BYPASSED	2	/* the kernel's slab's, see heap/bypass.c */
+#define KSPAN_SPAN_KEPT		3	/* retired, and a stray points to it: heap/retire.c */
 
 /* Pages of a span with several objects; see kspan_span_index() for the bound in bytes. */
 #define KSPAN_MAX_SPAN_PAGES	clamp_t(unsigned int, SZ_64K / PAGE_SIZE, 1, 8)

@@ -9,7 +9,7 @@
  *
  * It works, but the driver does not know: each is counted, and the first one from a place is
  * reported. Where the function cannot be probed, kfree()'s tracepoint tells of what it is about to
- * do, which is reported with the caller; mm/hold.c has seen to it that a leak is all.
+ * do, which is reported with the caller; heap/hold.c has seen to it that a leak is all.
  *
  * Takes no lock. The stand-ins are called in the context of those functions' callers.
  */
