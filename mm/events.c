@@ -7,6 +7,7 @@
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 
+#include "heap/heap.h"
 #include "heap/pcpu.h"
 
 #define CREATE_TRACE_POINTS

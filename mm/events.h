@@ -13,7 +13,7 @@
 #include <trace/events/mmflags.h>
 
 #include "base/compat.h"
-#include "heap/cache.h"
+#include "heap/heap.h"
 #include "profile/bucket.h"
 
 /* Take the fast paths out of the way while somebody listens. */

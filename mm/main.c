@@ -12,18 +12,14 @@
 #include <linux/rcupdate.h>
 #include <linux/sysfs.h>
 
-#include "api/deferred.h"
-#include "api/leak.h"
+#include "api/api.h"
 #include "base/compat.h"
+#include "base/work.h"
 #include "export/debugfs.h"
-#include "heap/cache.h"
-#include "heap/fence.h"
-#include "heap/pagemap.h"
-#include "heap/sizeclass.h"
+#include "heap/heap.h"
 #include "profile/bucket.h"
 #include "profile/sample.h"
-#include "shim/handback.h"
-#include "shim/usercopy.h"
+#include "shim/shim.h"
 #include "special/finalizer.h"
 #include "special/special.h"
 
@@ -183,13 +179,16 @@ struct part {
 static const struct part parts[] = {
 	{ "page map", kspan_pagemap_init, kspan_pagemap_exit },
 	{ "specials", kspan_special_init, kspan_special_exit },
+	{ "work", kspan_work_init, kspan_work_exit },
 	{ "finalizers", kspan_finalizer_init, kspan_finalizer_exit },
 	{ "buckets", start_buckets, kspan_bucket_exit },
 	{ "seeds", start_seeds, no_stop },
 	{ "guard mode", start_fence, kspan_fence_exit },
 	{ "caches", start_classes, stop_caches },
+	{ "memory pressure", kspan_shrink_init, kspan_shrink_exit },
 	{ "reports of leaks", kspan_leak_init, kspan_leak_exit },
-	{ "CPU hotplug", kspan_pcpu_init, kspan_pcpu_exit },
+	{ "CPU hotplug", kspan_hotplug_init, kspan_hotplug_exit },
+	{ "fast path", kspan_pcpu_init, no_stop },
 	{ "sampling", start_profile, kspan_sample_stop },
 	{ "handing back", start_handback, kspan_handback_exit },
 	{ "hardened usercopy", start_usercopy, kspan_usercopy_exit },

@@ -28,12 +28,12 @@
 #include <linux/lockdep.h>
 
 #include "base/compat.h"
+#include "base/gfp.h"
 #include "base/hooks.h"
 #include "base/lock.h"
 #include "base/stats.h"
 #include "events.h"
-#include "heap/cache.h"
-#include "heap/pagemap.h"
+#include "heap/heap.h"
 #include "profile/bucket.h"
 #include "profile/label.h"
 #include "profile/stack.h"

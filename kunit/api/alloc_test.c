@@ -781,16 +781,16 @@ static void spans_elsewhere_are_used_up(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, failed, 0U);
 	for_each_node(nid)
-		spans += cache->node[nid]->nr_spans;
+		spans += kspan_cache_node(cache, nid)->nr_spans;
 	least = DIV_ROUND_UP(POLICY_OBJS, span_of(objs[0])->nr_objs);
 	/* A batch of each node may wait in the array. */
 	KUNIT_EXPECT_LE(test, spans, least + 2 * (int)num_online_nodes());
 	if (c->stays)
-		KUNIT_EXPECT_EQ(test, cache->node[there]->nr_spans, 0UL);
+		KUNIT_EXPECT_EQ(test, kspan_cache_node(cache, there)->nr_spans, 0UL);
 	else
-		KUNIT_EXPECT_GT(test, cache->node[there]->nr_spans, 0UL);
+		KUNIT_EXPECT_GT(test, kspan_cache_node(cache, there)->nr_spans, 0UL);
 	if (c->mode == MPOL_BIND && !c->here)
-		KUNIT_EXPECT_EQ(test, cache->node[here]->nr_spans, 0UL);
+		KUNIT_EXPECT_EQ(test, kspan_cache_node(cache, here)->nr_spans, 0UL);
 	for (i = 0; i < POLICY_OBJS; i++) {
 		wrong += objs[i] && !kspan_owns(objs[i]);
 		kspan_cache_free(cache, objs[i]);
@@ -817,14 +817,14 @@ static void spans_elsewhere_come_before_pages_elsewhere(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, keeper);
 
 	/* One failure is that of this node; the next pages would be had. */
-	KUNIT_ASSERT_EQ(test, cache->span_pages, 1U);
+	KUNIT_ASSERT_EQ(test, kspan_cache_own(cache)->span_pages, 1U);
 	fail_some(KSPAN_FAIL_PAGES, 0, 1);
 	obj = kspan_cache_alloc(cache, GFP_KERNEL);
 	fail_nothing();
 	KUNIT_ASSERT_NOT_NULL(test, obj);
 	KUNIT_EXPECT_EQ(test, failing.calls, 1U);
 	KUNIT_EXPECT_PTR_EQ(test, span_of(obj), span_of(keeper));
-	KUNIT_EXPECT_EQ(test, cache->node[here]->nr_spans, 0UL);
+	KUNIT_EXPECT_EQ(test, kspan_cache_node(cache, here)->nr_spans, 0UL);
 	kspan_cache_free(cache, obj);
 
 	/* Pages of this node come before those spans. */

@@ -42,7 +42,7 @@ static unsigned long enter_kspan(void)
 	if (IS_ENABLED(CONFIG_PREEMPT_RT))
 		preempt_disable();
 	else
-		kspan_lock(&cache->node[numa_mem_id()]->lock, flags);
+		kspan_lock(&kspan_cache_node(cache, numa_mem_id())->lock, flags);
 	lockdep_off();
 	return flags;
 }
@@ -53,7 +53,7 @@ static void leave_kspan(unsigned long flags)
 	if (IS_ENABLED(CONFIG_PREEMPT_RT))
 		preempt_enable();
 	else
-		kspan_unlock(&cache->node[numa_mem_id()]->lock, flags);
+		kspan_unlock(&kspan_cache_node(cache, numa_mem_id())->lock, flags);
 }
 
 static void *new_object(struct kunit *test)

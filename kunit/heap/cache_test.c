@@ -415,7 +415,7 @@ static void idle_cache_holds_little(struct kunit *test)
 		objs[i] = kspan_cache_alloc(cache, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
 	}
-	KUNIT_ASSERT_EQ(test, cache->span_pages, 1U);
+	KUNIT_ASSERT_EQ(test, kspan_cache_own(cache)->span_pages, 1U);
 	KUNIT_EXPECT_GE(test, kspan_span_pages(), pages + 60);
 	for (i = 0; i < nr; i++)
 		kspan_cache_free(cache, objs[i]);
@@ -431,7 +431,7 @@ static unsigned int magazines_of(struct kspan_cache *cache)
 	int nid;
 
 	for_each_node(nid)
-		sum += READ_ONCE(cache->node[nid]->nr_magazines);
+		sum += READ_ONCE(kspan_cache_node(cache, nid)->nr_magazines);
 	return sum;
 }
 
@@ -567,7 +567,7 @@ static void typesafe_pages_stay_for_readers(struct kunit *test)
 	cache = kspan_cache_create("kspan-typesafe", 3000, 0,
 				   KSPAN_TYPESAFE_BY_RCU | KSPAN_RED_ZONE, NULL);
 	KUNIT_ASSERT_NOT_NULL(test, cache);
-	KUNIT_ASSERT_GT(test, cache->span_pages, 1U);
+	KUNIT_ASSERT_GT(test, kspan_cache_own(cache)->span_pages, 1U);
 	obj = kspan_cache_alloc(cache, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, obj);
 	fill(obj, 0x77, 3000);

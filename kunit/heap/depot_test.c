@@ -6,8 +6,11 @@
 #include "suite.h"
 
 #include <linux/sched.h>
+#include <linux/slab.h>
 
+#include "heap/node.h"
 #include "heap/pcpu.h"
+#include "heap/retire.h"
 #include "allocator.h"
 
 #define OBJ_SIZE	64
@@ -38,7 +41,7 @@ static int depot_test_init(struct kunit *test)
 		return -ENOMEM;
 	/* The thread of one test: the next one has a thread of its own. */
 	set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
-	t->node = t->cache->node[numa_mem_id()];
+	t->node = kspan_cache_node(t->cache, numa_mem_id());
 	t->in_use_before = in_use(t);
 	return 0;
 }
@@ -85,7 +88,7 @@ static void overflow_waits_in_the_depot_and_comes_back(struct kunit *test)
 
 	/* All that the array and the depot hold is had without a look at a span. */
 	out = t->node->nr_out;
-	ready = kspan_pcpu_cached(t->cache) + nr * t->cache->batch;
+	ready = kspan_pcpu_cached(t->cache) + nr * kspan_cache_own(t->cache)->batch;
 	for (i = 0; i < ready; i++) {
 		t->objs[i] = kspan_cache_alloc(t->cache, GFP_KERNEL);
 		failed += !t->objs[i];
@@ -105,7 +108,7 @@ static void overflow_waits_in_the_depot_and_comes_back(struct kunit *test)
 static void depot_is_bounded(struct kunit *test)
 {
 	struct depot_test *t = test->priv;
-	unsigned int round, max = t->cache->depot_max;
+	unsigned int round, max = kspan_cache_own(t->cache)->depot_max;
 
 	KUNIT_ASSERT_GT(test, max, 0U);
 	for (round = 0; round < 20; round++) {
@@ -116,7 +119,7 @@ static void depot_is_bounded(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, t->node->nr_magazines, max);
 	/* What is freed beyond it went to the spans, which went home. */
-	KUNIT_EXPECT_LE(test, t->node->nr_out, (unsigned long)max * t->cache->batch +
+	KUNIT_EXPECT_LE(test, t->node->nr_out, (unsigned long)max * kspan_cache_own(t->cache)->batch +
 					       kspan_pcpu_cached(t->cache));
 }
 
@@ -168,6 +171,54 @@ static void overflow_needs_no_memory(struct kunit *test)
 	KUNIT_EXPECT_LE(test, t->node->nr_out, kspan_pcpu_cached(t->cache));
 }
 
+/* ------------------------------------------------------------------ walks */
+
+/* The objects of the next magazine begin with this one; NULL at the end. */
+static void *next_of_walk(struct depot_test *t)
+{
+	struct kspan_slot slots[KSPAN_BATCH_MAX];
+	u8 mark;
+
+	return kspan_depot_walk_next(t->cache, t->node, slots, &mark) ? slots[0].obj : NULL;
+}
+
+/* Magazines may come and go between any two steps, since the lock is dropped there. */
+static void walk_sees_each_magazine_that_stays(struct kunit *test)
+{
+	struct kspan_magazine *first, *second, *third;
+	struct depot_test *t = test->priv;
+	int nid = numa_mem_id();
+	unsigned int seen = 2, nr;
+
+	kspan_cache_own(t->cache)->depot_max = 8;
+	KUNIT_ASSERT_EQ(test, alloc_all(t), 0U);
+	free_all(t);
+	/* There is one who walks, and he is done. */
+	kspan_retire_flush();
+	nr = t->node->nr_magazines;
+	KUNIT_ASSERT_GE(test, nr, 4U);
+
+	kspan_depot_walk_start(t->node);
+	third = t->node->magazines->next->next;
+	KUNIT_EXPECT_PTR_EQ(test, next_of_walk(t), t->node->magazines->slot[0].obj);
+	/* The second goes, with which it would have gone on; the first goes and comes again. */
+	first = kspan_depot_get(t->cache, nid, NULL);
+	second = kspan_depot_get(t->cache, nid, NULL);
+	kfree(kspan_depot_put(t->cache, nid, first));
+	KUNIT_EXPECT_PTR_EQ(test, next_of_walk(t), third->slot[0].obj);
+	while (next_of_walk(t))
+		seen++;
+	KUNIT_EXPECT_EQ(test, seen, nr - 1);
+	kfree(kspan_depot_put(t->cache, nid, second));
+	KUNIT_EXPECT_EQ(test, t->node->nr_magazines, nr);
+
+	/* All go. */
+	kspan_depot_walk_start(t->node);
+	KUNIT_EXPECT_NOT_NULL(test, next_of_walk(t));
+	KUNIT_EXPECT_EQ(test, kspan_cache_shrink(t->cache), 0);
+	KUNIT_EXPECT_NULL(test, next_of_walk(t));
+}
+
 /* What checks each object as it is freed and handed out keeps none ready. */
 static void guarded_cache_has_no_depot(struct kunit *test)
 {
@@ -178,7 +229,7 @@ static void guarded_cache_has_no_depot(struct kunit *test)
 	if (t->cache) {
 		KUNIT_EXPECT_EQ(test, alloc_all(t), 0U);
 		free_all(t);
-		KUNIT_EXPECT_EQ(test, t->cache->node[numa_mem_id()]->nr_out, 0UL);
+		KUNIT_EXPECT_EQ(test, kspan_cache_node(t->cache, numa_mem_id())->nr_out, 0UL);
 		kspan_cache_destroy(t->cache);
 	} else {
 		KUNIT_FAIL(test, "no cache");
@@ -216,6 +267,7 @@ static struct kunit_case depot_cases[] = {
 	KUNIT_CASE(objects_in_the_depot_are_not_in_use),
 	KUNIT_CASE(shrinking_empties_the_depot),
 	KUNIT_CASE(overflow_needs_no_memory),
+	KUNIT_CASE(walk_sees_each_magazine_that_stays),
 	KUNIT_CASE(guarded_cache_has_no_depot),
 	KUNIT_CASE(bulk_passes_through_array_and_depot),
 	{}

@@ -56,7 +56,7 @@ static void whole_new(struct kunit *test, struct whole *w)
 	catch_reports();
 	w->cache = kspan_cache_create("kspan-lost", WHOLE_SLOT, PAGE_SIZE, 0, NULL);
 	KUNIT_ASSERT_NOT_NULL(test, w->cache);
-	w->nr = min_t(unsigned int, w->cache->span_pages, WHOLE_OBJS);
+	w->nr = min_t(unsigned int, kspan_cache_own(w->cache)->span_pages, WHOLE_OBJS);
 	if (w->nr < 2) {
 		kspan_cache_destroy(w->cache);
 		kunit_skip(test, "spans of one page only");

@@ -50,10 +50,10 @@ static void expect_nothing_lost(struct kunit *test, struct kspan_cache *cache)
 	KUNIT_EXPECT_EQ(test, kspan_cache_shrink(cache), 0);
 	KUNIT_EXPECT_EQ(test, kspan_pcpu_cached(cache), 0UL);
 	for_each_node(nid) {
-		KUNIT_EXPECT_EQ(test, cache->node[nid]->nr_out, 0UL);
-		KUNIT_EXPECT_EQ(test, cache->node[nid]->nr_objs, 0UL);
-		KUNIT_EXPECT_EQ(test, cache->node[nid]->nr_pages, 0UL);
-		KUNIT_EXPECT_EQ(test, cache->node[nid]->nr_empty, 0UL);
+		KUNIT_EXPECT_EQ(test, kspan_cache_node(cache, nid)->nr_out, 0UL);
+		KUNIT_EXPECT_EQ(test, kspan_cache_node(cache, nid)->nr_objs, 0UL);
+		KUNIT_EXPECT_EQ(test, kspan_cache_node(cache, nid)->nr_pages, 0UL);
+		KUNIT_EXPECT_EQ(test, kspan_cache_node(cache, nid)->nr_empty, 0UL);
 	}
 }
 

@@ -118,7 +118,7 @@ static void cache_of_a_class_has_its_slots(struct kunit *test)
 		class += kspan_class_stand_in(i, ARCH_KMALLOC_MINALIGN, dma_get_cache_alignment());
 		KUNIT_EXPECT_EQ(test, kspan_class_cache[i]->slot_size,
 				(unsigned int)class->slot_size);
-		KUNIT_EXPECT_EQ(test, kspan_class_cache[i]->span_pages,
+		KUNIT_EXPECT_EQ(test, kspan_cache_own(kspan_class_cache[i])->span_pages,
 				DIV_ROUND_UP(class->span_bytes, (u32)PAGE_SIZE));
 	}
 }
@@ -163,7 +163,7 @@ static void index_is_exact_at_every_offset_of_every_class(struct kunit *test)
 	u32 offset;
 
 	for (i = 0; i < KSPAN_NR_CLASSES; i++) {
-		u32 bytes = kspan_class_cache[i]->span_pages * PAGE_SIZE, wrong = 0;
+		u32 bytes = kspan_cache_own(kspan_class_cache[i])->span_pages * PAGE_SIZE, wrong = 0;
 
 		span_set(span, kspan_classes[i].slot_size, bytes);
 		for (offset = 0; offset < bytes; offset++)

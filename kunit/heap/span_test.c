@@ -102,7 +102,7 @@ static void objects_lie_side_by_side(struct kunit *test)
 	void **objs;
 
 	KUNIT_ASSERT_NOT_NULL(test, cache);
-	nr = cache->span_pages * PAGE_SIZE / cache->slot_size;
+	nr = kspan_cache_own(cache)->span_pages * PAGE_SIZE / cache->slot_size;
 	objs = objs_new(test, nr);
 	seen = kunit_kcalloc(test, BITS_TO_LONGS(nr), sizeof(*seen), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, seen);
@@ -113,7 +113,7 @@ static void objects_lie_side_by_side(struct kunit *test)
 	migrate_enable();
 	span = span_of(objs[0]);
 	KUNIT_EXPECT_EQ(test, span->nr_objs, nr);
-	KUNIT_EXPECT_EQ(test, span->nr_pages, cache->span_pages);
+	KUNIT_EXPECT_EQ(test, span->nr_pages, kspan_cache_own(cache)->span_pages);
 	for (i = 0; i < nr; i++) {
 		size_t offset = objs[i] - span->base;
 
@@ -317,12 +317,12 @@ static void larger_span_is_asked_for_in_passing(struct kunit *test)
 	void *obj;
 
 	KUNIT_ASSERT_NOT_NULL(test, cache);
-	KUNIT_ASSERT_GT(test, cache->span_pages, 1U);
+	KUNIT_ASSERT_GT(test, kspan_cache_own(cache)->span_pages, 1U);
 	tp = watch_begin(test);
 	obj = kspan_cache_alloc(cache, GFP_KERNEL | __GFP_HIGH | __GFP_NOFAIL);
 	watch_end(tp);
 	KUNIT_ASSERT_NOT_NULL(test, obj);
-	KUNIT_ASSERT_EQ(test, span_of(obj)->nr_pages, cache->span_pages);
+	KUNIT_ASSERT_EQ(test, span_of(obj)->nr_pages, kspan_cache_own(cache)->span_pages);
 	seen = gfp_of(obj);
 	KUNIT_EXPECT_TRUE(test, seen & __GFP_NOMEMALLOC);
 	KUNIT_EXPECT_TRUE(test, seen & __GFP_NORETRY);
@@ -343,7 +343,7 @@ static void nofail_is_kept_for_one_page_or_two(struct kunit *test)
 	for (pages = 1; pages <= 3; pages++) {
 		cache = kspan_cache_create("kspan-nofail", pages * PAGE_SIZE, 0, 0, NULL);
 		KUNIT_ASSERT_NOT_NULL(test, cache);
-		if (cache->span_pages == pages) {
+		if (kspan_cache_own(cache)->span_pages == pages) {
 			kspan_cache_destroy(cache);
 			continue;
 		}
@@ -373,7 +373,7 @@ static void short_of_pages_a_span_has_just_enough_for_an_object(struct kunit *te
 	void *obj;
 
 	KUNIT_ASSERT_NOT_NULL(test, cache);
-	KUNIT_ASSERT_GT(test, cache->span_pages, 1U);
+	KUNIT_ASSERT_GT(test, kspan_cache_own(cache)->span_pages, 1U);
 	fail_some(KSPAN_FAIL_PAGES, 0, 1);
 	obj = kspan_cache_alloc(cache, GFP_KERNEL);
 	fail_nothing();
@@ -416,7 +416,7 @@ static void spans_of_two_sizes_live_in_one_cache(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kspan_cache_shrink(cache), 0);
 	KUNIT_EXPECT_EQ(test, kspan_span_pages(), pages);
 	for_each_node(nid)
-		counted += cache->node[nid]->nr_pages;
+		counted += kspan_cache_node(cache, nid)->nr_pages;
 	KUNIT_EXPECT_EQ(test, counted, 0UL);
 	kspan_cache_destroy(cache);
 }

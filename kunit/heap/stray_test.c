@@ -261,7 +261,7 @@ static void stray_below_its_object_in_one_array(struct kunit *test)
 static void stray_does_not_come_back_from_the_depot(struct kunit *test)
 {
 	enum { NR = 64 };
-	struct kspan_node *node = t.cache->node[numa_mem_id()];
+	struct kspan_node *node = kspan_cache_node(t.cache, numa_mem_id());
 	unsigned int i, same = 0;
 	void **objs = objs_new(test, NR);
 
@@ -319,7 +319,7 @@ static void drained_arrays_return_the_object_once(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, kspan_owns(stays));
 	KUNIT_EXPECT_TRUE(test, filled_with(stays, 0x5a, OBJ_SIZE));
 	for_each_node(nid)
-		KUNIT_EXPECT_LE(test, t.cache->node[nid]->nr_out, 1UL);
+		KUNIT_EXPECT_LE(test, kspan_cache_node(t.cache, nid)->nr_out, 1UL);
 	kspan_cache_free(t.cache, stays);
 }
 
@@ -348,6 +348,53 @@ static void header_stays_while_a_stray_points_to_it(struct kunit *test)
 	kspan_cache_free(t.cache, other);
 	kspan_retire_flush();
 	KUNIT_EXPECT_EQ(test, kspan_retired(), before);
+}
+
+/* The same of a slot that has gone on to a magazine. */
+static void header_stays_while_a_stray_in_a_magazine_points_to_it(struct kunit *test)
+{
+	enum { NR = 32 };
+	struct kspan_node *node = kspan_cache_node(t.cache, numa_mem_id());
+	void **objs = objs_new(test, NR), *own;
+	unsigned int i, nr = 0, freed;
+	unsigned long before;
+
+	for (i = 0; i < NR; i++) {
+		objs[i] = kspan_cache_alloc(t.cache, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+	}
+	own = objs[0];
+	for (i = 1; i < NR; i++) {
+		if (span_of(objs[i]) == span_of(own))
+			free_to_span(objs[i]);
+		else
+			objs[nr++] = objs[i];
+	}
+	KUNIT_ASSERT_EQ(test, kspan_cache_shrink(t.cache), 1);
+	kspan_retire_flush();
+	before = kspan_retired();
+
+	kspan_cache_free(t.cache, own);
+	WRITE_ONCE(*state_at(own), KSPAN_STATE_ALLOCATED);
+	free_to_span(own);
+	KUNIT_EXPECT_FALSE(test, kspan_in_span(own));
+	for (freed = 0; freed < nr && !node->nr_magazines; freed++)
+		kspan_cache_free(t.cache, objs[freed]);
+	KUNIT_ASSERT_EQ(test, node->nr_magazines, 1U);
+	kspan_retire_flush();
+	KUNIT_EXPECT_EQ(test, kspan_retired(), before + 1);
+	expect_reports(test, 0);
+
+	/* Taken out of there, it is found to be one, and needs no header any more. */
+	for (i = 0; i < freed; i++) {
+		objs[i] = kspan_cache_alloc(t.cache, GFP_KERNEL);
+		KUNIT_EXPECT_PTR_NE(test, objs[i], own);
+	}
+	expect_reports(test, 1);
+	kspan_retire_flush();
+	KUNIT_EXPECT_EQ(test, kspan_retired(), before);
+	for (i = 0; i < nr; i++)
+		kspan_cache_free(t.cache, objs[i]);
 }
 
 /* ------------------------------------------------------------------ free in its span */
@@ -523,6 +570,7 @@ static struct kunit_case stray_cases[] = {
 	KUNIT_CASE(stray_does_not_come_back_from_the_depot),
 	KUNIT_CASE_PARAM(drained_arrays_return_the_object_once, last_gen_params),
 	KUNIT_CASE(header_stays_while_a_stray_points_to_it),
+	KUNIT_CASE(header_stays_while_a_stray_in_a_magazine_points_to_it),
 	KUNIT_CASE(span_in_use_is_not_freed),
 	KUNIT_CASE(object_in_an_array_is_not_taken_from_its_span),
 	KUNIT_CASE(slow_frees_are_told_apart_at_once),

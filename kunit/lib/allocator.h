@@ -19,10 +19,11 @@
 #include "api/deferred.h"
 #include "base/hooks.h"
 #include "base/report.h"
-#include "base/stats.h"
-#include "heap/cache.h"
-#include "heap/pagemap.h"
-#include "heap/span.h"
+#include "export/stats.h"
+#include "heap/heap.h"
+#include "heap/node.h"
+#include "heap/own.h"
+#include "heap/pcpu.h"
 #include "books.h"
 
 /* ------------------------------------------------------------------ reports */

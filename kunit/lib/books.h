@@ -23,12 +23,14 @@
 
 #include "api/deferred.h"
 #include "base/buf.h"
-#include "base/stats.h"
+#include "export/stats.h"
 #include "export/debugfs.h"
-#include "heap/cache.h"
-#include "heap/pagemap.h"
+#include "heap/bypass.h"
+#include "heap/heap.h"
+#include "heap/node.h"
+#include "heap/own.h"
+#include "heap/pagemap_root.h"
 #include "heap/pcpu.h"
-#include "heap/span.h"
 #include "profile/bucket.h"
 #include "profile/label.h"
 #include "profile/sample.h"
@@ -220,22 +222,22 @@ static inline void books_array(struct books *b, const struct kspan_cache *cache,
 
 static inline void books_depot(struct books *b, const struct kspan_cache *cache, int nid)
 {
-	const struct kspan_node *node = cache->node[nid];
+	const struct kspan_node *node = kspan_cache_node(cache, nid);
 	const struct kspan_magazine *mag;
 	unsigned int full = 0, spares = 0, i;
 
 	for (mag = node->magazines; mag; mag = mag->next) {
 		full++;
-		for (i = 0; i < cache->batch; i++)
+		for (i = 0; i < kspan_cache_own(cache)->batch; i++)
 			books_slot(b, cache, &mag->slot[i], nid, mag->mark);
 	}
 	for (mag = node->spares; mag; mag = mag->next)
 		spares++;
 	books_same(b, "full magazines", node->nr_magazines, full);
 	books_same(b, "spare magazines", node->nr_spares, spares);
-	if (full > cache->depot_max || spares > cache->depot_max)
+	if (full > kspan_cache_own(cache)->depot_max || spares > kspan_cache_own(cache)->depot_max)
 		books_wrong(b, "a depot of cache %s has %u and %u magazines, at most %u",
-			    kspan_cache_name(cache), full, spares, cache->depot_max);
+			    kspan_cache_name(cache), full, spares, kspan_cache_own(cache)->depot_max);
 }
 
 static inline int books_order(const void *a, const void *b)
@@ -380,7 +382,7 @@ static inline void books_objects(struct books *b, const struct kspan_span *span)
 	if (span->state[span->nr_objs] != KSPAN_STATE_FREE)
 		books_wrong(b, "the tail of a span is in state %u", span->state[span->nr_objs]);
 	used = counts[KSPAN_STATE_ALLOCATED] + counts[KSPAN_STATE_SPECIALS];
-	books_same(b, "free objects of a span", span->nr_free, counts[KSPAN_STATE_FREE]);
+	books_same(b, "free objects of a span", kspan_span_own(span)->nr_free, counts[KSPAN_STATE_FREE]);
 	if (used + ready + counts[KSPAN_STATE_FREE] != span->nr_objs)
 		books_wrong(b, "objects of cache %s are neither free nor used: %u, %u, %u, %u, %u",
 			    kspan_cache_name(cache), counts[KSPAN_STATE_CACHED],
@@ -390,14 +392,15 @@ static inline void books_objects(struct books *b, const struct kspan_span *span)
 	samples = books_specials(b, span);
 	b->used += used;
 	b->marked += ready;
-	b->out += span->nr_objs - span->nr_free;
+	b->out += span->nr_objs - kspan_span_own(span)->nr_free;
 	if (!(cache->flags & KSPAN_NO_PROFILE))
 		b->unsampled += used - min(used, samples);
 }
 
 static inline size_t books_header_bytes(const struct kspan_span *span)
 {
-	size_t bytes = ALIGN(struct_size(span, state, span->nr_objs + 1), sizeof(long)) +
+	size_t bytes = ALIGN(struct_size(kspan_span_own(span), span.state, span->nr_objs + 1),
+			     sizeof(long)) +
 		       BITS_TO_LONGS(span->nr_objs) * sizeof(long);
 
 	if (span->asked)
@@ -408,16 +411,16 @@ static inline size_t books_header_bytes(const struct kspan_span *span)
 static inline void books_span(struct books *b, const struct kspan_cache *cache, int nid,
 			      const struct kspan_span *span, enum kspan_span_list where)
 {
-	enum kspan_span_list want = !span->nr_free ? KSPAN_LIST_FULL :
-		span->nr_free == span->nr_objs ? KSPAN_LIST_EMPTY : KSPAN_LIST_PARTIAL;
+	enum kspan_span_list want = !kspan_span_own(span)->nr_free ? KSPAN_LIST_FULL :
+		kspan_span_own(span)->nr_free == span->nr_objs ? KSPAN_LIST_EMPTY : KSPAN_LIST_PARTIAL;
 	unsigned int i, wrong = 0;
 
-	if (span->magic != KSPAN_SPAN_MAGIC || span->cache != cache || span->nid != nid)
+	if (span->cache != cache || span->nid != nid)
 		books_wrong(b, "a span is on the list of cache %s, node %d, and not its",
 			    kspan_cache_name(cache), nid);
-	if (where != want || span->where != want)
+	if (where != want || kspan_span_own(span)->where != want)
 		books_wrong(b, "a span with %u of %u free is on list %d and says %d",
-			    span->nr_free, span->nr_objs, where, span->where);
+			    kspan_span_own(span)->nr_free, span->nr_objs, where, kspan_span_own(span)->where);
 	if (test_bit(KSPAN_SPAN_RCU_QUEUED, &span->flags))
 		books_wrong(b, "a span still waits for a grace period");
 	if (test_bit(KSPAN_SPAN_BYPASSED, &span->flags)) {
@@ -445,7 +448,7 @@ static inline void books_span(struct books *b, const struct kspan_cache *cache, 
 static inline void books_node(struct books *b, const struct kspan_cache *cache, int nid,
 			      bool listed)
 {
-	const struct kspan_node *node = cache->node[nid];
+	const struct kspan_node *node = kspan_cache_node(cache, nid);
 	const struct {
 		const struct list_head *list;
 		enum kspan_span_list where;
@@ -456,23 +459,25 @@ static inline void books_node(struct books *b, const struct kspan_cache *cache, 
 	};
 	unsigned long spans = b->cache_spans, pages = b->cache_pages, objs = b->objs;
 	unsigned long out = b->out, empty = 0, all = 0, limit;
+	const struct kspan_span_own *own;
 	const struct kspan_span *span;
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(lists); i++) {
-		list_for_each_entry(span, lists[i].list, list) {
-			books_span(b, cache, nid, span, lists[i].where);
+		list_for_each_entry(own, lists[i].list, list) {
+			books_span(b, cache, nid, &own->span, lists[i].where);
 			empty += lists[i].where == KSPAN_LIST_EMPTY;
 		}
 	}
 	/* Once more, by their age. */
-	list_for_each_entry(span, &node->all, all) {
+	list_for_each_entry(own, &node->all, all) {
+		span = &own->span;
 		all++;
 		if (listed)
 			books_line(b, &b->spans,
 				   "%px %s node %d pages %u objects %u free %u\n",
 				   span->base, kspan_cache_name(cache), nid,
-				   span->nr_pages, span->nr_objs, span->nr_free);
+				   span->nr_pages, span->nr_objs, kspan_span_own(span)->nr_free);
 	}
 	books_same(b, "spans of a node by their age", all, b->cache_spans - spans);
 	if (node->walk)
@@ -484,7 +489,7 @@ static inline void books_node(struct books *b, const struct kspan_cache *cache, 
 	books_same(b, "objects a node has handed out", node->nr_out, b->out - out);
 	books_same(b, "empty spans of a node", node->nr_empty, empty);
 	limit = cache->slot_size && !cache->destroyed ?
-		node->nr_spans / 16 + (cache->span_pages == 1) : 0;
+		node->nr_spans / 16 + (kspan_cache_own(cache)->span_pages == 1) : 0;
 	if (empty > limit)
 		books_wrong(b, "cache %s keeps %lu empty spans, at most %lu",
 			    kspan_cache_name(cache), empty, limit);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Freeing, at once, after a finalizer or after a grace period: mm/api/free.c, finalizer.c, deferred.c.
+ * Freeing, at once, after a finalizer or after a grace period: mm/api/free.c, release.c, deferred.c; finalizer.c.
  */
 
 /* What waits for the workers. */
@@ -48,7 +48,7 @@ inline free_last()
 }
 
 /* Takes the weak handle off; @had_weak tells if there was one. */
-inline clear_weak()
+inline kspan_free_clear_weak()
 {
 	kspan_special_unlink(WEAK, false);
 	atomic {
@@ -86,7 +86,7 @@ inline enqueue(s)
 	fi
 }
 
-inline free_after_grace_period()
+inline kspan_free_later()
 {
 	span = SPAN_OF(slot);
 #ifndef DEFER_WITHOUT_RCU
@@ -136,9 +136,9 @@ inline off_the_list()
 #endif
 
 /* State FREEING: finalizer first, then readers of the weak handle, then the end. */
-inline free_claimed()
+inline kspan_free_claimed()
 {
-	clear_weak();
+	kspan_free_clear_weak();
 	kspan_special_unlink(FINALIZER, false);
 	if
 	:: kinds ->
@@ -153,7 +153,7 @@ inline free_claimed()
 		}
 	:: else ->
 		if
-		:: MUST_WAIT -> free_after_grace_period()
+		:: MUST_WAIT -> kspan_free_later()
 		:: else -> free_last()
 		fi
 	fi;
@@ -221,7 +221,7 @@ inline free_waiting()
 			i++
 		}
 		if
-		:: slot != NONE -> free_claimed()	/* kspan_free_waited() */
+		:: slot != NONE -> kspan_free_claimed()	/* kspan_free_waited() */
 		:: else
 		fi
 	:: else -> break
@@ -247,7 +247,7 @@ inline kspan_free()
 	:: seen == SPECIALS ->
 		claim();
 		if
-		:: accepted -> free_claimed()
+		:: accepted -> kspan_free_claimed()
 		:: else ->
 			atomic {
 				refused++;
@@ -269,9 +269,9 @@ inline kspan_free_rcu()
 	claim();
 	if
 	:: accepted ->
-		clear_weak();
+		kspan_free_clear_weak();
 		had_weak = false;
-		free_after_grace_period()
+		kspan_free_later()
 	:: else ->
 		atomic {
 			refused++;

@@ -15,11 +15,12 @@
  * have another name:
  *
  *	here				in mm/
- *	alloc_object()			alloc.c alloc_from(), alloc_slow(), refill(); pcpu.h
- *					kspan_pcpu_pop()
- *	take(), give()			node.c, with relist() and remove()
- *	put_slot()			free.c put_slot(); pcpu.h kspan_pcpu_push(); pcpu.c
- *					kspan_pcpu_free_slow(), take_oldest()
+ *	alloc_object()			alloc.c alloc_from(), alloc_slow(); supply.c kspan_supply();
+ *					pcpu.h kspan_pcpu_pop()
+ *	take(), give()			node.c take_from_span(), give(), with relist() and remove()
+ *	put_slot()			supply.c kspan_supply_put(); pcpu.h kspan_pcpu_push();
+ *					magazine.c kspan_pcpu_free_slow(); pcpu.c
+ *					kspan_pcpu_take_oldest()
  *	count_alloc(), insert(), find(), bucket_new()	bucket.c
  *	make_cut(), bring_to_cut()	bucket.c; kspan_profile_reset() and kspan_snapshot_take()
  *					have kspan_bucket_walk_cut() in them
@@ -29,7 +30,7 @@
  *	special_add_profile(), special_add()	special.c kspan_special_add()
  *	kspan_free()			free.c kspan_free(), free_fast(), free_object(), free_slow()
  *	enqueue(), free_waiting(), off_the_list()	deferred.c
- *	FinalizerWorker			finalizer.c run_queue(), run_one(); free.c
+ *	FinalizerWorker			finalizer.c run_queue(), run_one(); release.c
  *					kspan_free_finalized()
  *	RcuWorker			deferred.c rcu_worker(), mark_waiting()
  *	Exporter, Resetter, Leaver	debugfs.c reading a profile, writing reset; module_event()
@@ -278,7 +279,7 @@ end:	do
 		had_weak = false;
 #endif
 		if
-		:: had_weak -> free_after_grace_period()
+		:: had_weak -> kspan_free_later()
 		:: else -> free_last()
 		fi;
 		atomic {

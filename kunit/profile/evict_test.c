@@ -7,7 +7,7 @@
 
 #include <linux/mm.h>
 
-#include "base/stats.h"
+#include "export/stats.h"
 #include "profile/symbol.h"
 #include "bucket_helpers.h"
 

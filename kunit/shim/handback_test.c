@@ -15,7 +15,7 @@
 #include "base/compat.h"
 #include "heap/hold.h"
 #include "profile/sample.h"
-#include "shim/handback.h"
+#include "shim/shim.h"
 #include "special/special.h"
 #include "allocator.h"
 

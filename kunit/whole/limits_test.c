@@ -137,11 +137,11 @@ static void ready_objects_keep_to_their_limits(struct kunit *test)
 	cache = kspan_cache_create("limits", c->size, 0, c->flags, NULL);
 	KUNIT_ASSERT_NOT_NULL(test, cache);
 	KUNIT_EXPECT_EQ(test, cache->pcpu_limit, (u32)(c->slots * KSPAN_SLOT));
-	KUNIT_EXPECT_EQ(test, cache->batch, max(c->slots / 2, 1U));
+	KUNIT_EXPECT_EQ(test, kspan_cache_own(cache)->batch, max(c->slots / 2, 1U));
 	depot = c->slots ? 2 * DIV_ROUND_UP(num_possible_cpus(), num_online_nodes()) : 0;
-	KUNIT_EXPECT_EQ(test, cache->depot_max, depot);
+	KUNIT_EXPECT_EQ(test, kspan_cache_own(cache)->depot_max, depot);
 	nr = min_t(unsigned int, MOST, (depot + 4) * max(c->slots, 4U));
-	node = cache->node[numa_mem_id()];
+	node = kspan_cache_node(cache, numa_mem_id());
 	for (round = 0; round < 3; round++) {
 		for (i = 0; i < nr; i++) {
 			objs[i] = kspan_cache_alloc(cache, GFP_KERNEL);
@@ -158,7 +158,7 @@ static void ready_objects_keep_to_their_limits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, most, c->slots);
 	KUNIT_EXPECT_EQ(test, node->nr_magazines, depot);
 	KUNIT_EXPECT_LE(test, node->nr_empty,
-			node->nr_spans / 16 + (cache->span_pages == 1));
+			node->nr_spans / 16 + (kspan_cache_own(cache)->span_pages == 1));
 	books_check(test);
 	kspan_cache_destroy(cache);
 }
@@ -176,15 +176,15 @@ static void idle_cache_keeps_next_to_nothing(struct kunit *test)
 		struct kspan_node *node;
 
 		KUNIT_ASSERT_NOT_NULL(test, cache);
-		node = cache->node[numa_mem_id()];
+		node = kspan_cache_node(cache, numa_mem_id());
 		for (i = 0; i < MOST; i++)
 			objs[i] = kspan_cache_alloc(cache, GFP_KERNEL);
 		for (i = 0; i < MOST; i++) {
 			kspan_cache_free(cache, objs[i]);
 			KUNIT_EXPECT_LE(test, node->nr_empty,
-					node->nr_spans / 16 + (cache->span_pages == 1));
+					node->nr_spans / 16 + (kspan_cache_own(cache)->span_pages == 1));
 		}
-		KUNIT_EXPECT_EQ(test, node->nr_spans, (unsigned long)(cache->span_pages == 1));
+		KUNIT_EXPECT_EQ(test, node->nr_spans, (unsigned long)(kspan_cache_own(cache)->span_pages == 1));
 		kspan_cache_destroy(cache);
 	}
 }

@@ -250,7 +250,7 @@ static unsigned int spans_of(struct kspan_cache *cache)
 	int nid;
 
 	for_each_node(nid)
-		sum += cache->node[nid]->nr_spans;
+		sum += kspan_cache_node(cache, nid)->nr_spans;
 	return sum;
 }
 
@@ -374,7 +374,7 @@ static void empty_spans_go_a_few_at_a_time(struct kunit *test)
 	/* The first ones, which fill spans. */
 	free_objs(0, NR_FOR_EMPTY / 8, 1);
 	for_each_node(nid)
-		empty += cache->node[nid]->nr_empty;
+		empty += kspan_cache_node(cache, nid)->nr_empty;
 	KUNIT_EXPECT_GT(test, empty, AT_ONCE_MOST + 0U);
 	watch_walks(NULL);
 	KUNIT_EXPECT_EQ(test, kspan_cache_shrink(cache), 1);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Allocating. The fast path takes a ready object from this CPU's array (pcpu.h); the slow path
- * refills the array from the node's spans, or makes a span. Then what every allocation gets:
- * zeroing as the kernel is configured, a tracepoint, and the sampler's look.
+ * Allocating. The fast path takes a ready object from this CPU's array (heap/pcpu.h); the slow path
+ * asks for one where there is none (heap/supply.c). Then what every allocation gets: zeroing as the
+ * kernel is configured, a tracepoint, and the sampler's look.
  *
  * Locks: none here, and none held when the profile is told.
  */
@@ -15,126 +15,18 @@
 
 #include <kspan/kspan.h>
 
-#include "api/free.h"
 #include "base/compat.h"
 #include "base/lock.h"
 #include "base/stats.h"
 #include "events.h"
-#include "heap/bypass.h"
-#include "heap/cache.h"
-#include "heap/fence.h"
-#include "heap/guard.h"
-#include "heap/kasan.h"
-#include "heap/pagemap.h"
+#include "heap/heap.h"
 #include "heap/pcpu.h"
-#include "heap/policy.h"
 #include "tracing.h"
-
-/* ---- The slow path ------------------------------------------------------------------- */
-
-/*
- * An object from a span on another node than @nid, the nearest first. @node is as asked for: with
- * NUMA_NO_NODE the policy is asked.
- */
-static unsigned int take_elsewhere(struct kspan_cache *cache, gfp_t gfp, int node, int nid,
-				   struct kspan_slot *slot)
-{
-	nodemask_t left = node_online_map;
-	int other, nearest;
-
-	for (node_clear(nid, left); !nodes_empty(left); node_clear(nearest, left)) {
-		nearest = first_node(left);
-		for_each_node_mask(other, left)
-			if (node_distance(nid, other) < node_distance(nid, nearest))
-				nearest = other;
-		if (kspan_cpuset_allows(nearest, gfp) &&
-		    (node != NUMA_NO_NODE || kspan_policy_allows(nearest)) &&
-		    kspan_node_take(cache, nearest, slot, 1))
-			return 1;
-	}
-	return 0;
-}
-
-/*
- * Up to @want objects of @nid, or one of any other node: from spans of @nid, from new pages there,
- * from spans elsewhere, from new pages wherever @node and the policy say. A node that is full
- * would else give a new span elsewhere for each object. For pages of @nid alone nothing is
- * reclaimed; whoever insists on them, with __GFP_THISNODE, gets no others.
- */
-static unsigned int take_objects(struct kspan_cache *cache, gfp_t gfp, int node, int nid,
-				 struct kspan_slot *slots, unsigned int want)
-{
-	unsigned int n = kspan_node_take(cache, nid, slots, want);
-	struct kspan_span *span = NULL;
-
-	if (n)
-		return n;
-	if (static_branch_unlikely(&kspan_numa) && !(gfp & __GFP_THISNODE)) {
-		if ((node != NUMA_NO_NODE || kspan_policy_prefers(nid)) &&
-		    kspan_cpuset_allows(nid, gfp))
-			span = kspan_span_new(cache, cache->slot_size,
-					      kspan_gfp_optional(gfp) | __GFP_THISNODE |
-					      (gfp & __GFP_KSWAPD_RECLAIM), nid);
-		if (!span)
-			n = take_elsewhere(cache, gfp, node, nid, slots);
-		if (n)
-			return n;
-	}
-	if (!span)
-		span = kspan_span_new(cache, cache->slot_size, gfp, node);
-	if (!span)
-		return 0;
-	return kspan_node_add(span, slots, span->nid == nid ? want : 1);
-}
-
-/* As refill(), from the node's spans, or from a new one. */
-static noinline void *refill_from_spans(struct kspan_cache *cache, gfp_t gfp, int node, int here,
-					int nid)
-{
-	struct kspan_slot slots[KSPAN_BATCH_MAX];
-	unsigned int n = take_objects(cache, gfp, node, nid, slots,
-				      nid == here ? cache->batch : 1);
-	void *obj;
-
-	if (!n)
-		return NULL;
-
-	n--;
-	obj = slots[n].obj;
-	WRITE_ONCE(*slots[n].state, KSPAN_STATE_ALLOCATED);
-	/* More than one are all from here. */
-	if (n)
-		kspan_node_give(cache, slots,
-				kspan_pcpu_put(cache, here, slots, n, KSPAN_STATE_CACHED),
-				KSPAN_STATE_CACHED);
-	/* The stack is scanned long after, as it is left: these would hide leaks. */
-	if (IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
-		memzero_explicit(slots, sizeof(slots));
-	return obj;
-}
-
-/*
- * One object for the caller, and what else a batch brings for this CPU's array. @node may be
- * NUMA_NO_NODE; then memory policy decides where new pages come from.
- */
-static void *refill(struct kspan_cache *cache, gfp_t gfp, int node)
-{
-	int here = numa_mem_id(), nid = node == NUMA_NO_NODE ? here : node;
-	void *obj = NULL;
-
-	if (nid == here)
-		obj = kspan_pcpu_refill(cache, here);
-	if (!obj)
-		obj = refill_from_spans(cache, gfp, node, here, nid);
-	if (obj)
-		kspan_count(KSPAN_REFILLS);
-	return obj;
-}
 
 /* ---- What an allocation gets --------------------------------------------------------- */
 
 /* As slab decides it: objects of a constructor keep what it made, stable ones too. */
-static bool want_zero(const struct kspan_cache *cache, gfp_t gfp)
+static bool zero_on_alloc(const struct kspan_cache *cache, gfp_t gfp)
 {
 	if (cache->ctor)
 		return false;
@@ -148,7 +40,7 @@ static noinline void *finish(struct kspan_cache *cache, void *obj, size_t size, 
 			     gfp_t gfp, unsigned long ip)
 {
 	/* A red zone begins where the size that was asked for ends. */
-	if (want_zero(cache, gfp)) {
+	if (zero_on_alloc(cache, gfp)) {
 		kspan_kasan_unpoison(obj, slot_size);
 		memset(obj, 0, cache->flags & KSPAN_RED_ZONE ? size : slot_size);
 	}
@@ -168,7 +60,7 @@ static noinline bool guarded(struct kspan_cache *cache, void **obj, size_t size,
 
 	if (!fenced)
 		return false;
-	kspan_free_unused(*obj);
+	kspan_supply_undo(*obj);
 	*obj = fenced;
 	return true;
 }
@@ -189,12 +81,9 @@ static noinline void *alloc_slow(struct kspan_cache *cache, size_t size, gfp_t g
 	if (!obj && !kspan_refuse_nested()) {
 		/* Caches are of one zone: DMA memory is had with kspan_alloc(). */
 		gfp &= ~(__GFP_DMA | __GFP_DMA32);
-		if (cache->flags & KSPAN_BYPASS) {
-			obj = kspan_bypass_alloc(cache, size, gfp, node);
+		if (cache->flags & KSPAN_BYPASS)
 			slot_size = size;
-		} else {
-			obj = refill(cache, gfp, node);
-		}
+		obj = kspan_supply(cache, size, gfp, node);
 	}
 	if (!obj) {
 		kspan_count(KSPAN_ALLOC_FAILURES);
@@ -214,32 +103,6 @@ static noinline void *alloc_slow(struct kspan_cache *cache, size_t size, gfp_t g
 	return obj;
 }
 
-/* An object of *@slot_size bytes or more in a span of its own, or in the kernel's slab. */
-static void *take_large(size_t size, size_t *slot_size, gfp_t gfp, int node)
-{
-	bool red_zone = kspan_large_cache->flags & KSPAN_RED_ZONE;
-	struct kspan_span *span;
-	struct kspan_slot slot;
-
-	if (size > KMALLOC_MAX_SIZE)
-		return NULL;
-	if (kspan_large_cache->flags & KSPAN_BYPASS && kspan_bypass_takes(gfp)) {
-		*slot_size = size;
-		return kspan_bypass_alloc(kspan_large_cache, size, gfp, node);
-	}
-	/* Whole pages get a page of red zone, but for the largest, which can have none. */
-	if (red_zone && size == *slot_size && size < KMALLOC_MAX_SIZE)
-		*slot_size += PAGE_SIZE;
-	span = kspan_span_new(kspan_large_cache, *slot_size, gfp, node);
-	if (!span)
-		return NULL;
-	kspan_node_add(span, &slot, 1);
-	WRITE_ONCE(*slot.state, KSPAN_STATE_ALLOCATED);
-	if (red_zone)
-		__kspan_guard_alloc(span, slot.obj, size);
-	return slot.obj;
-}
-
 /* Above the size classes, or in a zone of its own. */
 static noinline void *alloc_large(size_t size, gfp_t gfp, int node, unsigned long ip)
 {
@@ -249,7 +112,7 @@ static noinline void *alloc_large(size_t size, gfp_t gfp, int node, unsigned lon
 
 	if (kspan_refuse_nested())
 		return NULL;
-	obj = take_large(size, &slot_size, gfp, node);
+	obj = kspan_supply_large(size, &slot_size, gfp, node);
 	if (!obj) {
 		kspan_count(KSPAN_ALLOC_FAILURES);
 		return NULL;

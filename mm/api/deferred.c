@@ -20,9 +20,8 @@
 #include "base/lock.h"
 #include "base/report.h"
 #include "base/stats.h"
-#include "heap/cache.h"
-#include "heap/span.h"
-#include "special/finalizer.h"
+#include "base/work.h"
+#include "heap/heap.h"
 
 static LLIST_HEAD(pending);
 

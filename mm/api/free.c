@@ -2,21 +2,9 @@
 /*
  * Freeing. An object without specials goes from ALLOCATED to CACHED and into this CPU's array:
  * that load and store of its state byte are also what finds double frees. Everything else is
- * the slow path here:
+ * the slow path, and what an object has to pass before its slot may be used again is in release.c.
  *
- *	has a finalizer		FINALIZING: the object stays, the finalizer is queued, and
- *				kspan_free_finalized() goes on when it has run
- *	had a weak handle,	RCU_NEXT: the object stays until a grace period has passed,
- *	kspan_free_rcu()	and kspan_free_waited() goes on then
- *	called in the middle	the same: no lock may be taken, see lock.h
- *	of kspan
- *	profile, cleanups	FREEING: unlinked, released, then the slot goes back, and only
- *				then are the cleanups queued
- *
- * A slot goes back to the pool only after all of its specials are gone: handed out before, it
- * could be sampled while its old profile special still hangs on it.
- *
- * Locks: none here. kspan_special_unlink() takes and drops the span's special_lock.
+ * Locks: none.
  */
 #include <linux/kmemleak.h>
 #include <linux/mm.h>
@@ -25,7 +13,6 @@
 
 #include <kspan/kspan.h>
 
-#include "api/deferred.h"
 #include "api/free.h"
 #include "base/compat.h"
 #include "base/hooks.h"
@@ -33,16 +20,8 @@
 #include "base/report.h"
 #include "base/stats.h"
 #include "events.h"
-#include "heap/cache.h"
-#include "heap/fence.h"
-#include "heap/guard.h"
-#include "heap/kasan.h"
-#include "heap/pagemap.h"
+#include "heap/heap.h"
 #include "heap/pcpu.h"
-#include "special/finalizer.h"
-#include "special/special.h"
-#include "special/weak.h"
-#include "tracing.h"
 
 /* ---- What is wrong with a free ------------------------------------------------------- */
 
@@ -89,168 +68,6 @@ static noinline void report_bad_free(struct kspan_cache *cache, const void *obj)
 
 /* ---- The slow path ------------------------------------------------------------------- */
 
-/* As slab decides it: late readers of a stable object must find it as it was. */
-static bool want_zero(const struct kspan_cache *cache)
-{
-	return want_init_on_free() && !cache->ctor &&
-	       !(cache->flags & (KSPAN_TYPESAFE_BY_RCU | KSPAN_POISON));
-}
-
-/* The memory of a single goes back to where it came from. State FREEING. */
-static void put_single(struct kspan_span *span, u8 *state)
-{
-	struct kspan_slot self = { .obj = span->base, .state = state };
-
-	if (want_zero(span->cache))
-		memset(span->base, 0, span->asked[0]);
-	if (test_bit(KSPAN_SPAN_FENCED, &span->flags))
-		kspan_fence_free(span);
-	kspan_node_give(span->cache, &self, 1, KSPAN_STATE_FREEING);
-}
-
-/* Gives a slot back whose object has no specials and nobody. State CACHED or on its way to it. */
-static void put_slot(struct kspan_span *span, void *obj, u8 *state)
-{
-	struct kspan_cache *cache = span->cache;
-
-	if (unlikely(kspan_span_single(span))) {
-		put_single(span, state);
-		return;
-	}
-	if (want_zero(cache)) {
-		kspan_kasan_unpoison(obj, span->slot_size);
-		memset(obj, 0, span->slot_size - cache->red_zone);
-	}
-	kspan_guard_free(span, obj);
-	kspan_kasan_free(span, obj);
-	WRITE_ONCE(*state, KSPAN_STATE_CACHED);
-	if (!kspan_pcpu_push(cache, span, obj, state))
-		kspan_pcpu_free_slow(cache, span, obj, state);
-}
-
-void kspan_free_unused(void *obj)
-{
-	struct kspan_span *span = kspan_pagemap_find(obj);
-
-	put_slot(span, obj, &span->state[kspan_span_index(span, obj)]);
-}
-
-/*
- * State FREEING: releases the profile and the cleanups, which are on the private @list, and gives
- * the slot back in between.
- */
-static void free_unlinked(struct kspan_span *span, void *obj, u8 *state,
-			  struct kspan_special *list)
-{
-	struct kspan_special *special, *cleanups = NULL, **tail = &cleanups;
-	struct kspan_cache *cache = span->cache;
-
-	/* While it is known what allocated the object. */
-	kspan_guard_check(span, obj, kspan_profile_bucket(list));
-	while ((special = list)) {
-		list = special->next;
-		switch (special->kind) {
-		case KSPAN_SPECIAL_PROFILE:
-			kspan_profile_release(span, special);
-			break;
-		case KSPAN_SPECIAL_CLEANUP:
-			special->next = NULL;
-			*tail = special;
-			tail = &special->next;
-			break;
-		case KSPAN_SPECIAL_WEAK:
-			kspan_weak_release(special);
-			break;
-		default:
-			kspan_special_delete(special);
-		}
-	}
-	kmemleak_free(obj);
-	put_slot(span, obj, state);
-	/* The span may be gone from here on. */
-	while ((special = cleanups)) {
-		cleanups = special->next;
-		kspan_finalizer_queue(cache, special);
-	}
-}
-
-static void free_last(struct kspan_span *span, void *obj, u8 *state)
-{
-	free_unlinked(span, obj, state,
-		      kspan_special_unlink(span, obj - span->base, KSPAN_KINDS_ALL));
-}
-
-/* Takes the weak handle off; true if there was one. */
-static bool clear_weak(struct kspan_span *span, void *obj)
-{
-	struct kspan_special *weak;
-
-	weak = kspan_special_unlink(span, obj - span->base, KSPAN_KIND(KSPAN_SPECIAL_WEAK));
-	if (weak)
-		kspan_weak_release(weak);
-	return weak;
-}
-
-/*
- * Nothing points to an object that waits for a grace period, which is marked and on no list:
- * kmemleak is to take it for no leak, and still to look for pointers in it, which its finalizer
- * may want.
- */
-static void tell_of_waiting(const struct kspan_span *span, const u8 *state)
-{
-	unsigned int index = state - span->state;
-	void *obj = kspan_span_object(span, index);
-
-	if (!IS_ENABLED(CONFIG_DEBUG_KMEMLEAK) || kspan_nested())
-		return;
-	kmemleak_free(obj);
-	kmemleak_alloc(obj, kspan_span_usable(span, index), 0, GFP_NOWAIT);
-}
-
-static void free_after_grace_period(struct kspan_span *span, u8 *state)
-{
-	/*
-	 * A worker that sees the mark may free the object, and the span with it, after a grace
-	 * period: not before this has put the span on the list.
-	 */
-	rcu_read_lock();
-	tell_of_waiting(span, state);
-	WRITE_ONCE(*state, KSPAN_STATE_RCU_NEXT);
-	kspan_test_point(KSPAN_AT_DEFER);
-	kspan_rcu_defer(span);
-	rcu_read_unlock();
-}
-
-/* State FREEING: finalizer first, then readers of the weak handle, then the end. */
-static void free_claimed(struct kspan_span *span, void *obj, u8 *state)
-{
-	struct kspan_special *list, *special, *finalizer = NULL;
-	bool had_weak = false;
-
-	/* From here on nobody finds the object through its handle. */
-	list = kspan_special_unlink_first(span, obj - span->base,
-					  KSPAN_KIND(KSPAN_SPECIAL_FINALIZER) |
-					  KSPAN_KIND(KSPAN_SPECIAL_WEAK));
-	special = list;
-	if (special && special->kind == KSPAN_SPECIAL_FINALIZER) {
-		finalizer = special;
-		special = special->next;
-	}
-	if (special && special->kind == KSPAN_SPECIAL_WEAK) {
-		had_weak = true;
-		kspan_weak_release(special);
-	}
-	if (finalizer) {
-		finalizer->finalizer.had_weak = had_weak;
-		WRITE_ONCE(*state, KSPAN_STATE_FINALIZING);
-		kspan_finalizer_queue(span->cache, finalizer);
-	} else if (had_weak) {
-		free_after_grace_period(span, state);
-	} else {
-		free_unlinked(span, obj, state, list);
-	}
-}
-
 /* Makes the caller the only one who frees this object: two at once are a double free too. */
 static bool claim(u8 *state, u8 claimed)
 {
@@ -273,59 +90,16 @@ static noinline void free_nested(struct kspan_span *span, void *obj, u8 *state)
 		return;
 	}
 	kspan_count(KSPAN_NESTED_FREES);
-	free_after_grace_period(span, state);
+	kspan_free_later(span, state);
 }
 
 static noinline void free_slow(struct kspan_span *span, void *obj, u8 *state)
 {
 	if (claim(state, KSPAN_STATE_FREEING))
-		free_claimed(span, obj, state);
+		kspan_free_claimed(span, obj, state);
 	else
 		report_bad_free(span->cache, obj);
 }
-
-void kspan_free_waited(struct kspan_span *span, unsigned int index)
-{
-	WRITE_ONCE(span->state[index], KSPAN_STATE_FREEING);
-	free_claimed(span, kspan_span_object(span, index), &span->state[index]);
-}
-
-void kspan_free_finalized(void *obj, bool had_weak)
-{
-	struct kspan_span *span = kspan_pagemap_find(obj);
-	u8 *state = &span->state[kspan_span_index(span, obj)];
-
-	WRITE_ONCE(*state, KSPAN_STATE_FREEING);
-	if (had_weak)
-		free_after_grace_period(span, state);
-	else
-		free_last(span, obj, state);
-}
-
-/*
- * Releases the records of every object of @span, whose objects nobody will free any more: the
- * module ends, and leaves their memory.
- */
-void kspan_free_forget(struct kspan_span *span)
-{
-	struct kspan_special *list, *special;
-	unsigned int i;
-
-	for (i = 0; i < span->nr_objs; i++) {
-		list = kspan_special_unlink(span, i * span->slot_size, KSPAN_KINDS_ALL);
-		while ((special = list)) {
-			list = special->next;
-			if (special->kind == KSPAN_SPECIAL_PROFILE)
-				kspan_profile_release(span, special);
-			else if (special->kind == KSPAN_SPECIAL_WEAK)
-				kspan_weak_release(special);
-			else
-				kspan_special_delete(special);
-		}
-	}
-}
-
-/* ---- Entry points -------------------------------------------------------------------- */
 
 /*
  * Any free: @cache may be NULL, then any cache is right. What the fast path below gave up, and
@@ -369,7 +143,7 @@ static noinline void free_object(struct kspan_cache *cache, void *obj, unsigned 
 	}
 	kmemleak_free(obj);
 	kspan_guard_check(span, obj, NULL);
-	put_slot(span, obj, state);
+	kspan_supply_put(span, obj, state);
 	return;
 bad:
 	rcu_read_unlock();
@@ -572,8 +346,8 @@ void kspan_free_rcu(void *obj)
 	kspan_trace(kspan_free, _RET_IP_, obj, span->slot_size, span->cache);
 	/* Where no lock may be taken, that is left to the worker too. */
 	if (likely(!kspan_nested()))
-		clear_weak(span, obj);
-	free_after_grace_period(span, state);
+		kspan_free_clear_weak(span, obj);
+	kspan_free_later(span, state);
 	return;
 bad:
 	report_bad_free(NULL, obj);

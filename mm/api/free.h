@@ -5,13 +5,21 @@
 
 #include <linux/types.h>
 
+#include "api/api.h"
+
 struct kspan_span;
 
-/* The span of the allocated object that begins at @obj; NULL for anything else. */
-struct kspan_span *kspan_free_find(const void *obj);
+/*
+ * release.c. An object in state FREEING, which is the caller's: what hangs on it is seen to, and
+ * its slot goes back when nothing does any more. Any context but NMI, no lock held.
+ */
+void kspan_free_claimed(struct kspan_span *span, void *obj, u8 *state);
 
-/* @obj was allocated, and nobody has been told of it. Any context but NMI, no lock held. */
-void kspan_free_unused(void *obj);
+/* The same after a grace period. Any context but NMI; also where no lock may be taken. */
+void kspan_free_later(struct kspan_span *span, u8 *state);
+
+/* Takes the weak handle off; true if there was one. Any context but NMI, no lock held. */
+bool kspan_free_clear_weak(struct kspan_span *span, void *obj);
 
 /* Object @index, in state RCU_WAIT, has waited for its grace period. Process context. */
 void kspan_free_waited(struct kspan_span *span, unsigned int index);
@@ -19,7 +27,10 @@ void kspan_free_waited(struct kspan_span *span, unsigned int index);
 /* The finalizer of @obj, in state FINALIZING, has run. Process context. */
 void kspan_free_finalized(void *obj, bool had_weak);
 
-/* Releases the records of all objects of @span, for good. Process context. */
+/*
+ * Releases the records of all objects of @span, which nobody will free any more: the module ends,
+ * and leaves their memory. Process context.
+ */
 void kspan_free_forget(struct kspan_span *span);
 
 #endif /* _KSPAN_FREE_H */

@@ -19,12 +19,14 @@
 #include <linux/printk.h>
 #include <linux/string.h>
 
+#include "api/api.h"
+#include "api/cache.h"
 #include "api/deferred.h"
 #include "api/leak.h"
 #include "base/buf.h"
 #include "base/compat.h"
 #include "base/report.h"
-#include "heap/cache.h"
+#include "heap/heap.h"
 #include "profile/bucket.h"
 #include "profile/label.h"
 #include "profile/sample.h"
@@ -157,7 +159,7 @@ void kspan_leak_show_cache(struct kspan_buf *buf, const struct kspan_left *left)
 EXPORT_SYMBOL_FOR_TESTS(kspan_leak_show_cache);
 
 /* A line is one message, so that each has its prefix and none is cut. @report: of a mistake. */
-static void print(struct kspan_buf *buf, bool report)
+static void print_lines(struct kspan_buf *buf, bool report)
 {
 	char *text, *line;
 
@@ -180,7 +182,7 @@ static void report_where(const struct kspan_left *left)
 	struct kspan_buf buf = {};
 
 	kspan_leak_show_cache(&buf, left);
-	print(&buf, true);
+	print_lines(&buf, true);
 	kspan_buf_free(&buf);
 }
 
@@ -260,12 +262,12 @@ void kspan_leak_of_module(const struct module *mod)
 		return;
 	kspan_leak_show_module(&buf, mod->name);
 	pr_warn("module %s has left, and objects that it allocated are in use:\n", mod->name);
-	print(&buf, false);
+	print_lines(&buf, false);
 	kspan_buf_free(&buf);
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_leak_of_module);
 
-static int module_event(struct notifier_block *nb, unsigned long action, void *data)
+static int leak_module_event(struct notifier_block *nb, unsigned long action, void *data)
 {
 	if (action == MODULE_STATE_GOING)
 		kspan_leak_of_module(data);
@@ -273,14 +275,14 @@ static int module_event(struct notifier_block *nb, unsigned long action, void *d
 }
 
 /* After that of the buckets, which gives the stacks their names. */
-static struct notifier_block module_notifier = { .notifier_call = module_event, .priority = -1 };
+static struct notifier_block leak_notifier = { .notifier_call = leak_module_event, .priority = -1 };
 
 int kspan_leak_init(void)
 {
-	return register_module_notifier(&module_notifier);
+	return register_module_notifier(&leak_notifier);
 }
 
 void kspan_leak_exit(void)
 {
-	unregister_module_notifier(&module_notifier);
+	unregister_module_notifier(&leak_notifier);
 }

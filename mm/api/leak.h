@@ -36,7 +36,4 @@ void kspan_leak_of_module(const struct module *mod);
 void kspan_leak_show_cache(struct kspan_buf *buf, const struct kspan_left *left);
 void kspan_leak_show_module(struct kspan_buf *buf, const char *name);
 
-int kspan_leak_init(void);
-void kspan_leak_exit(void);
-
 #endif /* _KSPAN_LEAK_H */

@@ -9,12 +9,8 @@
 
 #include <kspan/kspan.h>
 
-#include "api/free.h"
-#include "heap/cache.h"
-#include "heap/fence.h"
-#include "heap/kasan.h"
-#include "heap/pagemap.h"
-#include "heap/span.h"
+#include "api/api.h"
+#include "heap/heap.h"
 
 struct kspan_span *kspan_free_find(const void *obj)
 {

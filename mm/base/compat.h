@@ -50,15 +50,6 @@ static inline bool kspan_is_own_text(unsigned long addr)
 #endif
 }
 
-/* MAX_ORDER counted the orders until 6.4, and is the largest one (MAX_PAGE_ORDER) since 6.8. */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
-#define KSPAN_MAX_ORDER		MAX_PAGE_ORDER
-#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
-#define KSPAN_MAX_ORDER		MAX_ORDER
-#else
-#define KSPAN_MAX_ORDER		(MAX_ORDER - 1)
-#endif
-
 /* __assign_str() takes the source from the declaration since 6.10. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
 #define kspan_assign_str(dst, src)	__assign_str(dst)

@@ -7,8 +7,6 @@
 
 #include <linux/percpu.h>
 
-struct kspan_buf;
-
 /* X(enumerator, name in the stats file) */
 #define KSPAN_COUNTERS(X) \
 	X(KSPAN_ALLOCS,			"allocations") \
@@ -56,7 +54,7 @@ DECLARE_PER_CPU(struct kspan_counters, kspan_counters);
 #define kspan_count(id)		this_cpu_inc(kspan_counters.v[id])
 #define kspan_count_n(id, n)	this_cpu_add(kspan_counters.v[id], n)
 
-unsigned long kspan_counter_sum(enum kspan_counter id);
-void kspan_stats_show(struct kspan_buf *buf);
+/* What all CPUs have counted; exact once nobody counts any more. Process context. */
+unsigned long kspan_counter_cpus(enum kspan_counter id);
 
 #endif /* _KSPAN_STATS_H */

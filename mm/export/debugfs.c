@@ -21,11 +21,10 @@
 
 #include "base/buf.h"
 #include "base/compat.h"
-#include "base/stats.h"
 #include "export/debugfs.h"
 #include "export/encode.h"
-#include "heap/cache.h"
-#include "heap/span_list.h"
+#include "export/stats.h"
+#include "export/tables.h"
 #include "profile/bucket.h"
 #include "profile/sample.h"
 #include "profile/snapshot.h"

@@ -26,6 +26,8 @@
 #include "base/lock.h"
 #include "heap/bypass.h"
 #include "heap/cache.h"
+#include "heap/node.h"
+#include "heap/own.h"
 #include "heap/pagemap.h"
 
 /* In the tree; behind the span's header. */
@@ -98,14 +100,15 @@ void kspan_bypass_forget(struct kspan_span *span)
 
 /* ---- Objects ------------------------------------------------------------------------- */
 
-static void *take(struct kspan_cache *cache, size_t size, gfp_t gfp, int node)
+static void *take_from_slab(struct kspan_cache *cache, size_t size, gfp_t gfp, int node)
 {
+	struct kmem_cache *kernels = kspan_cache_own(cache)->kernels;
 	gfp_t plain = gfp & KSPAN_GFP_PAGES & ~__GFP_NOFAIL;
 	void *obj;
 
 	do {
-		if (cache->kernels)
-			obj = kmem_cache_alloc_node(cache->kernels, plain, node);
+		if (kernels)
+			obj = kmem_cache_alloc_node(kernels, plain, node);
 		else
 			obj = kmalloc_node(size, plain, node);
 		if (obj || !(gfp & __GFP_NOFAIL))
@@ -116,7 +119,7 @@ static void *take(struct kspan_cache *cache, size_t size, gfp_t gfp, int node)
 
 void *kspan_bypass_alloc(struct kspan_cache *cache, size_t size, gfp_t gfp, int node)
 {
-	void *obj = take(cache, size, gfp, node);
+	void *obj = take_from_slab(cache, size, gfp, node);
 	struct kspan_slot handed;
 	struct kspan_span *span;
 
@@ -148,28 +151,31 @@ int kspan_bypass_open(struct kspan_cache *cache)
 {
 	/* Names of the kernel's caches are in sysfs, and must be different. */
 	static atomic_t serial;
+	struct kspan_cache_own *own = kspan_cache_own(cache);
 	char *name;
 
 	static_branch_enable(&kspan_bypassing);
 	/* Only named caches have one of their own. */
-	if (!cache->align)
+	if (!own->align)
 		return 0;
 	name = kasprintf(GFP_KERNEL, "kspan:%d:%s", atomic_inc_return(&serial),
 			 kspan_cache_name(cache));
 	if (!name)
 		return -ENOMEM;
-	cache->kernels = kmem_cache_create_usercopy(name, cache->object_size, cache->align, 0, 0,
-						    cache->object_size, NULL);
+	own->kernels = kmem_cache_create_usercopy(name, cache->object_size, own->align, 0, 0,
+						  cache->object_size, NULL);
 	kfree(name);
-	return cache->kernels ? 0 : -ENOMEM;
+	return own->kernels ? 0 : -ENOMEM;
 }
 
 void kspan_bypass_close(struct kspan_cache *cache)
 {
-	if (!cache->kernels)
+	struct kmem_cache *kernels = kspan_cache_own(cache)->kernels;
+
+	if (!kernels)
 		return;
 	/* Objects that wait for a grace period, and for nobody else. */
 	if (cache->flags & KSPAN_TYPESAFE_BY_RCU)
 		rcu_barrier();
-	kmem_cache_destroy(cache->kernels);
+	kmem_cache_destroy(kernels);
 }

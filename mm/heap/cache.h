@@ -7,27 +7,19 @@
 #define _KSPAN_CACHE_H
 
 #include <linux/list.h>
-#include <linux/log2.h>
 #include <linux/mutex.h>
-#include <linux/nodemask.h>
 #include <linux/percpu.h>
-#include <linux/slab.h>
-#include <linux/spinlock.h>
 #include <linux/types.h>
 
 #include <kspan/kspan.h>
 
 #include "heap/sizeclass.h"
 #include "heap/span.h"
-#include "profile/sample.h"
 #include "special/finalizer.h"
 
-struct kspan_buf;
 struct kspan_label;
-struct kspan_left;
-struct kspan_span_line;
+struct kspan_pcpu;
 struct kspan_symbol;
-struct module;
 
 #define KSPAN_CACHE_MAGIC	0x6b736363	/* "kscc" */
 
@@ -38,96 +30,32 @@ struct module;
 /* Those whose checks need every allocation and free to take the slow path. */
 #define KSPAN_CHECK_FLAGS	(KSPAN_POISON | KSPAN_RED_ZONE)
 
-/* An object that is ready to be handed out, and its state byte. */
-struct kspan_slot {
-	void *obj;
-	u8 *state;
-};
-
-/* The most slots that move at once between a CPU's array and a node. */
-#define KSPAN_BATCH_MAX		32
-
-/* A batch of ready objects on its way between CPUs, or the room for one: see depot.c. */
-struct kspan_magazine {
-	struct kspan_magazine *next;	/* in a depot, under the node's lock */
-	u8 mark;			/* of the array that they come from */
-	struct kspan_slot slot[];	/* cache->batch, all in use or none */
-};
-
-/*
- * One CPU's ready objects of one cache. Touched by its own CPU alone, with preemption off,
- * between kspan_pcpu_enter() and leaving (pcpu.h); the CPU-hotplug callback empties the array of
- * a CPU that is gone.
- */
-struct kspan_pcpu {
-	union {
-		u64 word;		/* budget, busy, place and mark: see pcpu.h */
-		u8 bytes[sizeof(u64)];	/* of the word */
-	};
-	u64 allocs;			/* allocations here, once the budget is spent */
-	struct kspan_stride stride;	/* when the next sample is due, beyond the budget */
-	struct kspan_magazine *spare;	/* an empty one, or NULL */
-	struct kspan_slot bottom;	/* of no object: what an empty array comes upon */
-	struct kspan_slot slot[];	/* directly behind it */
-};
-
-static_assert(offsetofend(struct kspan_pcpu, bottom) == offsetof(struct kspan_pcpu, slot));
-
-/* The spans of one cache whose pages are on one node. */
-struct kspan_node {
-	spinlock_t lock;		/* a leaf lock */
-	struct list_head partial;	/* some objects handed out; under lock, as all below */
-	struct list_head full;		/* all */
-	struct list_head empty;		/* none */
-	struct list_head all;		/* the oldest first */
-	struct list_head *walk;		/* in all: where a walk goes on; NULL: there is none */
-	unsigned long nr_spans;
-	unsigned long nr_empty;
-	unsigned long nr_pages;
-	unsigned long nr_objs;
-	unsigned long nr_out;		/* handed out: to callers, CPUs' arrays or the depot */
-
-	/* The depot, under lock too. */
-	struct kspan_magazine *magazines;	/* full ones */
-	struct kspan_magazine *spares;		/* empty ones */
-	unsigned int nr_magazines;		/* read without the lock */
-	unsigned int nr_spares;
-};
-
+/* As all see it; what the heap alone knows of it is behind (own.h). */
 struct kspan_cache {
 	struct kspan_pcpu __percpu *pcpu;
+	/* Written once more when the cache is destroyed, for those who free too late. */
 	u32 pcpu_limit;			/* slots in each CPU's array, as its word counts them */
-	unsigned int batch;		/* objects that move at once between arrays and nodes */
-	unsigned int depot_max;		/* the most full magazines of a node */
+
+	/* Written before the first allocation, never after. */
 	unsigned int object_size;	/* bytes, as asked for */
 	unsigned int slot_size;		/* bytes between objects; 0: large objects, each its own */
 	unsigned int flags;		/* KSPAN_* */
-	unsigned int span_pages;
 	unsigned int red_zone;		/* bytes behind object_size that must stay as they are */
-	/* The bytes of an object that may be copied to and from user space; never change. */
-	unsigned int useroffset;
-	unsigned int usersize;
-	unsigned int align;		/* bytes; 0: by the size, see kspan_cache_align() */
-	struct kmem_cache *kernels;	/* of a named cache that bypasses kspan, else NULL */
+	unsigned int useroffset;	/* the bytes of an object that may be copied to ... */
+	unsigned int usersize;		/* ... and from user space */
+	u32 magic;
 	void (*ctor)(void *obj);
 	struct kspan_label *label;	/* name in the profile; holds a reference */
-	u32 magic;
-	bool internal;			/* a size class or the large objects */
-	bool destroyed;			/* with objects left: kept for them, under cache_mutex */
 	const struct kspan_symbol *creator;	/* the function that created it, or NULL */
-	bool abandoned;			/* by its creator's module, which has left; likewise */
-	struct list_head list;		/* under cache_mutex */
-	struct kspan_finalizers finalizers;
-	struct kspan_node *node[];	/* nr_node_ids, NULL for a node that is not possible */
-};
+	bool internal;			/* a size class or the large objects */
 
-/* What an object of @size bytes that does not lie in a slot of @cache's is aligned to. */
-static inline unsigned int kspan_cache_align(const struct kspan_cache *cache, size_t size)
-{
-	if (cache->align)
-		return cache->align;
-	return max_t(unsigned int, is_power_of_2(size) ? size : 1, ARCH_KMALLOC_MINALIGN);
-}
+	/* Under kspan_cache_mutex. */
+	bool destroyed;			/* with objects left, it is kept for them */
+	bool abandoned;			/* by its creator's module, which has left */
+	struct list_head list;
+
+	struct kspan_finalizers finalizers;	/* has no lock */
+};
 
 /* Bytes that the owner of object @index may use. */
 static inline u32 kspan_span_usable(const struct kspan_span *span, unsigned int index)
@@ -137,10 +65,13 @@ static inline u32 kspan_span_usable(const struct kspan_span *span, unsigned int 
 	return span->cache->object_size ?: span->slot_size;
 }
 
-/* Guards the list of caches; outermost, process context. */
+/*
+ * Guards the lists of caches. Process context; outermost but for cpus_read_lock(), which CPU
+ * hotplug imposes on whoever drains CPUs.
+ */
 extern struct mutex kspan_cache_mutex;
-extern struct list_head kspan_caches;
-/* Destroyed with objects left, and kept for their late frees. */
+extern struct list_head kspan_caches;		/* under kspan_cache_mutex */
+/* Destroyed with objects left, and kept for their late frees; likewise. */
 extern struct list_head kspan_left_caches;
 
 /* The cache of spans with a single object; those of the size classes are in kspan.h. */
@@ -148,59 +79,48 @@ extern struct kspan_cache *kspan_large_cache;
 
 const char *kspan_cache_name(const struct kspan_cache *cache);
 
-int kspan_cache_init(unsigned int flags);
-void kspan_cache_exit(void);
-void kspan_cache_totals(unsigned long *allocs, unsigned long *in_use);
-void kspan_caches_show(struct kspan_buf *buf);
+/*
+ * A cache of that geometry, with the name that @name makes, on no list yet. Process context, may
+ * sleep. NULL without memory.
+ */
+struct kspan_cache *kspan_cache_new(const char *name, unsigned int object_size,
+				    unsigned int align, unsigned int slot_size,
+				    unsigned int span_pages, unsigned int flags,
+				    void (*ctor)(void *obj));
+/* It is on no list, and has no objects but what its arrays hold. Process context, sleeps. */
+void kspan_cache_delete(struct kspan_cache *cache);
+
+/* Enters it in the list of all, under a name of its own made of @name. 0 or -ENOMEM. */
+int kspan_cache_publish(struct kspan_cache *cache, const char *name);
+
+/* Returns objects in CPUs' arrays and in depots to their spans. Process context. */
+void kspan_cache_drain(struct kspan_cache *cache);
+void kspan_cache_drain_depots(struct kspan_cache *cache);
+/* Gives back up to @nr pages of empty spans, or a few more; pages given back. */
+unsigned long kspan_cache_release_empty(struct kspan_cache *cache, unsigned long nr);
+/*
+ * One of its spans with objects that nobody will free any more, off all lists; NULL if there is
+ * none. Their memory stays. Process context.
+ */
+struct kspan_span *kspan_cache_orphan(struct kspan_cache *cache);
+
+/* These are exact when nobody allocates or frees. Handed out: to callers, arrays or depots. */
+unsigned long kspan_cache_out(const struct kspan_cache *cache);
+unsigned long kspan_cache_in_depots(const struct kspan_cache *cache);
+unsigned long kspan_cache_in_use(struct kspan_cache *cache);
+bool kspan_cache_has_spans(const struct kspan_cache *cache);
 
 /*
- * A cache that functions of @mod created and have not destroyed, once each; false if there is
- * none any more. The label is the caller's to put. Process context.
+ * Allocations from the arrays of all caches there are, and objects that are in use. Process
+ * context; exact when nobody allocates or frees.
  */
-bool kspan_cache_left_by(const struct module *mod, struct kspan_left *left);
+void kspan_cache_totals(unsigned long *allocs, unsigned long *in_use);
 
-/* Are objects of a span handed out in random order, or the lowest first? */
-extern bool kspan_freelist_random;
+/* A cache as it is: its objects in use and in all, its spans, and their pages. */
+struct kspan_cache_line {
+	unsigned long used, objs, spans, pages;
+};
 
-/* node.c: the spans of a node. Any context but NMI, no lock held. */
-void kspan_node_init(struct kspan_node *node);
-unsigned int kspan_node_take(struct kspan_cache *cache, int nid, struct kspan_slot *slots,
-			     unsigned int want);
-unsigned int kspan_node_add(struct kspan_span *span, struct kspan_slot *slots,
-			    unsigned int want);
-void kspan_node_give(struct kspan_cache *cache, struct kspan_slot *slots, unsigned int n,
-		     u8 from);
-void kspan_node_stray(struct kspan_cache *cache, const struct kspan_slot *slot);
-unsigned long kspan_node_release_empty(struct kspan_cache *cache, struct kspan_node *node,
-				       unsigned long nr);
-unsigned long kspan_node_walk(struct kspan_node *node, struct kspan_span_line *lines,
-			      unsigned long room);
-
-/* depot.c: the magazines of a node. Any context but NMI, no lock held. */
-struct kspan_magazine *kspan_depot_put(struct kspan_cache *cache, int nid,
-				       struct kspan_magazine *full);
-struct kspan_magazine *kspan_depot_get(struct kspan_cache *cache, int nid,
-				       struct kspan_magazine *empty);
-void kspan_depot_drain(struct kspan_cache *cache, struct kspan_node *node);
-unsigned long kspan_depot_count(const struct kspan_cache *cache, const struct kspan_node *node);
-
-/* pcpu.c: the arrays of CPUs. */
-struct kspan_pcpu __percpu *kspan_pcpu_create(struct kspan_cache *cache);
-void kspan_pcpu_destroy(struct kspan_cache *cache);
-void *kspan_pcpu_refill(struct kspan_cache *cache, int nid);
-unsigned int kspan_pcpu_put(struct kspan_cache *cache, int nid, struct kspan_slot *slots,
-			    unsigned int n, u8 from);
-void kspan_pcpu_free_slow(struct kspan_cache *cache, const struct kspan_span *span, void *obj,
-			  u8 *state);
-void *kspan_pcpu_pop_any(struct kspan_cache *cache, bool *sampled, u64 *weight);
-size_t kspan_pcpu_pop_bulk(struct kspan_cache *cache, size_t n, void **objs);
-bool kspan_pcpu_charge(struct kspan_cache *cache, u64 *weight);
-bool kspan_pcpu_charge_alone(const struct kspan_cache *cache, size_t slot_size, u64 *weight);
-void kspan_pcpu_drain(struct kspan_cache *cache);
-void kspan_pcpu_end_budgets(void);
-unsigned long kspan_pcpu_allocs(struct kspan_cache *cache);
-unsigned long kspan_pcpu_cached(struct kspan_cache *cache);
-int kspan_pcpu_init(void);
-void kspan_pcpu_exit(void);
+void kspan_cache_look(struct kspan_cache *cache, struct kspan_cache_line *line);
 
 #endif /* _KSPAN_CACHE_H */

@@ -14,9 +14,13 @@
  * Locks: the node's list lock, a leaf. Nothing is allocated or freed under it.
  */
 #include <linux/slab.h>
+#include <linux/string.h>
 
+#include "base/compat.h"
 #include "base/lock.h"
 #include "heap/cache.h"
+#include "heap/node.h"
+#include "heap/own.h"
 
 /* One of the node's two lists of magazines, under its lock. */
 static void push(struct kspan_node *node, struct kspan_magazine **list, struct kspan_magazine *mag)
@@ -44,13 +48,13 @@ static struct kspan_magazine *pop(struct kspan_node *node, struct kspan_magazine
 struct kspan_magazine *kspan_depot_put(struct kspan_cache *cache, int nid,
 				       struct kspan_magazine *full)
 {
-	struct kspan_node *node = cache->node[nid];
+	struct kspan_node *node = kspan_cache_node(cache, nid);
 	struct kspan_magazine *empty = NULL;
 	unsigned long flags;
 	bool room;
 
 	kspan_lock(&node->lock, flags);
-	room = node->nr_magazines < cache->depot_max;
+	room = node->nr_magazines < kspan_cache_own(cache)->depot_max;
 	if (room) {
 		push(node, &node->magazines, full);
 		WRITE_ONCE(node->nr_magazines, node->nr_magazines + 1);
@@ -61,9 +65,10 @@ struct kspan_magazine *kspan_depot_put(struct kspan_cache *cache, int nid,
 	kspan_unlock(&node->lock, flags);
 	if (room)
 		return empty;
-	kspan_node_give(cache, full->slot, cache->batch, full->mark);
+	kspan_node_give(cache, full->slot, kspan_cache_own(cache)->batch, full->mark);
 	return full;
 }
+EXPORT_SYMBOL_FOR_TESTS(kspan_depot_put);
 
 /*
  * Exchanges @empty, which may be NULL, for a full magazine; NULL when there is none, and then
@@ -72,15 +77,17 @@ struct kspan_magazine *kspan_depot_put(struct kspan_cache *cache, int nid,
 struct kspan_magazine *kspan_depot_get(struct kspan_cache *cache, int nid,
 				       struct kspan_magazine *empty)
 {
-	struct kspan_node *node = cache->node[nid];
+	struct kspan_node *node = kspan_cache_node(cache, nid);
 	struct kspan_magazine *full;
 	unsigned long flags;
 
 	kspan_lock(&node->lock, flags);
 	full = pop(node, &node->magazines);
 	if (full) {
+		if (unlikely(node->magazine_walk == full))
+			node->magazine_walk = full->next;
 		WRITE_ONCE(node->nr_magazines, node->nr_magazines - 1);
-		if (empty && node->nr_spares < cache->depot_max) {
+		if (empty && node->nr_spares < kspan_cache_own(cache)->depot_max) {
 			push(node, &node->spares, empty);
 			node->nr_spares++;
 			empty = NULL;
@@ -91,6 +98,7 @@ struct kspan_magazine *kspan_depot_get(struct kspan_cache *cache, int nid,
 		kfree(empty);
 	return full;
 }
+EXPORT_SYMBOL_FOR_TESTS(kspan_depot_get);
 
 /* Gives the objects of all magazines back to their spans. Any context but NMI, no lock held. */
 void kspan_depot_drain(struct kspan_cache *cache, struct kspan_node *node)
@@ -101,6 +109,7 @@ void kspan_depot_drain(struct kspan_cache *cache, struct kspan_node *node)
 	kspan_lock(&node->lock, flags);
 	full = node->magazines;
 	node->magazines = NULL;
+	node->magazine_walk = NULL;
 	WRITE_ONCE(node->nr_magazines, 0);
 	spares = node->spares;
 	node->spares = NULL;
@@ -109,7 +118,7 @@ void kspan_depot_drain(struct kspan_cache *cache, struct kspan_node *node)
 
 	while ((mag = full)) {
 		full = mag->next;
-		kspan_node_give(cache, mag->slot, cache->batch, mag->mark);
+		kspan_node_give(cache, mag->slot, kspan_cache_own(cache)->batch, mag->mark);
 		kfree(mag);
 	}
 	while ((mag = spares)) {
@@ -118,8 +127,44 @@ void kspan_depot_drain(struct kspan_cache *cache, struct kspan_node *node)
 	}
 }
 
+/*
+ * Begins a walk over the full magazines that are there. One that comes meanwhile may be left out,
+ * and one that goes is. One walk at a time; process context.
+ */
+void kspan_depot_walk_start(struct kspan_node *node)
+{
+	unsigned long flags;
+
+	kspan_lock(&node->lock, flags);
+	node->magazine_walk = node->magazines;
+	kspan_unlock(&node->lock, flags);
+}
+EXPORT_SYMBOL_FOR_TESTS(kspan_depot_walk_start);
+
+/*
+ * Copies the slots of the next one, so that the lock is held for no more than that; how many, 0 at
+ * the end.
+ */
+unsigned int kspan_depot_walk_next(const struct kspan_cache *cache, struct kspan_node *node,
+				   struct kspan_slot *slots, u8 *mark)
+{
+	const struct kspan_magazine *mag;
+	unsigned long flags;
+
+	kspan_lock(&node->lock, flags);
+	mag = node->magazine_walk;
+	if (mag) {
+		memcpy(slots, mag->slot, kspan_cache_own(cache)->batch * sizeof(*slots));
+		*mark = mag->mark;
+		node->magazine_walk = mag->next;
+	}
+	kspan_unlock(&node->lock, flags);
+	return mag ? kspan_cache_own(cache)->batch : 0;
+}
+EXPORT_SYMBOL_FOR_TESTS(kspan_depot_walk_next);
+
 /* Objects in the magazines of @node. */
 unsigned long kspan_depot_count(const struct kspan_cache *cache, const struct kspan_node *node)
 {
-	return (unsigned long)READ_ONCE(node->nr_magazines) * cache->batch;
+	return (unsigned long)READ_ONCE(node->nr_magazines) * kspan_cache_own(cache)->batch;
 }

@@ -38,7 +38,9 @@
 #include "heap/fence_pages.h"
 #include "heap/guard.h"
 #include "heap/hold.h"
-#include "heap/pagemap.h"
+#include "heap/node.h"
+#include "heap/own.h"
+#include "heap/pagemap_root.h"
 #include "profile/stack.h"
 
 /* Frames that are kept: the innermost, which say most. */
@@ -134,7 +136,7 @@ bool kspan_fence_fits(size_t size, unsigned int flags)
 	return size && size <= PAGE_SIZE && !(flags & KSPAN_TYPESAFE_BY_RCU);
 }
 
-static struct slot *take(struct pool *p)
+static struct slot *take_slot(struct pool *p)
 {
 	struct slot *slot;
 	unsigned long flags;
@@ -147,7 +149,7 @@ static struct slot *take(struct pool *p)
 	return slot;
 }
 
-static void put(struct pool *p, struct slot *slot)
+static void line_up(struct pool *p, struct slot *slot)
 {
 	unsigned long flags;
 
@@ -156,7 +158,7 @@ static void put(struct pool *p, struct slot *slot)
 	kspan_unlock(&kspan_fence_lock, flags);
 }
 
-static noinline void record(struct trace *trace)
+static noinline void record_trace(struct trace *trace)
 {
 	struct kspan_stack stack;
 
@@ -170,7 +172,7 @@ static noinline void record(struct trace *trace)
 }
 
 /* A span for an object in @slot, whose page is shown; NULL without memory. */
-static struct kspan_span *fill(struct pool *p, struct slot *slot, struct kspan_cache *cache,
+static struct kspan_span *fill_slot(struct pool *p, struct slot *slot, struct kspan_cache *cache,
 			       size_t size)
 {
 	u32 offset = round_down(PAGE_SIZE - size, kspan_cache_align(cache, size));
@@ -187,7 +189,7 @@ static struct kspan_span *fill(struct pool *p, struct slot *slot, struct kspan_c
 	slot->obj = obj;
 	slot->size = size;
 	strscpy(slot->cache, kspan_cache_name(cache), sizeof(slot->cache));
-	record(&slot->allocated);
+	record_trace(&slot->allocated);
 	slot->live = true;
 	return span;
 }
@@ -202,14 +204,14 @@ void *kspan_fence_alloc(struct kspan_cache *cache, size_t size, gfp_t gfp, int n
 	if (!p || kspan_nested() || gfp & (__GFP_DMA | __GFP_DMA32) ||
 	    (gfp & __GFP_THISNODE && p->nid != (node == NUMA_NO_NODE ? numa_mem_id() : node)))
 		return NULL;
-	slot = take(p);
+	slot = take_slot(p);
 	if (!slot)
 		goto full;
 	kspan_fence_page_show(&slot->page);
-	span = fill(p, slot, cache, size);
+	span = fill_slot(p, slot, cache, size);
 	if (!span) {
 		kspan_fence_page_hide(&slot->page);
-		put(p, slot);
+		line_up(p, slot);
 		goto full;
 	}
 	/* The leaf has been there since the pool was made. */
@@ -227,7 +229,7 @@ void kspan_fence_free(struct kspan_span *span)
 {
 	struct slot *slot = slot_of(span->base);
 
-	record(&slot->freed);
+	record_trace(&slot->freed);
 	slot->live = false;
 	kspan_fence_page_hide(&slot->page);
 }
@@ -235,7 +237,7 @@ void kspan_fence_free(struct kspan_span *span)
 void kspan_fence_put(struct kspan_span *span)
 {
 	kspan_pagemap_clear(span->base, 1);
-	put(pool, slot_of(span->base));
+	line_up(pool, slot_of(span->base));
 }
 
 /* ---- Reports ------------------------------------------------------------------------- */

@@ -19,6 +19,7 @@
 #include "base/report.h"
 #include "heap/guard.h"
 #include "heap/kasan.h"
+#include "profile/bucket.h"
 
 unsigned int kspan_guard_red_zone(unsigned int size, unsigned int align)
 {
@@ -42,7 +43,7 @@ static u32 live_size(const struct kspan_span *span, const void *obj)
 	return span->asked ? *asked(span, obj) : span->cache->object_size;
 }
 
-static void poison(const struct kspan_span *span, void *obj)
+static void poison_object(const struct kspan_span *span, void *obj)
 {
 	size_t size = span->cache->object_size;
 
@@ -69,12 +70,11 @@ static void red_zone(const struct kspan_span *span, void *obj, u32 from, u8 patt
 }
 
 /* Are the bytes from @from up to @to of @obj all @pattern? Reports it if not. */
-static bool check(const struct kspan_span *span, const void *obj, u32 from, u32 to, u8 pattern,
-		  const struct kspan_bucket *bucket, const char *what)
+static bool check_bytes(const struct kspan_span *span, const void *obj, u32 from, u32 to,
+			u8 pattern, const struct kspan_bucket *bucket, const char *what)
 {
 	struct kspan_damage damage = {
 		.obj = obj, .size = live_size(span, obj), .slot_size = span->slot_size,
-		.bucket = bucket,
 	};
 	const u8 *bytes = obj, *bad;
 
@@ -85,6 +85,10 @@ static bool check(const struct kspan_span *span, const void *obj, u32 from, u32 
 			to--;
 		damage.first = bad - bytes;
 		damage.last = to - 1;
+		if (bucket) {
+			damage.frames = bucket->frames;
+			damage.nr_frames = bucket->nr_frames;
+		}
 		kspan_report_damage(&damage, "%s of cache %s: byte %u is %02x, not %02x", what,
 				    kspan_cache_name(span->cache), damage.first, *bad, pattern);
 	}
@@ -94,7 +98,7 @@ static bool check(const struct kspan_span *span, const void *obj, u32 from, u32 
 
 void __kspan_guard_init(struct kspan_span *span, void *obj)
 {
-	poison(span, obj);
+	poison_object(span, obj);
 	red_zone(span, obj, free_size(span), SLUB_RED_INACTIVE);
 }
 
@@ -104,10 +108,10 @@ void __kspan_guard_alloc(struct kspan_span *span, void *obj, size_t size)
 
 	/* What was overwritten before its last byte is one write, and one report. */
 	if (span->cache->flags & KSPAN_POISON &&
-	    check(span, obj, 0, room - 1, POISON_FREE, NULL, "write after free"))
-		check(span, obj, room - 1, room, POISON_END, NULL, "write after free");
+	    check_bytes(span, obj, 0, room - 1, POISON_FREE, NULL, "write after free"))
+		check_bytes(span, obj, room - 1, room, POISON_END, NULL, "write after free");
 	if (span->cache->flags & KSPAN_RED_ZONE)
-		check(span, obj, room, span->slot_size, SLUB_RED_INACTIVE, NULL,
+		check_bytes(span, obj, room, span->slot_size, SLUB_RED_INACTIVE, NULL,
 		      "write behind a free object");
 	if (span->cache->flags & KSPAN_POISON) {
 		kspan_kasan_unpoison(obj, room);
@@ -127,12 +131,12 @@ void __kspan_guard_check(const struct kspan_span *span, const void *obj,
 			 const struct kspan_bucket *bucket)
 {
 	if (has_red_zone(span))
-		check(span, obj, live_size(span, obj), span->slot_size, SLUB_RED_ACTIVE, bucket,
+		check_bytes(span, obj, live_size(span, obj), span->slot_size, SLUB_RED_ACTIVE, bucket,
 		      "write behind an object");
 }
 
 void __kspan_guard_free(struct kspan_span *span, void *obj)
 {
-	poison(span, obj);
+	poison_object(span, obj);
 	red_zone(span, obj, free_size(span), SLUB_RED_INACTIVE);
 }

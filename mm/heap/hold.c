@@ -5,7 +5,7 @@
  * that such an object has: of memory that a driver has from kspan and the kernel frees, that
  * would give the whole page away, whoever else lives in it. With these references the worst is
  * that one is missing afterwards. Each that is says that one object was freed so, and stays
- * allocated for ever (mm/handback.c is there to keep that from happening). It is looked for when a
+ * allocated for ever (shim/handback.c is there to keep that from happening). It is looked for when a
  * span is freed, under memory pressure, when a cache is destroyed with objects left, and when the
  * stats are read, and made up for.
  *
@@ -22,9 +22,9 @@
 
 #include "base/compat.h"
 #include "base/report.h"
-#include "heap/cache.h"
+#include "heap/heap.h"
 #include "heap/hold.h"
-#include "heap/pagemap.h"
+#include "heap/pagemap_root.h"
 #include "heap/span.h"
 
 /* What the shrinker looks at in one call: so many leaves of the page map, and empty places. */

@@ -27,11 +27,7 @@ unsigned int kspan_hold_count(unsigned int nr_pages, unsigned int nr_objs);
  */
 void kspan_hold_look(struct kspan_span *span);
 
-/* The kernel is about to free @obj as it must not, which has been reported. Any context. */
-void kspan_hold_expect(const void *obj);
-
-/* Looks at every span, or at some more of them with each call. Process context. */
-void kspan_hold_look_at_all(void);
+/* As kspan_hold_look_at_all(), at some more spans with each call. */
 void kspan_hold_look_at_some(void);
 
 #endif /* _KSPAN_HOLD_H */

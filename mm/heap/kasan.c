@@ -21,7 +21,7 @@
 #define FREED		0xfb		/* "slab-use-after-free" */
 
 /* Slots begin and end with granules. */
-static void poison(const void *from, const void *to, u8 why)
+static void poison_shadow(const void *from, const void *to, u8 why)
 {
 	memset(kasan_mem_to_shadow(from), why, (to - from) / GRANULE);
 }
@@ -29,7 +29,7 @@ static void poison(const void *from, const void *to, u8 why)
 /* New pages of a span, or what is left of its objects: for nobody. @size in bytes. */
 void kspan_kasan_poison_pages(const void *base, size_t size)
 {
-	poison(base, base + size, REDZONE);
+	poison_shadow(base, base + size, REDZONE);
 }
 
 /* @size bytes at @obj are for anybody. */
@@ -46,12 +46,12 @@ void kspan_kasan_unpoison(const void *obj, size_t size)
 void kspan_kasan_alloc(const void *obj, size_t size, size_t room)
 {
 	kspan_kasan_unpoison(obj, size);
-	poison(PTR_ALIGN(obj + size, GRANULE), PTR_ALIGN(obj + room, GRANULE), REDZONE);
+	poison_shadow(PTR_ALIGN(obj + size, GRANULE), PTR_ALIGN(obj + room, GRANULE), REDZONE);
 }
 
 /* @obj is free. Readers of a stable object may still be looking at it. */
 void kspan_kasan_free(const struct kspan_span *span, const void *obj)
 {
 	if (!(span->cache->flags & KSPAN_TYPESAFE_BY_RCU))
-		poison(obj, obj + span->slot_size, FREED);
+		poison_shadow(obj, obj + span->slot_size, FREED);
 }

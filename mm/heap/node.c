@@ -16,6 +16,8 @@
 #include "base/lock.h"
 #include "base/report.h"
 #include "heap/cache.h"
+#include "heap/node.h"
+#include "heap/own.h"
 #include "heap/pagemap.h"
 #include "heap/span_list.h"
 
@@ -34,28 +36,37 @@ void kspan_node_init(struct kspan_node *node)
 
 static struct kspan_node *node_of(const struct kspan_span *span)
 {
-	return span->cache->node[span->nid];
+	return kspan_cache_node(span->cache, span->nid);
+}
+
+/* The first span of a list of the node's, or NULL. */
+static struct kspan_span *first_of(struct list_head *list)
+{
+	struct kspan_span_own *own = list_first_entry_or_null(list, struct kspan_span_own, list);
+
+	return own ? &own->span : NULL;
 }
 
 /* Puts a span on the list that its number of free objects says. */
 static void relist(struct kspan_node *node, struct kspan_span *span)
 {
+	struct kspan_span_own *own = kspan_span_own(span);
 	enum kspan_span_list where = KSPAN_LIST_PARTIAL;
 	struct list_head *list = &node->partial;
 
 	lockdep_assert_held(&node->lock);
-	if (!span->nr_free) {
+	if (!own->nr_free) {
 		where = KSPAN_LIST_FULL;
 		list = &node->full;
-	} else if (span->nr_free == span->nr_objs) {
+	} else if (own->nr_free == span->nr_objs) {
 		where = KSPAN_LIST_EMPTY;
 		list = &node->empty;
 	}
-	if (where == span->where)
+	if (where == own->where)
 		return;
-	node->nr_empty += (where == KSPAN_LIST_EMPTY) - (span->where == KSPAN_LIST_EMPTY);
-	span->where = where;
-	list_move(&span->list, list);
+	node->nr_empty += (where == KSPAN_LIST_EMPTY) - (own->where == KSPAN_LIST_EMPTY);
+	own->where = where;
+	list_move(&own->list, list);
 }
 
 /* Objects on their way out of bitmaps. */
@@ -118,16 +129,17 @@ static void take_at_random(struct kspan_span *span, struct taking *t, unsigned i
 }
 
 /* Takes what is still wanted, or as much as there is, out of @span's bitmap. */
-static void take(struct kspan_node *node, struct kspan_span *span, struct taking *t)
+static void take_from_span(struct kspan_node *node, struct kspan_span *span, struct taking *t)
 {
-	unsigned int want = min(t->want - t->n, span->nr_free);
+	struct kspan_span_own *own = kspan_span_own(span);
+	unsigned int want = min(t->want - t->n, own->nr_free);
 
 	lockdep_assert_held(&node->lock);
 	if (READ_ONCE(kspan_freelist_random))
 		take_at_random(span, t, want);
 	else
 		take_in_order(span, t, want);
-	span->nr_free -= want;
+	own->nr_free -= want;
 	node->nr_out += want;
 	relist(node, span);
 }
@@ -148,7 +160,7 @@ void kspan_node_stray(struct kspan_cache *cache, const struct kspan_slot *slot)
 }
 
 /* Before the lock: the kernel's generator takes locks of its own. */
-static u64 draw(void)
+static u64 draw_chance(void)
 {
 	return READ_ONCE(kspan_freelist_random) ? get_random_u64() : 0;
 }
@@ -158,21 +170,21 @@ unsigned int kspan_node_take(struct kspan_cache *cache, int nid, struct kspan_sl
 			     unsigned int want)
 {
 	struct taking t = { .slots = slots, .want = want };
-	struct kspan_node *node = cache->node[nid];
+	struct kspan_node *node = kspan_cache_node(cache, nid);
 	struct kspan_span *span;
 	unsigned long flags;
 
 	if (!node)
 		return 0;
-	t.chance = draw();
+	t.chance = draw_chance();
 	kspan_lock(&node->lock, flags);
 	while (t.n < want) {
-		span = list_first_entry_or_null(&node->partial, struct kspan_span, list);
+		span = first_of(&node->partial);
 		if (!span)
-			span = list_first_entry_or_null(&node->empty, struct kspan_span, list);
+			span = first_of(&node->empty);
 		if (!span)
 			break;
-		take(node, span, &t);
+		take_from_span(node, span, &t);
 	}
 	kspan_unlock(&node->lock, flags);
 	if (unlikely(t.freed_twice))
@@ -183,16 +195,17 @@ unsigned int kspan_node_take(struct kspan_cache *cache, int nid, struct kspan_sl
 /* Enters a new span with its node, and takes up to @want objects from it; how many. */
 unsigned int kspan_node_add(struct kspan_span *span, struct kspan_slot *slots, unsigned int want)
 {
-	struct taking t = { .slots = slots, .want = want, .chance = draw() };
+	struct kspan_span_own *own = kspan_span_own(span);
+	struct taking t = { .slots = slots, .want = want, .chance = draw_chance() };
 	struct kspan_node *node = node_of(span);
 	unsigned long flags;
 
 	kspan_lock(&node->lock, flags);
-	list_add_tail(&span->all, &node->all);
+	list_add_tail(&own->all, &node->all);
 	node->nr_spans++;
 	node->nr_pages += span->nr_pages;
 	node->nr_objs += span->nr_objs;
-	take(node, span, &t);
+	take_from_span(node, span, &t);
 	kspan_unlock(&node->lock, flags);
 	return t.n;
 }
@@ -200,16 +213,18 @@ unsigned int kspan_node_add(struct kspan_span *span, struct kspan_slot *slots, u
 /* Takes @span off its node's books; the caller frees it after dropping the lock. */
 static void remove(struct kspan_node *node, struct kspan_span *span, struct list_head *out)
 {
+	struct kspan_span_own *own = kspan_span_own(span);
+
 	lockdep_assert_held(&node->lock);
 	node->nr_empty--;
 	node->nr_spans--;
 	node->nr_pages -= span->nr_pages;
 	node->nr_objs -= span->nr_objs;
-	span->where = KSPAN_LIST_NONE;
-	list_move(&span->list, out);
-	if (node->walk == &span->all)
-		node->walk = span->all.next;
-	list_del(&span->all);
+	own->where = KSPAN_LIST_NONE;
+	list_move(&own->list, out);
+	if (node->walk == &own->all)
+		node->walk = own->all.next;
+	list_del(&own->all);
 }
 
 /*
@@ -219,6 +234,7 @@ static void remove(struct kspan_node *node, struct kspan_span *span, struct list
  */
 static bool may_go(struct kspan_node *node, struct kspan_span *span, const void **twice)
 {
+	struct kspan_span_own *own = kspan_span_own(span);
 	unsigned int i;
 
 	lockdep_assert_held(&node->lock);
@@ -228,7 +244,7 @@ static bool may_go(struct kspan_node *node, struct kspan_span *span, const void 
 				continue;
 			*twice = kspan_span_object(span, i);
 			__clear_bit(i, span->free_map);
-			span->nr_free--;
+			own->nr_free--;
 			node->nr_out++;
 		}
 		relist(node, span);
@@ -239,10 +255,10 @@ static bool may_go(struct kspan_node *node, struct kspan_span *span, const void 
 
 static void free_list(struct list_head *spans)
 {
-	struct kspan_span *span, *next;
+	struct kspan_span_own *own, *next;
 
-	list_for_each_entry_safe(span, next, spans, list)
-		kspan_span_free(span);
+	list_for_each_entry_safe(own, next, spans, list)
+		kspan_span_free(&own->span);
 }
 
 /*
@@ -253,7 +269,7 @@ static unsigned long empty_limit(const struct kspan_cache *cache, const struct k
 {
 	if (!cache->slot_size || cache->destroyed)
 		return 0;
-	return node->nr_spans / 16 + (cache->span_pages == 1);
+	return node->nr_spans / 16 + (kspan_cache_own(cache)->span_pages == 1);
 }
 
 /*
@@ -263,6 +279,7 @@ static unsigned long empty_limit(const struct kspan_cache *cache, const struct k
 static void give(struct kspan_node *node, struct kspan_span *span, const struct kspan_slot *slot,
 		 struct list_head *superfluous, const void **twice)
 {
+	struct kspan_span_own *own = kspan_span_own(span);
 	struct kspan_span *last;
 	unsigned int most = 4;
 
@@ -272,9 +289,9 @@ static void give(struct kspan_node *node, struct kspan_span *span, const struct 
 		*twice = slot->obj;
 		return;
 	}
-	span->nr_free++;
+	own->nr_free++;
 	node->nr_out--;
-	if (span->nr_free == 1 || span->nr_free == span->nr_objs)
+	if (own->nr_free == 1 || own->nr_free == span->nr_objs)
 		relist(node, span);
 	/* A single is not handed out again. */
 	if (kspan_span_single(span))
@@ -283,12 +300,12 @@ static void give(struct kspan_node *node, struct kspan_span *span, const struct 
 	 * The limit falls as spans go, and when the cache is destroyed: what was kept a moment ago
 	 * may be too much now. What is left after a few goes with the next ones.
 	 */
-	for (; most && span->where == KSPAN_LIST_EMPTY &&
+	for (; most && own->where == KSPAN_LIST_EMPTY &&
 	     node->nr_empty > empty_limit(span->cache, node); most--) {
-		last = list_last_entry(&node->empty, struct kspan_span, list);
+		last = &list_last_entry(&node->empty, struct kspan_span_own, list)->span;
 		if (likely(may_go(node, last, twice)))
 			remove(node, last, superfluous);
-		else if (last->where == KSPAN_LIST_EMPTY)
+		else if (kspan_span_own(last)->where == KSPAN_LIST_EMPTY)
 			break;
 	}
 }
@@ -343,6 +360,23 @@ void kspan_node_give(struct kspan_cache *cache, struct kspan_slot *slots, unsign
 	free_list(&superfluous);
 }
 
+struct kspan_span *kspan_node_orphan(struct kspan_node *node)
+{
+	struct kspan_span *span;
+	unsigned long flags;
+
+	kspan_lock(&node->lock, flags);
+	span = first_of(&node->partial);
+	if (!span)
+		span = first_of(&node->full);
+	if (span) {
+		list_del_init(&kspan_span_own(span)->list);
+		list_del_init(&kspan_span_own(span)->all);
+	}
+	kspan_unlock(&node->lock, flags);
+	return span;
+}
+
 /* So many spans are looked at in one hold of the lock. */
 #define WALK_AT_ONCE	32
 
@@ -358,7 +392,7 @@ static unsigned long release_some(struct kspan_cache *cache, struct kspan_node *
 
 	kspan_lock(&node->lock, flags);
 	for (i = 0; i < WALK_AT_ONCE && *left && pages < nr; i++) {
-		span = list_first_entry_or_null(&node->empty, struct kspan_span, list);
+		span = first_of(&node->empty);
 		if (!span) {
 			*left = 0;
 			break;
@@ -367,9 +401,9 @@ static unsigned long release_some(struct kspan_cache *cache, struct kspan_node *
 		if (likely(may_go(node, span, &twice))) {
 			pages += span->nr_pages;
 			remove(node, span, &out);
-		} else if (span->where == KSPAN_LIST_EMPTY) {
+		} else if (kspan_span_own(span)->where == KSPAN_LIST_EMPTY) {
 			/* Behind those that are still to be looked at. */
-			list_move_tail(&span->list, &node->empty);
+			list_move_tail(&kspan_span_own(span)->list, &node->empty);
 		}
 	}
 	kspan_unlock(&node->lock, flags);
@@ -393,7 +427,7 @@ unsigned long kspan_node_release_empty(struct kspan_cache *cache, struct kspan_n
 }
 
 /* The next few from where the walk is; how many, 0 at the end. */
-static unsigned int walk_some(struct kspan_node *node, struct kspan_span_line *lines,
+static unsigned int walk_spans(struct kspan_node *node, struct kspan_span_line *lines,
 			      unsigned int room)
 {
 	struct kspan_span *span;
@@ -401,11 +435,11 @@ static unsigned int walk_some(struct kspan_node *node, struct kspan_span_line *l
 
 	lockdep_assert_held(&node->lock);
 	for (n = 0; n < room && node->walk != &node->all; n++) {
-		span = list_entry(node->walk, struct kspan_span, all);
+		span = &list_entry(node->walk, struct kspan_span_own, all)->span;
 		node->walk = node->walk->next;
 		lines[n] = (struct kspan_span_line) {
 			.base = span->base, .nid = span->nid, .pages = span->nr_pages,
-			.objs = span->nr_objs, .free = span->nr_free,
+			.objs = span->nr_objs, .free = kspan_span_own(span)->nr_free,
 		};
 	}
 	return n;
@@ -426,7 +460,7 @@ unsigned long kspan_node_walk(struct kspan_node *node, struct kspan_span_line *l
 	kspan_unlock(&node->lock, flags);
 	do {
 		kspan_lock(&node->lock, flags);
-		n = walk_some(node, lines + done, min_t(unsigned long, room - done, WALK_AT_ONCE));
+		n = walk_spans(node, lines + done, min_t(unsigned long, room - done, WALK_AT_ONCE));
 		if (!n)
 			node->walk = NULL;
 		kspan_unlock(&node->lock, flags);

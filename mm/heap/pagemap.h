@@ -68,7 +68,7 @@ static __always_inline struct kspan_span *__kspan_pagemap_find(const void *addr)
 	return smp_load_acquire(&rcu_dereference_raw(map->leaf[i])->span[page % KSPAN_LEAF_PAGES]);
 }
 
-/* On once a cache has objects outside the pages that the map knows: mm/bypass.c has those. */
+/* On once a cache has objects outside the pages that the map knows: heap/bypass.c has those. */
 DECLARE_STATIC_KEY_FALSE(kspan_bypassing);
 struct kspan_span *kspan_bypass_find(const void *addr);
 
@@ -93,22 +93,6 @@ static inline struct kspan_span *kspan_pagemap_find(const void *addr)
 	return span;
 }
 
-int kspan_pagemap_set(const void *base, unsigned int nr_pages, struct kspan_span *span,
-		      gfp_t gfp);
-void kspan_pagemap_clear(const void *base, unsigned int nr_pages);
-int kspan_pagemap_cover(const void *first, const void *last);
-
-/* What a visit has found: a leaf, none in this place, or the end of the map. */
-enum kspan_visit { KSPAN_LEAF_VISITED, KSPAN_LEAF_NONE, KSPAN_LEAF_BEYOND };
-
-/*
- * Calls @fn, under rcu_read_lock(), for each page of a span in the leaf at *@place, and moves that
- * on: they are numbered from 0. By then the span may have been freed, and its pages too, but not
- * its header. A map that takes in memory below gives some places a higher number; whoever walks on
- * comes by some leaves twice, and misses none.
- */
-enum kspan_visit kspan_pagemap_visit(unsigned long *place,
-				     void (*fn)(struct kspan_span *span, const void *page));
 size_t kspan_pagemap_bytes(void);
 
 int kspan_pagemap_init(void);

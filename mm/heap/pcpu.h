@@ -31,13 +31,43 @@
 
 #include "base/lock.h"
 #include "base/stats.h"
-#include "heap/cache.h"
+#include "heap/heap.h"
+#include "profile/sample.h"
+
+struct kspan_magazine;
+
+/* The most slots of an array. */
+#define KSPAN_SLOTS_MAX		64
+
+/* The most slots that move at once between a CPU's array and a node. */
+#define KSPAN_BATCH_MAX		32
+
+/*
+ * One CPU's ready objects of one cache. Touched by its own CPU alone, with preemption off,
+ * between kspan_pcpu_enter() and leaving (pcpu.h); the CPU-hotplug callback empties the array of
+ * a CPU that is gone.
+ */
+struct kspan_pcpu {
+	union {
+		u64 word;		/* budget, busy, place and mark: see pcpu.h */
+		u8 bytes[sizeof(u64)];	/* of the word */
+	};
+	u64 allocs;			/* allocations here, once the budget is spent */
+	struct kspan_stride stride;	/* when the next sample is due, beyond the budget */
+	struct kspan_magazine *spare;	/* an empty one, or NULL */
+	struct kspan_slot bottom;	/* of no object: what an empty array comes upon */
+	struct kspan_slot slot[];	/* directly behind it */
+};
+
+static_assert(offsetofend(struct kspan_pcpu, bottom) == offsetof(struct kspan_pcpu, slot));
 
 #define KSPAN_PLACE_BYTE	(IS_ENABLED(CONFIG_CPU_BIG_ENDIAN) ? 6 : 1)
 #define KSPAN_WORD_INSIDE	BIT_ULL(24)
 #define KSPAN_WORD_BUSY		(KSPAN_WORD_INSIDE | 1)
 #define KSPAN_WORD_BUDGET	BIT_ULL(32)
 #define KSPAN_SLOT		(sizeof(struct kspan_slot) / sizeof(long) << 8)	/* in the word */
+
+static_assert(KSPAN_SLOTS_MAX * KSPAN_SLOT < BIT(16));
 
 /* On when there is more than one node, so that objects must find the way back to theirs. */
 DECLARE_STATIC_KEY_FALSE(kspan_numa);
@@ -167,5 +197,29 @@ static __always_inline bool kspan_pcpu_push(struct kspan_cache *cache,
 	preempt_enable();
 	return done;
 }
+
+/* pcpu.c: what the fast path leaves. Any context but NMI, no lock held. */
+void *kspan_pcpu_pop_any(struct kspan_cache *cache, bool *sampled, u64 *weight);
+size_t kspan_pcpu_pop_bulk(struct kspan_cache *cache, size_t n, void **objs);
+bool kspan_pcpu_charge(struct kspan_cache *cache, u64 *weight);
+bool kspan_pcpu_charge_alone(const struct kspan_cache *cache, size_t slot_size, u64 *weight);
+unsigned int kspan_pcpu_put(struct kspan_cache *cache, int nid, struct kspan_slot *slots,
+			    unsigned int n, u8 from);
+unsigned int kspan_pcpu_take_oldest(struct kspan_pcpu *pcpu, u64 *word, struct kspan_slot *out,
+				    unsigned int most);
+
+/* magazine.c: batches between this CPU's array and the depot of its node. Likewise. */
+void *kspan_pcpu_refill(struct kspan_cache *cache, int nid);
+void kspan_pcpu_free_slow(struct kspan_cache *cache, const struct kspan_span *span, void *obj,
+			  u8 *state);
+
+/* The arrays of a cache, and what is in them. Process context, may sleep. */
+struct kspan_pcpu __percpu *kspan_pcpu_create(struct kspan_cache *cache);
+void kspan_pcpu_destroy(struct kspan_cache *cache);
+unsigned long kspan_pcpu_allocs(struct kspan_cache *cache);
+unsigned long kspan_pcpu_cached(struct kspan_cache *cache);
+
+/* drain.c: what is asked of other CPUs. Process context. */
+void kspan_pcpu_drain(struct kspan_cache *cache);
 
 #endif /* _KSPAN_PCPU_H */

@@ -15,22 +15,24 @@
  * that it has come to the node, where it is found to be a stray, before another span could have
  * that place.
  *
- * Locks: the nodes' list locks, each a leaf, while the magazines of a node are looked through.
+ * Locks: the nodes' list locks, each a leaf, to look at one magazine at a time.
  */
 #include <linux/llist.h>
 #include <linux/percpu.h>
+#include <linux/rbtree.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/string.h>
 #include <linux/workqueue.h>
 
 #include "base/compat.h"
-#include "base/lock.h"
+#include "base/work.h"
 #include "heap/cache.h"
+#include "heap/node.h"
+#include "heap/own.h"
 #include "heap/pcpu.h"
 #include "heap/retire.h"
 #include "heap/span.h"
-#include "special/finalizer.h"
 
 static LLIST_HEAD(retired);
 static atomic_long_t nr_retired;
@@ -51,28 +53,61 @@ void kspan_retire(struct kspan_span *span)
 	queue_work(kspan_wq, &kspan_retire_work);
 }
 
-/* Headers that are looked for, and where the first begins and the last ends. */
+/* Headers that are looked for, also by address; where the first begins and the last ends. */
 struct looking {
 	struct llist_node *batch;
+	struct rb_root tree;
 	unsigned long first, end;
 };
 
 static unsigned long end_of(const struct kspan_span *span)
 {
-	return (unsigned long)span + kspan_span_header_bytes(span);
+	return (unsigned long)kspan_span_own(span) + kspan_span_header_bytes(span);
+}
+
+static struct kspan_span *owner(struct rb_node *node)
+{
+	return &rb_entry(node, struct kspan_span_own, by_address)->span;
+}
+
+/*
+ * A header that has been retired is on no list, so that it has room for its place in the tree:
+ * there may be very many, and this must not fail for lack of memory.
+ */
+static void look_for(struct looking *at, struct kspan_span *span)
+{
+	struct rb_node **link = &at->tree.rb_node, *parent = NULL;
+
+	while (*link) {
+		parent = *link;
+		link = span < owner(parent) ? &parent->rb_left : &parent->rb_right;
+	}
+	rb_link_node(&kspan_span_own(span)->by_address, parent, link);
+	rb_insert_color(&kspan_span_own(span)->by_address, &at->tree);
+	at->first = min_t(unsigned long, at->first, (unsigned long)span);
+	at->end = max(at->end, end_of(span));
 }
 
 /* A slot has its state at @state: the header that this lies in, if it is one of these, is kept. */
 static void keep(const struct looking *at, const u8 *state)
 {
 	unsigned long addr = (unsigned long)state;
+	struct rb_node *node = at->tree.rb_node;
 	struct kspan_span *span;
 
 	if (addr < at->first || addr >= at->end)
 		return;
-	llist_for_each_entry(span, at->batch, rcu_node)
-		if (addr >= (unsigned long)span && addr < end_of(span))
+	while (node) {
+		span = owner(node);
+		if (addr < (unsigned long)span) {
+			node = node->rb_left;
+		} else if (addr >= end_of(span)) {
+			node = node->rb_right;
+		} else {
 			set_bit(KSPAN_SPAN_KEPT, &span->flags);
+			return;
+		}
+	}
 }
 
 /*
@@ -96,35 +131,40 @@ static bool look_in_arrays(const struct looking *at, struct kspan_cache *cache)
 		cond_resched();
 	}
 	for_each_node(nid)
-		any |= READ_ONCE(cache->node[nid]->nr_magazines);
+		any |= READ_ONCE(kspan_cache_node(cache, nid)->nr_magazines);
 	return any;
 }
 
-/* Here the states may be looked at: the headers of all that has been retired are still there. */
+/*
+ * Here the states may be looked at, also without the node's lock: it is this worker that frees
+ * headers, and those of all that has been retired are still there.
+ */
 static bool look_in_magazines(const struct looking *at, struct kspan_cache *cache)
 {
-	struct kspan_magazine *mag;
-	struct kspan_node *node;
-	unsigned long flags;
-	unsigned int i;
+	struct kspan_slot slots[KSPAN_BATCH_MAX];
+	unsigned int n, i;
 	int nid;
+	u8 mark;
 
 	for_each_node(nid) {
-		node = cache->node[nid];
-		if (!READ_ONCE(node->nr_magazines))
-			continue;
-		kspan_lock(&node->lock, flags);
-		for (mag = node->magazines; mag; mag = mag->next)
-			for (i = 0; i < cache->batch; i++)
-				if (unlikely(READ_ONCE(*mag->slot[i].state) != mag->mark))
-					keep(at, mag->slot[i].state);
-		kspan_unlock(&node->lock, flags);
+		struct kspan_node *node = kspan_cache_node(cache, nid);
+
+		kspan_depot_walk_start(node);
+		while ((n = kspan_depot_walk_next(cache, node, slots, &mark))) {
+			for (i = 0; i < n; i++)
+				if (unlikely(READ_ONCE(*slots[i].state) != mark))
+					keep(at, slots[i].state);
+			cond_resched();
+		}
 	}
+	/* The stack is scanned long after, as it is left: these would hide leaks. */
+	if (IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
+		memzero_explicit(slots, sizeof(slots));
 	return false;
 }
 
 /* Calls @fn for each cache that a span is of; true if one of the calls was. */
-static bool look(const struct looking *at,
+static bool look_through(const struct looking *at,
 		 bool (*fn)(const struct looking *at, struct kspan_cache *cache))
 {
 	struct kspan_span *span, *before;
@@ -143,7 +183,9 @@ static bool look(const struct looking *at,
 
 static void retire_worker(struct work_struct *work)
 {
-	struct looking at = { .batch = llist_del_all(&retired), .first = ULONG_MAX };
+	struct looking at = {
+		.batch = llist_del_all(&retired), .tree = RB_ROOT, .first = ULONG_MAX,
+	};
 	struct kspan_span *span, *next;
 
 	if (!at.batch)
@@ -152,13 +194,12 @@ static void retire_worker(struct work_struct *work)
 	synchronize_rcu();
 	llist_for_each_entry(span, at.batch, rcu_node) {
 		memset(span->state, KSPAN_STATE_FREE, span->nr_objs);
-		at.first = min_t(unsigned long, at.first, (unsigned long)span);
-		at.end = max(at.end, end_of(span));
+		look_for(&at, span);
 	}
-	if (look(&at, look_in_arrays)) {
+	if (look_through(&at, look_in_arrays)) {
 		/* What has left an array before that has come to the depot. */
 		synchronize_rcu();
-		look(&at, look_in_magazines);
+		look_through(&at, look_in_magazines);
 	}
 	llist_for_each_entry_safe(span, next, at.batch, rcu_node) {
 		if (test_and_clear_bit(KSPAN_SPAN_KEPT, &span->flags)) {

@@ -20,7 +20,8 @@
 #include "heap/guard.h"
 #include "heap/hold.h"
 #include "heap/kasan.h"
-#include "heap/pagemap.h"
+#include "heap/own.h"
+#include "heap/pagemap_root.h"
 #include "heap/retire.h"
 #include "heap/span.h"
 
@@ -124,7 +125,8 @@ static bool keeps_asked(const struct kspan_cache *cache)
 
 static size_t header_bytes(u32 nr_objs, bool asked, bool single)
 {
-	size_t bytes = ALIGN(struct_size((struct kspan_span *)0, state, nr_objs + 1), sizeof(long));
+	struct kspan_span_own *own = NULL;
+	size_t bytes = ALIGN(struct_size(own, span.state, nr_objs + 1), sizeof(long));
 
 	bytes += BITS_TO_LONGS(nr_objs) * sizeof(long);
 	if (asked)
@@ -145,30 +147,32 @@ static struct kspan_span *header_new(struct kspan_cache *cache, void *base, size
 				     u32 nr_objs, int kind, int nid, gfp_t gfp)
 {
 	bool asked = kind || keeps_asked(cache);
+	struct kspan_span_own *own;
 	struct kspan_span *span;
 
 	if (kspan_test_point(KSPAN_FAIL_HEADER))
 		return NULL;
-	span = kzalloc_node(header_bytes(nr_objs, asked, kind), gfp, nid);
-	if (!span)
+	own = kzalloc_node(header_bytes(nr_objs, asked, kind), gfp, nid);
+	if (!own)
 		return NULL;
-	span->magic = KSPAN_SPAN_MAGIC;
+	span = &own->span;
 	span->base = base;
 	span->cache = cache;
 	span->slot_size = slot_size;
 	span->nr_objs = nr_objs;
 	span->reciprocal = kspan_span_reciprocal(slot_size, nr_objs);
 	span->nid = nid;
-	span->nr_free = nr_objs;
+	own->nr_free = nr_objs;
 	span->specials = RB_ROOT;
 	kspan_spin_lock_init(&span->special_lock, "kspan_special_lock");
-	INIT_LIST_HEAD(&span->list);
-	INIT_LIST_HEAD(&span->all);
+	INIT_LIST_HEAD(&own->list);
+	INIT_LIST_HEAD(&own->all);
 	span->free_map = PTR_ALIGN((unsigned long *)&span->state[nr_objs + 1], sizeof(long));
 	bitmap_set(span->free_map, 0, nr_objs);
 	/* All pointers but base, which would make the first object reachable for ever. */
-	kmemleak_scan_area(&span->list, offsetof(struct kspan_span, free_map) -
-					offsetof(struct kspan_span, list), gfp);
+	kmemleak_scan_area(own, offsetof(struct kspan_span_own, span), gfp);
+	kmemleak_scan_area(&span->specials, offsetof(struct kspan_span, free_map) -
+					    offsetof(struct kspan_span, specials), gfp);
 	if (asked)
 		span->asked = (u32 *)(span->free_map + BITS_TO_LONGS(nr_objs));
 	if (kind)
@@ -195,8 +199,8 @@ static struct page *span_pages_alloc(struct kspan_cache *cache, size_t slot_size
 	gfp_t plain = gfp & KSPAN_GFP_PAGES;
 	struct page *page = NULL;
 
-	if (cache->span_pages > least) {
-		*nr_pages = cache->span_pages;
+	if (kspan_cache_own(cache)->span_pages > least) {
+		*nr_pages = kspan_cache_own(cache)->span_pages;
 		page = pages_alloc(*nr_pages, kspan_gfp_optional(plain), node);
 		if (page)
 			return page;
@@ -254,7 +258,7 @@ struct kspan_span *kspan_span_new(struct kspan_cache *cache, size_t slot_size, g
 
 free_span:
 	kspan_hold_end(page, kspan_hold_count(nr_pages, nr_objs));
-	kfree(span);
+	kfree(kspan_span_own(span));
 free_pages:
 	pages_free(page, nr_pages);
 	return NULL;
@@ -294,13 +298,18 @@ static void memory_free(struct kspan_span *span)
 		pages_free(page, span->nr_pages);
 }
 
+void kspan_span_drop(struct kspan_span *span)
+{
+	kfree(kspan_span_own(span));
+}
+
 /* Nobody looks at @span any more. */
 void kspan_span_free_retired(struct kspan_span *span)
 {
 	if (span->cache->flags & KSPAN_TYPESAFE_BY_RCU)
 		memory_free(span);
 	/* Whoever has come upon a stray may still be looking at its state. */
-	kfree_rcu(span, rcu);
+	kfree_rcu(kspan_span_own(span), rcu);
 }
 
 /*
@@ -317,7 +326,7 @@ void kspan_span_free(struct kspan_span *span)
 	kspan_count(KSPAN_SPANS_FREED);
 	if (test_bit(KSPAN_SPAN_FENCED, &span->flags)) {
 		kspan_fence_put(span);
-		kfree_rcu(span, rcu);
+		kfree_rcu(kspan_span_own(span), rcu);
 		return;
 	}
 	if (test_bit(KSPAN_SPAN_BYPASSED, &span->flags)) {

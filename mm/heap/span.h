@@ -10,7 +10,6 @@
 #include <linux/atomic.h>
 #include <linux/gfp.h>
 #include <linux/kasan.h>
-#include <linux/list.h>
 #include <linux/llist.h>
 #include <linux/rbtree.h>
 #include <linux/minmax.h>
@@ -18,6 +17,8 @@
 #include <linux/sizes.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
+
+#include "base/gfp.h"
 
 struct kspan_cache;
 
@@ -61,57 +62,35 @@ static inline bool kspan_state_in_use(u8 state)
 	return state > KSPAN_STATE_CACHED && state < KSPAN_NR_STATES;
 }
 
-#define KSPAN_SPAN_MAGIC	0x6b73706e	/* "kspn" */
-
-/* What a request's gfp may say to the slab allocator about metadata that it makes necessary. */
-#define KSPAN_GFP_METADATA	(__GFP_RECLAIM | __GFP_HIGH | __GFP_IO | __GFP_FS | __GFP_NOWARN | \
-				 __GFP_RETRY_MAYFAIL | __GFP_NORETRY | __GFP_MEMALLOC | \
-				 __GFP_NOMEMALLOC)
-/* And to the page allocator: __GFP_ZERO is done here, __GFP_ACCOUNT charges nobody. */
-#define KSPAN_GFP_PAGES		(KSPAN_GFP_METADATA | __GFP_NOFAIL | __GFP_THISNODE | \
-				 __GFP_HARDWALL | __GFP_DMA | __GFP_DMA32)
-
-/*
- * For what is nice to have, where there is something else to fall back on or nothing need be done:
- * a span larger than an object, pages near a CPU, a magazine, the record of a sample. Nothing is
- * reclaimed, compacted or killed for it, and no reserve is touched.
- */
-#define KSPAN_GFP_OPTIONAL	(__GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC)
-
-static inline gfp_t kspan_gfp_optional(gfp_t gfp)
-{
-	return (gfp & ~(__GFP_RECLAIM | __GFP_HIGH | __GFP_MEMALLOC | __GFP_NOFAIL |
-			__GFP_RETRY_MAYFAIL)) | KSPAN_GFP_OPTIONAL;
-}
+/* An object that is ready to be handed out, and its state byte. */
+struct kspan_slot {
+	void *obj;
+	u8 *state;
+};
 
 /* Bits of span->flags, atomic. */
 #define KSPAN_SPAN_RCU_QUEUED	0	/* on the list of api/deferred.c */
 /* Never change; singles, whose memory is: */
-#define KSPAN_SPAN_FENCED	1	/* a slot of mm/fence.c */
-#define KSPAN_SPAN_BYPASSED	2	/* the kernel's slab's, see mm/bypass.c */
-#define KSPAN_SPAN_KEPT		3	/* retired, and a stray points to it: mm/retire.c */
+#define KSPAN_SPAN_FENCED	1	/* a slot of heap/fence.c */
+#define KSPAN_SPAN_BYPASSED	2	/* the kernel's slab's, see heap/bypass.c */
+#define KSPAN_SPAN_KEPT		3	/* retired, and a stray points to it: heap/retire.c */
 
 /* Pages of a span with several objects; see kspan_span_index() for the bound in bytes. */
 #define KSPAN_MAX_SPAN_PAGES	clamp_t(unsigned int, SZ_64K / PAGE_SIZE, 1, 8)
 
-/* On which of its node's lists a span is. */
-enum kspan_span_list { KSPAN_LIST_NONE, KSPAN_LIST_PARTIAL, KSPAN_LIST_FULL, KSPAN_LIST_EMPTY };
-
+/* As all see it; what the heap alone knows of it is in front (own.h). */
 struct kspan_span {
 	/* Read by every free; written before the span is in the page map, never after. */
 	void *base;			/* the first object */
 	struct kspan_cache *cache;
 	u32 reciprocal;			/* see kspan_span_index() */
+	int nid;			/* node of the pages */
+	/* As these. */
 	u32 slot_size;			/* bytes */
 	u32 nr_objs;
 	u32 nr_pages;
-	int nid;			/* node of the pages */
-	u32 magic;
 
-	/* Under the list lock of the node. */
-	struct list_head list;
-	u32 nr_free;			/* bits set in free_map */
-	enum kspan_span_list where;
+	atomic_t nr_waits;		/* objects marked RCU_NEXT, and not seen to since */
 
 	/* Guards the specials of this span's objects: a leaf lock, see mm/tracing.c. */
 	spinlock_t special_lock;
@@ -119,11 +98,6 @@ struct kspan_span {
 
 	unsigned long flags;		/* KSPAN_SPAN_* bits */
 	struct llist_node rcu_node;	/* with KSPAN_SPAN_RCU_QUEUED set, or retired */
-	atomic_t nr_waits;		/* objects marked RCU_NEXT, and not seen to since */
-	union {
-		struct list_head all;	/* of its node; under the list lock */
-		struct rcu_head rcu;	/* once it has left */
-	};
 
 	/*
 	 * Behind free_map, NULL unless the span is a single or objects of several sizes have red
@@ -131,7 +105,7 @@ struct kspan_span {
 	 */
 	u32 *asked;
 
-	unsigned long *free_map;	/* behind state[]; under the list lock */
+	unsigned long *free_map;	/* the heap's: behind state[]; under the list lock */
 	u8 state[];			/* nr_objs, and one that stays FREE for the tail */
 };
 
@@ -183,23 +157,8 @@ static inline bool kspan_span_single(const struct kspan_span *span)
 	return READ_ONCE(span->flags) & (BIT(KSPAN_SPAN_FENCED) | BIT(KSPAN_SPAN_BYPASSED));
 }
 
-/* Bytes behind the header of a single, which are those of whoever's memory it has. */
-#define KSPAN_SINGLE_TAIL	(7 * sizeof(long))
-
-static inline void *kspan_span_tail(const struct kspan_span *span)
-{
-	return PTR_ALIGN((void *)&span->asked[1], sizeof(long));
-}
-
-struct kspan_span *kspan_span_new(struct kspan_cache *cache, size_t slot_size, gfp_t gfp,
-				  int node);
-struct kspan_span *kspan_span_new_single(struct kspan_cache *cache, void *obj, size_t room,
-					 size_t size, int kind, int nid, gfp_t gfp);
-void kspan_span_free(struct kspan_span *span);
-void kspan_span_free_retired(struct kspan_span *span);
-size_t kspan_span_header_bytes(const struct kspan_span *span);
-
-u32 kspan_span_reciprocal(u32 slot_size, u32 nr_objs);
+/* The header of one that is on no list is freed; the pages stay. Any context. */
+void kspan_span_drop(struct kspan_span *span);
 unsigned int kspan_span_pick_pages(u32 slot_size);
 size_t kspan_span_bytes(void);
 unsigned long kspan_span_pages(void);

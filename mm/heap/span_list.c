@@ -12,9 +12,10 @@
 #include <linux/nodemask.h>
 #include <linux/sched.h>
 
-#include "base/buf.h"
 #include "base/compat.h"
 #include "heap/cache.h"
+#include "heap/node.h"
+#include "heap/own.h"
 #include "heap/span.h"
 #include "heap/span_list.h"
 
@@ -47,24 +48,8 @@ int kspan_spans_walk(kspan_span_fn fn, void *arg)
 	mutex_lock(&kspan_cache_mutex);
 	list_for_each_entry(cache, &kspan_caches, list)
 		for_each_node(nid)
-			err = err ?: walk_node(cache, cache->node[nid], fn, arg);
+			err = err ?: walk_node(cache, kspan_cache_node(cache, nid), fn, arg);
 	mutex_unlock(&kspan_cache_mutex);
 	return err;
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_spans_walk);
-
-static void show_span(const struct kspan_cache *cache, const struct kspan_span_line *line,
-		      void *buf)
-{
-	kspan_buf_printf(buf, "%px %s node %d pages %u objects %u free %u\n", line->base,
-			 kspan_cache_name(cache), line->nid, line->pages, line->objs, line->free);
-}
-
-/* The spans file: one line for each span, with the objects that are not handed out. */
-void kspan_spans_show(struct kspan_buf *buf)
-{
-	int err = kspan_spans_walk(show_span, buf);
-
-	if (err)
-		buf->err = err;
-}

@@ -5,7 +5,6 @@
 
 #include <linux/types.h>
 
-struct kspan_buf;
 struct kspan_cache;
 
 /* A span as it was a moment ago: it may be gone. */
@@ -20,6 +19,5 @@ typedef void (*kspan_span_fn)(const struct kspan_cache *cache,
 
 /* Process context. 0, or -ENOMEM with some spans left out. */
 int kspan_spans_walk(kspan_span_fn fn, void *arg);
-void kspan_spans_show(struct kspan_buf *buf);
 
 #endif /* _KSPAN_SPAN_LIST_H */

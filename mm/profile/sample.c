@@ -27,7 +27,7 @@
 #include <linux/smp.h>
 
 #include "base/compat.h"
-#include "heap/cache.h"
+#include "heap/heap.h"
 #include "profile/bucket.h"
 #include "profile/fixmath.h"
 #include "profile/sample.h"

@@ -9,7 +9,7 @@
  *
  * It works, but the driver does not know: each is counted, and the first one from a place is
  * reported. Where the function cannot be probed, kfree()'s tracepoint tells of what it is about to
- * do, which is reported with the caller; mm/hold.c has seen to it that a leak is all.
+ * do, which is reported with the caller; heap/hold.c has seen to it that a leak is all.
  *
  * Takes no lock. The stand-ins are called in the context of those functions' callers.
  */
@@ -25,14 +25,12 @@
 
 #include <kspan/kspan.h>
 
-#include "api/free.h"
+#include "api/api.h"
 #include "base/compat.h"
 #include "base/hooks.h"
 #include "base/report.h"
-#include "heap/cache.h"
-#include "heap/hold.h"
-#include "heap/pagemap.h"
-#include "shim/handback.h"
+#include "heap/heap.h"
+#include "shim/shim.h"
 #include "shim/reroute.h"
 
 /* ---- What is said of it -------------------------------------------------------------- */
@@ -152,7 +150,7 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_handback_works);
 
 /* ---- Where there are none ------------------------------------------------------------ */
 
-static bool listening;
+static bool hears_kfree;
 
 /* Called at the beginning of every kfree(), by @ip. */
 static void before_kfree(void *unused, unsigned long ip, const void *obj)
@@ -175,7 +173,7 @@ static void before_kfree(void *unused, unsigned long ip, const void *obj)
 
 static void listen(void)
 {
-	listening = !register_trace_kfree(before_kfree, NULL);
+	hears_kfree = !register_trace_kfree(before_kfree, NULL);
 }
 
 int kspan_handback_init(bool on)
@@ -200,7 +198,7 @@ void kspan_handback_exit(void)
 	if (READ_ONCE(routes[0].used))
 		kspan_kvfree_rcu_barrier();
 	kspan_reroute_stop(routes, ARRAY_SIZE(routes));
-	if (listening) {
+	if (hears_kfree) {
 		unregister_trace_kfree(before_kfree, NULL);
 		tracepoint_synchronize_unregister();
 	}

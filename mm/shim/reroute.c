@@ -40,7 +40,7 @@ void kspan_reroute_leave(int idx)
 	srcu_read_unlock(&kspan_reroute_srcu, idx);
 }
 
-static int look(struct kprobe *probe, struct pt_regs *regs)
+static int reroute_call(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct kspan_reroute *route = container_of(probe, struct kspan_reroute, probe);
 	void *to = route->pick(regs);
@@ -54,7 +54,7 @@ static int look(struct kprobe *probe, struct pt_regs *regs)
 }
 
 /* Its presence says that the program counter changes: the probe must not be made a jump. */
-static void after(struct kprobe *probe, struct pt_regs *regs, unsigned long flags)
+static void reroute_after(struct kprobe *probe, struct pt_regs *regs, unsigned long flags)
 {
 }
 
@@ -63,8 +63,8 @@ int kspan_reroute_start(struct kspan_reroute *route)
 	int err;
 
 	route->probe.symbol_name = route->name;
-	route->probe.pre_handler = look;
-	route->probe.post_handler = after;
+	route->probe.pre_handler = reroute_call;
+	route->probe.post_handler = reroute_after;
 	err = register_kprobe(&route->probe);
 	route->on = !err;
 	return err;

@@ -27,10 +27,9 @@
 #include <kspan/kspan.h>
 
 #include "base/compat.h"
-#include "heap/cache.h"
-#include "heap/pagemap.h"
+#include "heap/heap.h"
 #include "shim/reroute.h"
-#include "shim/usercopy.h"
+#include "shim/shim.h"
 
 /* Does it leave the bytes of object @i of @span that user space may see? */
 static bool leaves(const struct kspan_span *span, unsigned int i, unsigned long offset,

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Magazines, as a CPU sees them: its array is filled from one and emptied into one, a batch at a
+ * time, and has an empty one at hand. Where they lie meanwhile is in depot.c.
+ *
+ * A batch is copied into a magazine with the array busy and preemption off, and goes to the
+ * node after both: on PREEMPT_RT the node's lock may sleep. No lock of its own.
+ */
+#include <linux/kmemleak.h>
+#include <linux/mm.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+
+#include "base/compat.h"
+#include "base/hooks.h"
+#include "base/stats.h"
+#include "heap/cache.h"
+#include "heap/node.h"
+#include "heap/own.h"
+#include "heap/pcpu.h"
+
+/* Takes this CPU's spare magazine, if it has one and the array is not busy. */
+static struct kspan_magazine *take_spare_magazine(struct kspan_cache *cache)
+{
+	struct kspan_magazine *spare = NULL;
+	struct kspan_pcpu *pcpu;
+
+	preempt_disable();
+	pcpu = this_cpu_ptr(cache->pcpu);
+	if (kspan_word_alone(kspan_pcpu_enter(cache->pcpu)))
+		swap(spare, pcpu->spare);
+	kspan_pcpu_leave(cache->pcpu);
+	preempt_enable();
+	return spare;
+}
+
+/* Leaves an empty magazine, if there is one, with this CPU for the next time. */
+static void keep_spare_magazine(struct kspan_cache *cache, struct kspan_magazine *spare)
+{
+	struct kspan_pcpu *pcpu;
+
+	if (!spare)
+		return;
+	preempt_disable();
+	pcpu = this_cpu_ptr(cache->pcpu);
+	if (kspan_word_alone(kspan_pcpu_enter(cache->pcpu)) && !pcpu->spare)
+		swap(spare, pcpu->spare);
+	kspan_pcpu_leave(cache->pcpu);
+	preempt_enable();
+	kfree(spare);
+}
+
+/* An object out of a magazine of node @nid, whose others go to this CPU's array; or NULL. */
+void *kspan_pcpu_refill(struct kspan_cache *cache, int nid)
+{
+	struct kspan_magazine *spare, *full;
+	unsigned int n = kspan_cache_own(cache)->batch - 1;
+	void *obj = NULL;
+	u8 from;
+
+	if (!READ_ONCE(kspan_cache_node(cache, nid)->nr_magazines))
+		return NULL;
+	spare = take_spare_magazine(cache);
+	/* The header that a stray points to: see retire.c. */
+	rcu_read_lock();
+	full = kspan_depot_get(cache, nid, spare);
+	if (!full) {
+		rcu_read_unlock();
+		keep_spare_magazine(cache, spare);
+		return NULL;
+	}
+	from = full->mark;
+	if (likely(READ_ONCE(*full->slot[n].state) == from)) {
+		obj = full->slot[n].obj;
+		WRITE_ONCE(*full->slot[n].state, KSPAN_STATE_ALLOCATED);
+	} else {
+		kspan_node_stray(cache, &full->slot[n]);
+	}
+	n = kspan_pcpu_put(cache, nid, full->slot, n, from);
+	rcu_read_unlock();
+	if (n)
+		kspan_node_give(cache, full->slot, n, from);
+	keep_spare_magazine(cache, full);
+	return obj;
+}
+
+static struct kspan_magazine *magazine_new(const struct kspan_cache *cache)
+{
+	struct kspan_magazine *mag;
+
+	if (kspan_test_point(KSPAN_FAIL_MAGAZINE))
+		return NULL;
+	mag = kmalloc(struct_size(mag, slot, kspan_cache_own(cache)->batch),
+		      KSPAN_GFP_OPTIONAL);
+	kmemleak_ignore(mag);	/* as the arrays */
+	return mag;
+}
+
+/*
+ * Moves the older half of this CPU's array, if it is full, to a magazine and that to the depot:
+ * the recently freed ones are in the CPU's hardware cache. Without memory for a magazine
+ * nothing happens.
+ */
+static void flush_older_half(struct kspan_cache *cache)
+{
+	struct kspan_magazine *mag = take_spare_magazine(cache);
+	struct kspan_pcpu *pcpu;
+	bool moved = false;
+	u32 limit;
+	u64 word;
+	int nid;
+
+	if (!mag)
+		mag = magazine_new(cache);
+	if (!mag)
+		return;
+	/* Whoever looks for strays sees them in the array, or a grace period later in the depot. */
+	rcu_read_lock();
+	preempt_disable();
+	nid = numa_mem_id();
+	pcpu = this_cpu_ptr(cache->pcpu);
+	word = kspan_pcpu_enter(cache->pcpu);
+	limit = READ_ONCE(cache->pcpu_limit);
+	if (limit && kspan_word_alone(word) && (u32)word >= limit) {
+		kspan_pcpu_take_oldest(pcpu, &word, mag->slot, kspan_cache_own(cache)->batch);
+		mag->mark = (u8)word;
+		kspan_pcpu_store(cache->pcpu, word);
+		kspan_count(KSPAN_FLUSHES);
+		moved = true;
+	} else {
+		kspan_pcpu_leave(cache->pcpu);
+	}
+	preempt_enable();
+	if (moved)
+		mag = kspan_depot_put(cache, nid, mag);
+	rcu_read_unlock();
+	keep_spare_magazine(cache, mag);
+}
+
+/*
+ * Frees an object that the fast path did not take: its array is full, busy or has no room at
+ * all, or its span is on another node.
+ */
+void kspan_pcpu_free_slow(struct kspan_cache *cache, const struct kspan_span *span, void *obj,
+			  u8 *state)
+{
+	struct kspan_slot self = { .obj = obj, .state = state };
+	u32 limit = READ_ONCE(cache->pcpu_limit);
+
+	/* A look from afar: by the time it matters, the array is looked at again. */
+	if (limit && (u32)raw_cpu_read(cache->pcpu->word) >= limit)
+		flush_older_half(cache);
+	if (!kspan_pcpu_push(cache, span, obj, state))
+		kspan_node_give(cache, &self, 1, KSPAN_STATE_CACHED);
+}
