@@ -25,7 +25,6 @@
 #include "profile/sample.h"
 #include "shim/handback.h"
 #include "shim/usercopy.h"
-#include "special/finalizer.h"
 #include "special/special.h"
 
 #define MAX_PROFILE_BYTES_LEAST		(64UL << 10)

@@ -5,7 +5,7 @@
  * the slow path here:
  *
  *	has a finalizer		FINALIZING: the object stays, the finalizer is queued, and
- *				kspan_free_finalized() goes on when it has run
+ *				free_finalized() goes on when it has run
  *	had a weak handle,	RCU_NEXT: the object stays until a grace period has passed,
  *	kspan_free_rcu()	and kspan_free_waited() goes on then
  *	called in the middle	the same: no lock may be taken, see lock.h
@@ -16,7 +16,7 @@
  * A slot goes back to the pool only after all of its specials are gone: handed out before, it
  * could be sampled while its old profile special still hangs on it.
  *
- * Locks: none here. kspan_special_unlink() takes and drops the span's special_lock.
+ * Locks: none here. kspan_special_unlink() takes and drops that of the span's records.
  */
 #include <linux/kmemleak.h>
 #include <linux/mm.h>
@@ -39,9 +39,7 @@
 #include "heap/kasan.h"
 #include "heap/pagemap.h"
 #include "heap/pcpu.h"
-#include "special/finalizer.h"
 #include "special/special.h"
-#include "special/weak.h"
 #include "tracing.h"
 
 /* ---- What is wrong with a free ------------------------------------------------------- */
@@ -170,14 +168,14 @@ static void free_unlinked(struct kspan_span *span, void *obj, u8 *state,
 	/* The span may be gone from here on. */
 	while ((special = cleanups)) {
 		cleanups = special->next;
-		kspan_finalizer_queue(cache, special);
+		kspan_finalizers_add(&cache->finalizers, special);
 	}
 }
 
 static void free_last(struct kspan_span *span, void *obj, u8 *state)
 {
 	free_unlinked(span, obj, state,
-		      kspan_special_unlink(span, obj - span->base, KSPAN_KINDS_ALL));
+		      kspan_special_unlink(&span->specials, obj - span->base, KSPAN_KINDS_ALL));
 }
 
 /* Takes the weak handle off; true if there was one. */
@@ -185,7 +183,8 @@ static bool clear_weak(struct kspan_span *span, void *obj)
 {
 	struct kspan_special *weak;
 
-	weak = kspan_special_unlink(span, obj - span->base, KSPAN_KIND(KSPAN_SPECIAL_WEAK));
+	weak = kspan_special_unlink(&span->specials, obj - span->base,
+				    KSPAN_KIND(KSPAN_SPECIAL_WEAK));
 	if (weak)
 		kspan_weak_release(weak);
 	return weak;
@@ -221,6 +220,26 @@ static void free_after_grace_period(struct kspan_span *span, u8 *state)
 	rcu_read_unlock();
 }
 
+/* The finalizer of @obj, in state FINALIZING, has run. Process context. */
+static void free_finalized(void *obj)
+{
+	struct kspan_span *span = kspan_pagemap_find(obj);
+	u8 *state = &span->state[kspan_span_index(span, obj)];
+
+	WRITE_ONCE(*state, KSPAN_STATE_FREEING);
+	free_last(span, obj, state);
+}
+
+/* The same of one that had a weak handle: readers may hold it until a grace period. */
+static void free_finalized_later(void *obj)
+{
+	struct kspan_span *span = kspan_pagemap_find(obj);
+	u8 *state = &span->state[kspan_span_index(span, obj)];
+
+	WRITE_ONCE(*state, KSPAN_STATE_FREEING);
+	free_after_grace_period(span, state);
+}
+
 /* State FREEING: finalizer first, then readers of the weak handle, then the end. */
 static void free_claimed(struct kspan_span *span, void *obj, u8 *state)
 {
@@ -228,7 +247,7 @@ static void free_claimed(struct kspan_span *span, void *obj, u8 *state)
 	bool had_weak = false;
 
 	/* From here on nobody finds the object through its handle. */
-	list = kspan_special_unlink_first(span, obj - span->base,
+	list = kspan_special_unlink_first(&span->specials, obj - span->base,
 					  KSPAN_KIND(KSPAN_SPECIAL_FINALIZER) |
 					  KSPAN_KIND(KSPAN_SPECIAL_WEAK));
 	special = list;
@@ -241,9 +260,9 @@ static void free_claimed(struct kspan_span *span, void *obj, u8 *state)
 		kspan_weak_release(special);
 	}
 	if (finalizer) {
-		finalizer->finalizer.had_weak = had_weak;
+		finalizer->finalizer.then = had_weak ? free_finalized_later : free_finalized;
 		WRITE_ONCE(*state, KSPAN_STATE_FINALIZING);
-		kspan_finalizer_queue(span->cache, finalizer);
+		kspan_finalizers_add(&span->cache->finalizers, finalizer);
 	} else if (had_weak) {
 		free_after_grace_period(span, state);
 	} else {
@@ -290,18 +309,6 @@ void kspan_free_waited(struct kspan_span *span, unsigned int index)
 	free_claimed(span, kspan_span_object(span, index), &span->state[index]);
 }
 
-void kspan_free_finalized(void *obj, bool had_weak)
-{
-	struct kspan_span *span = kspan_pagemap_find(obj);
-	u8 *state = &span->state[kspan_span_index(span, obj)];
-
-	WRITE_ONCE(*state, KSPAN_STATE_FREEING);
-	if (had_weak)
-		free_after_grace_period(span, state);
-	else
-		free_last(span, obj, state);
-}
-
 /*
  * Releases the records of every object of @span, whose objects nobody will free any more: the
  * module ends, and leaves their memory.
@@ -312,7 +319,7 @@ void kspan_free_forget(struct kspan_span *span)
 	unsigned int i;
 
 	for (i = 0; i < span->nr_objs; i++) {
-		list = kspan_special_unlink(span, i * span->slot_size, KSPAN_KINDS_ALL);
+		list = kspan_special_unlink(&span->specials, i * span->slot_size, KSPAN_KINDS_ALL);
 		while ((special = list)) {
 			list = special->next;
 			if (special->kind == KSPAN_SPECIAL_PROFILE)

@@ -16,9 +16,6 @@ void kspan_free_unused(void *obj);
 /* Object @index, in state RCU_WAIT, has waited for its grace period. Process context. */
 void kspan_free_waited(struct kspan_span *span, unsigned int index);
 
-/* The finalizer of @obj, in state FINALIZING, has run. Process context. */
-void kspan_free_finalized(void *obj, bool had_weak);
-
 /* Releases the records of all objects of @span, for good. Process context. */
 void kspan_free_forget(struct kspan_span *span);
 

@@ -18,6 +18,7 @@
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 
+#include "api/deferred.h"
 #include "api/free.h"
 #include "api/leak.h"
 #include "base/buf.h"
@@ -412,13 +413,13 @@ static void cache_release(struct kspan_cache *cache)
 {
 	struct kspan_left left;
 
-	kspan_finalizers_settle(&cache->finalizers);
+	kspan_settle(&cache->finalizers);
 	/* Late frees go straight to the spans: an array that was emptied stays so. */
 	WRITE_ONCE(cache->pcpu_limit, 0);
 	drain(cache);
 	/* As slab does: what the kernel itself is about to free may be of this cache. */
 	if (cache_sum(cache, node_out) && kspan_kvfree_rcu_barrier())
-		kspan_finalizers_settle(&cache->finalizers);
+		kspan_settle(&cache->finalizers);
 	cache_release_empty(cache, ULONG_MAX);
 	left_in(cache, cache_sum(cache, node_out), &left);
 	if (left.objects) {
@@ -744,7 +745,7 @@ void kspan_cache_exit(void)
 	destroy_classes();
 	destroy_internal(&kspan_large_cache);
 	list_for_each_entry_safe(cache, next, &kspan_left_caches, list) {
-		kspan_finalizers_settle(&cache->finalizers);
+		kspan_settle(&cache->finalizers);
 		forget(cache);
 		cache_free(cache);
 	}

@@ -20,7 +20,7 @@
 #include "heap/sizeclass.h"
 #include "heap/span.h"
 #include "profile/sample.h"
-#include "special/finalizer.h"
+#include "special/special.h"
 
 struct kspan_buf;
 struct kspan_label;

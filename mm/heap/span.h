@@ -12,14 +12,13 @@
 #include <linux/kasan.h>
 #include <linux/list.h>
 #include <linux/llist.h>
-#include <linux/rbtree.h>
 #include <linux/minmax.h>
 #include <linux/rcupdate.h>
 #include <linux/sizes.h>
-#include <linux/spinlock.h>
 #include <linux/types.h>
 
 #include "base/gfp.h"
+#include "special/special.h"
 
 struct kspan_cache;
 
@@ -94,9 +93,8 @@ struct kspan_span {
 	u32 nr_free;			/* bits set in free_map */
 	enum kspan_span_list where;
 
-	/* Guards the specials of this span's objects: a leaf lock, see mm/tracing.c. */
-	spinlock_t special_lock;
-	struct rb_root specials;	/* by (offset, kind); under special_lock */
+	/* Of this span's objects, by their offset from base: see mm/tracing.c about its lock. */
+	struct kspan_special_set specials;
 
 	unsigned long flags;		/* KSPAN_SPAN_* bits */
 	struct llist_node rcu_node;	/* with KSPAN_SPAN_RCU_QUEUED set, or retired */
