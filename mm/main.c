@@ -20,7 +20,6 @@
 #include "profile/bucket.h"
 #include "profile/sample.h"
 #include "shim/shim.h"
-#include "special/finalizer.h"
 #include "special/special.h"
 
 #define MAX_PROFILE_BYTES_LEAST		(64UL << 10)

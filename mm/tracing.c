@@ -16,7 +16,7 @@
  *	on allocation	The bucket lock was held while the special was attached, and attaching
  *			takes the span's special lock.
  *	instead		kspan_bucket_alloc() counts under the bucket lock and drops it.
- *			kspan_special_add() attaches after. The object is alive and owned by its
+ *			kspan_attach() hangs it on after. The object is alive and owned by its
  *			caller between the two, so they need not be one step.
  *
  * Each half alone is enough to break the rule, so each is asserted by itself, wherever lockdep
@@ -67,7 +67,7 @@ void kspan_profile_alloc(struct kspan_cache *cache, void *obj, size_t slot_size,
 	span = kspan_pagemap_find(obj);
 	lockdep_assert_not_held(&kspan_bucket_lock);
 	kspan_test_point(KSPAN_AT_ATTACH);
-	if (WARN_ON_ONCE(kspan_special_add(span, obj, special))) {
+	if (WARN_ON_ONCE(kspan_attach(span, obj, special))) {
 		/* The object is fresh and ours: this is for one that was freed behind us. */
 		kspan_profile_release(span, special);
 		return;
@@ -85,7 +85,7 @@ dropped:
 void kspan_profile_release(struct kspan_span *span, struct kspan_special *special)
 {
 	/* The special is on a private list, and the span's lock has been dropped. */
-	lockdep_assert_not_held(&span->special_lock);
+	lockdep_assert_not_held(&span->specials.lock);
 	kspan_test_point(KSPAN_AT_RELEASE);
 	kspan_bucket_free(special->profile.bucket, special->profile.weight);
 	kspan_special_delete(special);

@@ -10,6 +10,7 @@
 #include <linux/smp.h>
 #include <linux/uaccess.h>
 
+#include "heap/attach.h"
 #include "heap/fence.h"
 #include "profile/bucket.h"
 #include "special/special.h"
@@ -448,12 +449,11 @@ static void guarded_object_counts_once(struct kunit *test)
 	unsigned long frees = kspan_counter_sum(KSPAN_FREES);
 	unsigned long samples = kspan_counter_sum(KSPAN_SAMPLES);
 	void *obj = new_object(test);
-	struct kspan_special *special = kspan_special_remove(span_of(obj), obj,
-							     KSPAN_SPECIAL_PROFILE);
+	struct kspan_special *special = kspan_detach(span_of(obj), obj, KSPAN_SPECIAL_PROFILE);
 
 	KUNIT_ASSERT_NOT_NULL(test, special);
 	KUNIT_EXPECT_EQ(test, special->profile.bucket->live, KSPAN_WEIGHT_ONE);
-	KUNIT_EXPECT_EQ(test, kspan_special_add(span_of(obj), obj, special), 0);
+	KUNIT_EXPECT_EQ(test, kspan_attach(span_of(obj), obj, special), 0);
 	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_ALLOCS), allocs + 1);
 	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_FREES), frees);
 	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_SAMPLES), samples + 1);

@@ -34,7 +34,6 @@
 #include "profile/bucket.h"
 #include "profile/label.h"
 #include "profile/sample.h"
-#include "special/finalizer.h"
 #include "special/special.h"
 
 #define BOOKS_WORDS	8	/* the most that is said of one look */
@@ -99,11 +98,26 @@ do {										\
 		books_wrong(b, "%s: %lu, not %lu", what, __have, __want);	\
 } while (0)
 
+/* Does no finalizer or cleanup of any cache wait, or run? */
+static inline bool books_finalized(void)
+{
+	struct list_head *const lists[] = { &kspan_caches, &kspan_left_caches };
+	struct kspan_cache *cache;
+	bool idle = true;
+	int i;
+
+	mutex_lock(&kspan_cache_mutex);
+	for (i = 0; i < ARRAY_SIZE(lists); i++)
+		list_for_each_entry(cache, lists[i], list)
+			idle &= kspan_finalizers_idle(&cache->finalizers);
+	mutex_unlock(&kspan_cache_mutex);
+	return idle;
+}
+
 /* Each may hand on to the other. */
 static inline bool books_settled(void)
 {
-	return kspan_finalizer_idle() && kspan_rcu_idle() && kspan_finalizer_idle() &&
-	       kspan_rcu_idle();
+	return books_finalized() && kspan_rcu_idle() && books_finalized() && kspan_rcu_idle();
 }
 
 /* Everything that was freed is gone, whatever it had to wait for: mostly there is nothing. */
@@ -340,7 +354,7 @@ static inline unsigned int books_specials(struct books *b, const struct kspan_sp
 	const struct rb_node *node;
 	unsigned int samples = 0;
 
-	for (node = rb_first(&span->specials); node; node = rb_next(node)) {
+	for (node = rb_first(&span->specials.tree); node; node = rb_next(node)) {
 		special = rb_entry(node, struct kspan_special, node);
 		if (last && (last->offset > special->offset ||
 			     (last->offset == special->offset && last->kind > special->kind)))

@@ -27,11 +27,12 @@
  *	kspan_snapshot_take()		snapshot.c, with take_copies() and resolve_copies()
  *	use_snapshot()			snapshot.c fill_row(), kspan_snapshot_free()
  *	text_leaves()			bucket.c, from module_event()
- *	special_add_profile(), special_add()	special.c kspan_special_add()
+ *	special_add_profile(), special_add()	attach.c kspan_attach(); special.c
+ *					kspan_special_add()
  *	kspan_free()			free.c kspan_free(), free_fast(), free_object(), free_slow()
  *	enqueue(), free_waiting(), off_the_list()	deferred.c
  *	FinalizerWorker			finalizer.c run_queue(), run_one(); release.c
- *					kspan_free_finalized()
+ *					free_finalized(), free_finalized_later()
  *	RcuWorker			deferred.c rcu_worker(), mark_waiting()
  *	Exporter, Resetter, Leaver	debugfs.c reading a profile, writing reset; module_event()
  *	Client, Interrupt, Reader	users of kspan, in a thread, in an interrupt, of a weak handle

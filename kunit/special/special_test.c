@@ -1,40 +1,72 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Tests of the records and of the tree that a span keeps them in, below what the kinds of them
- * mean. Sampling is off, so that an object has what the test hangs on it and nothing else.
+ * Tests of the records, of the tree that a set keeps them in, and of what becomes of finalizers,
+ * cleanups and weak handles once they are unlinked. The owner of the objects is no span here, and
+ * none of them was allocated: all that the records know of it is what this file gives them.
  */
 #include "suite.h"
 
 #include "special/special.h"
 #include "profile_helpers.h"
 
-static struct kspan_cache *cache;
+#define NR_THINGS	9
+
+/* Owns things. */
+struct shelf {
+	struct kspan_special_set records;
+	struct kspan_finalizers waiting;
+	u64 things[NR_THINGS];
+};
+
+static struct shelf shelf, other_shelf;
+
+static void shelf_open(struct shelf *s)
+{
+	memset(s, 0, sizeof(*s));
+	kspan_special_set_init(&s->records);
+	kspan_finalizers_open(&s->waiting);
+}
+
+static void shelf_close(struct kunit *test, struct shelf *s)
+{
+	KUNIT_EXPECT_TRUE(test, kspan_special_set_empty(&s->records));
+	kspan_finalizers_close(&s->waiting);
+}
 
 static int special_init(struct kunit *test)
 {
-	cache = kspan_cache_create("special", 64, 0, KSPAN_RED_ZONE, NULL);
-	if (!cache || test_begin(test))
-		return -ENOMEM;
-	return kspan_set_sample_bytes(0);
+	if (test_begin(test))
+		return -EINVAL;
+	shelf_open(&shelf);
+	shelf_open(&other_shelf);
+	return 0;
 }
 
 static void special_exit(struct kunit *test)
 {
+	shelf_close(test, &shelf);
+	shelf_close(test, &other_shelf);
 	test_end(test);
-	if (cache)
-		kspan_cache_destroy(cache);
 }
 
-static void *new_object(struct kunit *test)
+static u32 offset_of(unsigned int thing)
 {
-	void *obj = kspan_cache_alloc(cache, GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, obj);
-	return obj;
+	return thing * sizeof(shelf.things[0]);
 }
 
-/* Hangs a new record on @obj: 0, or the error, and then it is gone again. */
-static int add(struct kunit *test, void *obj, enum kspan_special_kind kind, void *mark)
+static int add_record(struct shelf *s, unsigned int thing, struct kspan_special *special)
+{
+	unsigned long flags;
+	int err;
+
+	spin_lock_irqsave(&s->records.lock, flags);
+	err = kspan_special_add(&s->records, offset_of(thing), special);
+	spin_unlock_irqrestore(&s->records.lock, flags);
+	return err;
+}
+
+/* Hangs a new record on a thing: 0, or the error, and then it is gone again. */
+static int add(struct kunit *test, unsigned int thing, enum kspan_special_kind kind, void *mark)
 {
 	struct kspan_special *special = kspan_special_new(kind, GFP_KERNEL);
 	int err;
@@ -42,17 +74,26 @@ static int add(struct kunit *test, void *obj, enum kspan_special_kind kind, void
 	KUNIT_ASSERT_NOT_NULL(test, special);
 	/* Where the test knows it by; each kind keeps something else there. */
 	special->cleanup.arg = mark;
-	err = kspan_special_add(span_of(obj), obj, special);
+	err = add_record(&shelf, thing, special);
 	if (err)
 		kspan_special_delete(special);
 	return err;
 }
 
-static struct kspan_special *unlink_kinds(void *obj, unsigned int kinds)
+static struct kspan_special *unlink_kinds(unsigned int thing, unsigned int kinds)
 {
-	struct kspan_span *span = span_of(obj);
+	return kspan_special_unlink(&shelf.records, offset_of(thing), kinds);
+}
 
-	return kspan_special_unlink(span, obj - span->base, kinds);
+static struct kspan_special *remove_one(unsigned int thing, enum kspan_special_kind kind)
+{
+	struct kspan_special *special;
+	unsigned long flags;
+
+	spin_lock_irqsave(&shelf.records.lock, flags);
+	special = kspan_special_remove(&shelf.records, offset_of(thing), kind);
+	spin_unlock_irqrestore(&shelf.records.lock, flags);
+	return special;
 }
 
 /* The next of a list is of this kind and mark; deletes it and returns the rest. */
@@ -112,19 +153,18 @@ static void request_for_the_object_is_not_one_for_the_record(struct kunit *test)
 
 static void records_leave_by_kind_and_cleanups_as_they_came(struct kunit *test)
 {
-	void *obj = new_object(test);
 	struct kspan_special *list;
 	char marks[7];
 
-	KUNIT_EXPECT_EQ(test, add(test, obj, KSPAN_SPECIAL_CLEANUP, &marks[2]), 0);
-	KUNIT_EXPECT_EQ(test, add(test, obj, KSPAN_SPECIAL_WEAK, &marks[6]), 0);
-	KUNIT_EXPECT_EQ(test, add(test, obj, KSPAN_SPECIAL_CLEANUP, &marks[3]), 0);
-	KUNIT_EXPECT_EQ(test, add(test, obj, KSPAN_SPECIAL_PROFILE, &marks[0]), 0);
-	KUNIT_EXPECT_EQ(test, add(test, obj, KSPAN_SPECIAL_CLEANUP, &marks[4]), 0);
-	KUNIT_EXPECT_EQ(test, add(test, obj, KSPAN_SPECIAL_FINALIZER, &marks[1]), 0);
-	KUNIT_EXPECT_EQ(test, add(test, obj, KSPAN_SPECIAL_CLEANUP, &marks[5]), 0);
+	KUNIT_EXPECT_EQ(test, add(test, 1, KSPAN_SPECIAL_CLEANUP, &marks[2]), 0);
+	KUNIT_EXPECT_EQ(test, add(test, 1, KSPAN_SPECIAL_WEAK, &marks[6]), 0);
+	KUNIT_EXPECT_EQ(test, add(test, 1, KSPAN_SPECIAL_CLEANUP, &marks[3]), 0);
+	KUNIT_EXPECT_EQ(test, add(test, 1, KSPAN_SPECIAL_PROFILE, &marks[0]), 0);
+	KUNIT_EXPECT_EQ(test, add(test, 1, KSPAN_SPECIAL_CLEANUP, &marks[4]), 0);
+	KUNIT_EXPECT_EQ(test, add(test, 1, KSPAN_SPECIAL_FINALIZER, &marks[1]), 0);
+	KUNIT_EXPECT_EQ(test, add(test, 1, KSPAN_SPECIAL_CLEANUP, &marks[5]), 0);
 
-	list = unlink_kinds(obj, KSPAN_KINDS_ALL);
+	list = unlink_kinds(1, KSPAN_KINDS_ALL);
 	list = expect_next(test, list, KSPAN_SPECIAL_PROFILE, &marks[0]);
 	list = expect_next(test, list, KSPAN_SPECIAL_FINALIZER, &marks[1]);
 	list = expect_next(test, list, KSPAN_SPECIAL_CLEANUP, &marks[2]);
@@ -133,50 +173,77 @@ static void records_leave_by_kind_and_cleanups_as_they_came(struct kunit *test)
 	list = expect_next(test, list, KSPAN_SPECIAL_CLEANUP, &marks[5]);
 	list = expect_next(test, list, KSPAN_SPECIAL_WEAK, &marks[6]);
 	KUNIT_EXPECT_NULL(test, list);
-	KUNIT_EXPECT_TRUE(test, RB_EMPTY_ROOT(&span_of(obj)->specials));
-	kspan_cache_free(cache, obj);
 }
 
 static void only_the_kinds_asked_for_leave(struct kunit *test)
 {
-	void *obj = new_object(test);
 	struct kspan_special *list;
 	char marks[3];
 
-	KUNIT_EXPECT_EQ(test, add(test, obj, KSPAN_SPECIAL_PROFILE, &marks[0]), 0);
-	KUNIT_EXPECT_EQ(test, add(test, obj, KSPAN_SPECIAL_CLEANUP, &marks[1]), 0);
-	KUNIT_EXPECT_EQ(test, add(test, obj, KSPAN_SPECIAL_WEAK, &marks[2]), 0);
+	KUNIT_EXPECT_EQ(test, add(test, 1, KSPAN_SPECIAL_PROFILE, &marks[0]), 0);
+	KUNIT_EXPECT_EQ(test, add(test, 1, KSPAN_SPECIAL_CLEANUP, &marks[1]), 0);
+	KUNIT_EXPECT_EQ(test, add(test, 1, KSPAN_SPECIAL_WEAK, &marks[2]), 0);
 
-	list = unlink_kinds(obj, KSPAN_KIND(KSPAN_SPECIAL_WEAK));
+	list = unlink_kinds(1, KSPAN_KIND(KSPAN_SPECIAL_WEAK));
 	KUNIT_EXPECT_NULL(test, expect_next(test, list, KSPAN_SPECIAL_WEAK, &marks[2]));
-	KUNIT_EXPECT_NULL(test, unlink_kinds(obj, KSPAN_KIND(KSPAN_SPECIAL_FINALIZER)));
-	list = unlink_kinds(obj, KSPAN_KINDS_ALL);
+	KUNIT_EXPECT_NULL(test, unlink_kinds(1, KSPAN_KIND(KSPAN_SPECIAL_FINALIZER)));
+	list = unlink_kinds(1, KSPAN_KINDS_ALL);
 	list = expect_next(test, list, KSPAN_SPECIAL_PROFILE, &marks[0]);
 	KUNIT_EXPECT_NULL(test, expect_next(test, list, KSPAN_SPECIAL_CLEANUP, &marks[1]));
-	kspan_cache_free(cache, obj);
 }
 
-#define NEIGHBOURS	9
+static void those_that_come_first_leave_before_all_others(struct kunit *test)
+{
+	const unsigned int first = KSPAN_KIND(KSPAN_SPECIAL_FINALIZER) |
+				   KSPAN_KIND(KSPAN_SPECIAL_WEAK);
+	struct kspan_special *list;
+	char marks[3];
+
+	KUNIT_EXPECT_EQ(test, add(test, 1, KSPAN_SPECIAL_PROFILE, &marks[0]), 0);
+	KUNIT_EXPECT_EQ(test, add(test, 1, KSPAN_SPECIAL_CLEANUP, &marks[1]), 0);
+	KUNIT_EXPECT_EQ(test, add(test, 1, KSPAN_SPECIAL_WEAK, &marks[2]), 0);
+
+	list = kspan_special_unlink_first(&shelf.records, offset_of(1), first);
+	KUNIT_EXPECT_NULL(test, expect_next(test, list, KSPAN_SPECIAL_WEAK, &marks[2]));
+	list = kspan_special_unlink_first(&shelf.records, offset_of(1), first);
+	list = expect_next(test, list, KSPAN_SPECIAL_PROFILE, &marks[0]);
+	KUNIT_EXPECT_NULL(test, expect_next(test, list, KSPAN_SPECIAL_CLEANUP, &marks[1]));
+	KUNIT_EXPECT_NULL(test, kspan_special_unlink_first(&shelf.records, offset_of(1), first));
+}
 
 static void neighbours_keep_their_records(struct kunit *test)
 {
-	void *objs[NEIGHBOURS];
 	unsigned int i;
 
-	/* As they come to lie in the span, whatever the order, every second leaves first. */
-	for (i = 0; i < NEIGHBOURS; i++) {
-		objs[i] = new_object(test);
-		KUNIT_EXPECT_EQ(test, add(test, objs[i], KSPAN_SPECIAL_CLEANUP, objs[i]), 0);
-		KUNIT_EXPECT_EQ(test, add(test, objs[i], KSPAN_SPECIAL_WEAK, objs[i]), 0);
+	/* Every second leaves first. */
+	for (i = 0; i < NR_THINGS; i++) {
+		KUNIT_EXPECT_EQ(test, add(test, i, KSPAN_SPECIAL_CLEANUP, &shelf.things[i]), 0);
+		KUNIT_EXPECT_EQ(test, add(test, i, KSPAN_SPECIAL_WEAK, &shelf.things[i]), 0);
 	}
-	for (i = 0; i < NEIGHBOURS; i++) {
-		void *obj = objs[i * 2 % NEIGHBOURS];
-		struct kspan_special *list = unlink_kinds(obj, KSPAN_KINDS_ALL);
+	for (i = 0; i < NR_THINGS; i++) {
+		unsigned int thing = i * 2 % NR_THINGS;
+		struct kspan_special *list = unlink_kinds(thing, KSPAN_KINDS_ALL);
 
-		list = expect_next(test, list, KSPAN_SPECIAL_CLEANUP, obj);
-		KUNIT_EXPECT_NULL(test, expect_next(test, list, KSPAN_SPECIAL_WEAK, obj));
-		kspan_cache_free(cache, obj);
+		list = expect_next(test, list, KSPAN_SPECIAL_CLEANUP, &shelf.things[thing]);
+		KUNIT_EXPECT_NULL(test, expect_next(test, list, KSPAN_SPECIAL_WEAK,
+						    &shelf.things[thing]));
 	}
+}
+
+static void sets_have_nothing_of_each_other(struct kunit *test)
+{
+	struct kspan_special *special = kspan_special_new(KSPAN_SPECIAL_WEAK, GFP_KERNEL);
+	struct kspan_special *list;
+	char marks[2];
+
+	KUNIT_ASSERT_NOT_NULL(test, special);
+	special->cleanup.arg = &marks[1];
+	KUNIT_EXPECT_EQ(test, add(test, 1, KSPAN_SPECIAL_WEAK, &marks[0]), 0);
+	KUNIT_EXPECT_EQ(test, add_record(&other_shelf, 1, special), 0);
+	list = unlink_kinds(1, KSPAN_KINDS_ALL);
+	KUNIT_EXPECT_NULL(test, expect_next(test, list, KSPAN_SPECIAL_WEAK, &marks[0]));
+	list = kspan_special_unlink(&other_shelf.records, offset_of(1), KSPAN_KINDS_ALL);
+	KUNIT_EXPECT_NULL(test, expect_next(test, list, KSPAN_SPECIAL_WEAK, &marks[1]));
 }
 
 static const struct kind_case {
@@ -200,67 +267,190 @@ KUNIT_ARRAY_PARAM(kind, kind_cases, kind_desc);
 static void only_of_cleanups_are_there_many(struct kunit *test)
 {
 	const struct kind_case *c = test->param_value;
-	void *obj = new_object(test);
 	struct kspan_special *list;
 	char marks[2];
 
-	KUNIT_EXPECT_EQ(test, add(test, obj, c->kind, &marks[0]), 0);
-	KUNIT_EXPECT_EQ(test, add(test, obj, c->kind, &marks[1]), c->second);
-	list = expect_next(test, unlink_kinds(obj, KSPAN_KINDS_ALL), c->kind, &marks[0]);
+	KUNIT_EXPECT_EQ(test, add(test, 1, c->kind, &marks[0]), 0);
+	KUNIT_EXPECT_EQ(test, add(test, 1, c->kind, &marks[1]), c->second);
+	list = expect_next(test, unlink_kinds(1, KSPAN_KINDS_ALL), c->kind, &marks[0]);
 	if (!c->second)
 		list = expect_next(test, list, c->kind, &marks[1]);
 	KUNIT_EXPECT_NULL(test, list);
-	kspan_cache_free(cache, obj);
+}
+
+/* Wherever the first one has come to stand in the tree. */
+static void second_of_a_kind_is_refused_among_many(struct kunit *test)
+{
+	struct kspan_special *list;
+	unsigned int i;
+
+	for (i = 0; i < NR_THINGS; i++)
+		KUNIT_EXPECT_EQ(test, add(test, i, KSPAN_SPECIAL_WEAK, &shelf.things[i]), 0);
+	for (i = 0; i < NR_THINGS; i++)
+		KUNIT_EXPECT_EQ(test, add(test, i, KSPAN_SPECIAL_WEAK, NULL), -EEXIST);
+	for (i = 0; i < NR_THINGS; i++) {
+		list = unlink_kinds(i, KSPAN_KINDS_ALL);
+		KUNIT_EXPECT_NULL(test, expect_next(test, list, KSPAN_SPECIAL_WEAK,
+						    &shelf.things[i]));
+	}
 }
 
 static void one_is_removed_and_the_others_stay(struct kunit *test)
 {
 	const struct kind_case *c = test->param_value;
 	struct kspan_special *special;
-	void *obj = new_object(test);
 	int kind;
 
 	for (kind = 0; kind < KSPAN_NR_SPECIALS; kind++)
-		KUNIT_EXPECT_EQ(test, add(test, obj, kind, NULL), 0);
-	special = kspan_special_remove(span_of(obj), obj, c->kind);
+		KUNIT_EXPECT_EQ(test, add(test, 1, kind, NULL), 0);
+	special = remove_one(1, c->kind);
 	KUNIT_ASSERT_NOT_NULL(test, special);
 	KUNIT_EXPECT_EQ(test, (int)special->kind, (int)c->kind);
 	kspan_special_delete(special);
-	KUNIT_EXPECT_NULL(test, kspan_special_remove(span_of(obj), obj, c->kind));
+	KUNIT_EXPECT_NULL(test, remove_one(1, c->kind));
 
-	special = unlink_kinds(obj, KSPAN_KINDS_ALL);
+	special = unlink_kinds(1, KSPAN_KINDS_ALL);
 	for (kind = 0; kind < KSPAN_NR_SPECIALS; kind++)
 		if (kind != (int)c->kind)
 			special = expect_next(test, special, kind, NULL);
 	KUNIT_EXPECT_NULL(test, special);
-	kspan_cache_free(cache, obj);
 }
 
-/* ------------------------------------------------------------------ the object's state */
+/* ------------------------------------------------------------------ what waits to run */
 
-static void object_says_that_it_has_records(struct kunit *test)
+/* What has happened, in order: a letter each. */
+static char story[16];
+
+static void tell(char what)
 {
-	void *obj = new_object(test);
+	size_t len = strlen(story);
 
-	KUNIT_EXPECT_EQ(test, state_of(obj), (int)KSPAN_STATE_ALLOCATED);
-	KUNIT_EXPECT_EQ(test, add(test, obj, KSPAN_SPECIAL_CLEANUP, NULL), 0);
-	KUNIT_EXPECT_EQ(test, state_of(obj), (int)KSPAN_STATE_SPECIALS);
-	expect_next(test, unlink_kinds(obj, KSPAN_KINDS_ALL), KSPAN_SPECIAL_CLEANUP, NULL);
-	kspan_cache_free(cache, obj);
+	if (len + 1 < sizeof(story))
+		story[len] = what;
 }
 
-static void nothing_hangs_on_what_is_not_an_allocated_object(struct kunit *test)
+static void finalize(void *obj, void *arg)
 {
-	void *keeps_the_span = new_object(test), *obj = new_object(test);
+	tell(obj == arg ? 'f' : '?');
+}
+
+static void take_back(void *obj)
+{
+	tell(obj == &shelf.things[1] ? 't' : '?');
+}
+
+static void clean_up(void *arg)
+{
+	tell(*(char *)arg);
+}
+
+static void queue_finalizer(struct kunit *test, struct shelf *s, u64 *thing)
+{
+	struct kspan_special *special = kspan_special_new(KSPAN_SPECIAL_FINALIZER, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, special);
+	special->finalizer.fn = finalize;
+	special->finalizer.arg = thing;
+	special->finalizer.obj = thing;
+	special->finalizer.then = take_back;
+	kspan_finalizers_add(&s->waiting, special);
+}
+
+static void queue_cleanup(struct kunit *test, struct shelf *s, void (*fn)(void *arg), void *arg)
+{
+	struct kspan_special *special = kspan_special_new(KSPAN_SPECIAL_CLEANUP, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, special);
+	special->cleanup.fn = fn;
+	special->cleanup.arg = arg;
+	kspan_finalizers_add(&s->waiting, special);
+}
+
+static void owner_gets_its_object_back_after_the_finalizer(struct kunit *test)
+{
 	unsigned long before = kspan_special_count();
+	char a = 'a', b = 'b';
 
-	KUNIT_EXPECT_EQ(test, add(test, obj + 8, KSPAN_SPECIAL_CLEANUP, NULL), -EINVAL);
-	kspan_cache_free(cache, obj);
-	KUNIT_EXPECT_EQ(test, add(test, obj, KSPAN_SPECIAL_CLEANUP, NULL), -EINVAL);
-	KUNIT_EXPECT_NULL(test, kspan_special_remove(span_of(obj), obj, KSPAN_SPECIAL_CLEANUP));
+	memset(story, 0, sizeof(story));
+	queue_cleanup(test, &shelf, clean_up, &a);
+	queue_finalizer(test, &shelf, &shelf.things[1]);
+	queue_cleanup(test, &shelf, clean_up, &b);
+	kspan_finalizers_flush(&shelf.waiting);
+	KUNIT_EXPECT_STREQ(test, story, "aftb");
+	KUNIT_EXPECT_TRUE(test, kspan_finalizers_idle(&shelf.waiting));
 	KUNIT_EXPECT_EQ(test, kspan_special_count(), before);
-	KUNIT_EXPECT_TRUE(test, RB_EMPTY_ROOT(&span_of(obj)->specials));
-	kspan_cache_free(cache, keeps_the_span);
+}
+
+static bool stands, may_go;
+
+static void stand(void *arg)
+{
+	test_tell(&stands);
+	test_wait_for(&may_go);
+}
+
+static void owner_waits_for_no_other(struct kunit *test)
+{
+	char a = 'a';
+
+	memset(story, 0, sizeof(story));
+	stands = false;
+	may_go = false;
+	queue_cleanup(test, &other_shelf, stand, NULL);
+	KUNIT_EXPECT_TRUE(test, test_wait_for(&stands));
+	queue_cleanup(test, &shelf, clean_up, &a);
+	kspan_finalizers_flush(&shelf.waiting);
+	KUNIT_EXPECT_STREQ(test, story, "a");
+	KUNIT_EXPECT_FALSE(test, kspan_finalizers_idle(&other_shelf.waiting));
+	test_tell(&may_go);
+	kspan_finalizers_flush(&other_shelf.waiting);
+	KUNIT_EXPECT_TRUE(test, kspan_finalizers_idle(&other_shelf.waiting));
+}
+
+static void flush_says_whether_anything_ran(struct kunit *test)
+{
+	unsigned long runs = kspan_finalizers_flush(&shelf.waiting);
+	char a = 'a';
+
+	memset(story, 0, sizeof(story));
+	KUNIT_EXPECT_EQ(test, kspan_finalizers_flush(&shelf.waiting), runs);
+	queue_cleanup(test, &shelf, clean_up, &a);
+	KUNIT_EXPECT_NE(test, kspan_finalizers_flush(&shelf.waiting), runs);
+}
+
+/* ------------------------------------------------------------------ weak handles */
+
+static void *deref(struct kspan_weak *weak)
+{
+	void *obj;
+
+	rcu_read_lock();
+	obj = kspan_weak_deref(weak);
+	rcu_read_unlock();
+	return obj;
+}
+
+static void handle_of_anything_reads_null_once_released(struct kunit *test)
+{
+	struct kspan_special *special = kspan_weak_new(&shelf.things[1], GFP_KERNEL);
+	struct kspan_weak *weak, *again;
+	unsigned long flags;
+
+	KUNIT_ASSERT_NOT_NULL(test, special);
+	weak = special->weak.handle;
+	KUNIT_EXPECT_EQ(test, add_record(&shelf, 1, special), 0);
+	spin_lock_irqsave(&shelf.records.lock, flags);
+	again = kspan_weak_find(&shelf.records, offset_of(1));
+	spin_unlock_irqrestore(&shelf.records.lock, flags);
+	KUNIT_EXPECT_PTR_EQ(test, again, weak);
+	KUNIT_EXPECT_PTR_EQ(test, deref(weak), (void *)&shelf.things[1]);
+
+	kspan_weak_release(unlink_kinds(1, KSPAN_KINDS_ALL));
+	KUNIT_EXPECT_NULL(test, deref(weak));
+	/* With two references it outlives the first that is put. */
+	kspan_weak_put(again);
+	KUNIT_EXPECT_NULL(test, deref(weak));
+	kspan_weak_put(weak);
 }
 
 static struct kunit_case special_cases[] = {
@@ -269,11 +459,16 @@ static struct kunit_case special_cases[] = {
 	KUNIT_CASE(request_for_the_object_is_not_one_for_the_record),
 	KUNIT_CASE(records_leave_by_kind_and_cleanups_as_they_came),
 	KUNIT_CASE(only_the_kinds_asked_for_leave),
+	KUNIT_CASE(those_that_come_first_leave_before_all_others),
 	KUNIT_CASE(neighbours_keep_their_records),
+	KUNIT_CASE(sets_have_nothing_of_each_other),
 	KUNIT_CASE_PARAM(only_of_cleanups_are_there_many, kind_gen_params),
+	KUNIT_CASE(second_of_a_kind_is_refused_among_many),
 	KUNIT_CASE_PARAM(one_is_removed_and_the_others_stay, kind_gen_params),
-	KUNIT_CASE(object_says_that_it_has_records),
-	KUNIT_CASE(nothing_hangs_on_what_is_not_an_allocated_object),
+	KUNIT_CASE(owner_gets_its_object_back_after_the_finalizer),
+	KUNIT_CASE(owner_waits_for_no_other),
+	KUNIT_CASE(flush_says_whether_anything_ran),
+	KUNIT_CASE(handle_of_anything_reads_null_once_released),
 	{}
 };
 

@@ -188,11 +188,12 @@ static u64 weight_of(struct kspan_span *span, const void *obj)
 	unsigned long flags;
 	u64 weight = 0;
 
-	spin_lock_irqsave(&span->special_lock, flags);
-	special = kspan_special_find(span, obj - span->base, KSPAN_SPECIAL_PROFILE);
+	spin_lock_irqsave(&span->specials.lock, flags);
+	special = kspan_special_find(&span->specials, obj - span->base,
+				     KSPAN_SPECIAL_PROFILE);
 	if (special)
 		weight = special->profile.weight;
-	spin_unlock_irqrestore(&span->special_lock, flags);
+	spin_unlock_irqrestore(&span->specials.lock, flags);
 	return weight;
 }
 

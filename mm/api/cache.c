@@ -16,6 +16,7 @@
 
 #include <kspan/kspan.h>
 
+#include "api/deferred.h"
 #include "api/api.h"
 #include "api/cache.h"
 #include "api/free.h"
@@ -197,13 +198,13 @@ static void release_cache(struct kspan_cache *cache)
 {
 	struct kspan_left left;
 
-	kspan_finalizers_settle(&cache->finalizers);
+	kspan_settle(&cache->finalizers);
 	/* Late frees go straight to the spans: an array that was emptied stays so. */
 	WRITE_ONCE(cache->pcpu_limit, 0);
 	kspan_cache_drain(cache);
 	/* As slab does: what the kernel itself is about to free may be of this cache. */
 	if (kspan_cache_out(cache) && kspan_kvfree_rcu_barrier())
-		kspan_finalizers_settle(&cache->finalizers);
+		kspan_settle(&cache->finalizers);
 	kspan_cache_release_empty(cache, ULONG_MAX);
 	left_in(cache, kspan_cache_out(cache), &left);
 	if (left.objects) {
@@ -404,7 +405,7 @@ void kspan_cache_exit(void)
 	destroy_classes();
 	destroy_internal(&kspan_large_cache);
 	list_for_each_entry_safe(cache, next, &kspan_left_caches, list) {
-		kspan_finalizers_settle(&cache->finalizers);
+		kspan_settle(&cache->finalizers);
 		forget_objects(cache);
 		end_cache(cache);
 	}

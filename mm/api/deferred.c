@@ -22,6 +22,7 @@
 #include "base/stats.h"
 #include "base/work.h"
 #include "heap/heap.h"
+#include "special/special.h"
 
 static LLIST_HEAD(pending);
 
@@ -154,3 +155,19 @@ void kspan_rcu_flush(void)
 	flush_work(&kspan_rcu_work);
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_rcu_flush);
+
+void kspan_settle(struct kspan_finalizers *finalizers)
+{
+	unsigned long runs, now = READ_ONCE(finalizers->runs);
+
+	/*
+	 * A grace period brings finalizers, and finalizers free, perhaps to a grace period. It is
+	 * over when after a wait for grace periods no finalizer is about to run, and none has
+	 * ended since before it, which could have come too late for it.
+	 */
+	do {
+		runs = now;
+		kspan_rcu_flush();
+		now = kspan_finalizers_flush(finalizers);
+	} while (now != runs);
+}

@@ -5,6 +5,7 @@
 
 #include <linux/types.h>
 
+struct kspan_finalizers;
 struct kspan_span;
 
 /*
@@ -14,6 +15,11 @@ struct kspan_span;
 void kspan_rcu_defer(struct kspan_span *span);
 /* Returns once everything deferred before has been freed. Process context, sleeps. */
 void kspan_rcu_flush(void);
+/*
+ * Returns once nothing waits for a grace period, and none of these finalizers and cleanups to run,
+ * if nobody but they frees meanwhile. Process context, sleeps.
+ */
+void kspan_settle(struct kspan_finalizers *finalizers);
 bool kspan_rcu_idle(void);
 
 #endif /* _KSPAN_DEFERRED_H */

@@ -24,9 +24,6 @@ bool kspan_free_clear_weak(struct kspan_span *span, void *obj);
 /* Object @index, in state RCU_WAIT, has waited for its grace period. Process context. */
 void kspan_free_waited(struct kspan_span *span, unsigned int index);
 
-/* The finalizer of @obj, in state FINALIZING, has run. Process context. */
-void kspan_free_finalized(void *obj, bool had_weak);
-
 /*
  * Releases the records of all objects of @span, which nobody will free any more: the module ends,
  * and leaves their memory. Process context.

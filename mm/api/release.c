@@ -3,7 +3,7 @@
  * What a freed object passes before its slot goes back, by its state:
  *
  *	has a finalizer		FINALIZING: the object stays, the finalizer is queued, and
- *				kspan_free_finalized() goes on when it has run
+ *				free_finalized() goes on when it has run
  *	had a weak handle,	RCU_NEXT: the object stays until a grace period has passed,
  *	kspan_free_rcu()	and kspan_free_waited() goes on then
  *	called in the middle	the same: no lock may be taken, see lock.h
@@ -14,7 +14,7 @@
  * A slot goes back to the pool only after all of its specials are gone: handed out before, it
  * could be sampled while its old profile special still hangs on it.
  *
- * Locks: none here. kspan_special_unlink() takes and drops the span's special_lock.
+ * Locks: none here. kspan_special_unlink() takes and drops that of the span's records.
  */
 #include <linux/kmemleak.h>
 
@@ -25,9 +25,7 @@
 #include "base/lock.h"
 #include "base/stats.h"
 #include "heap/heap.h"
-#include "special/finalizer.h"
 #include "special/special.h"
-#include "special/weak.h"
 #include "tracing.h"
 
 /*
@@ -65,21 +63,22 @@ static void free_unlinked(struct kspan_span *span, void *obj, u8 *state,
 	/* The span may be gone from here on. */
 	while ((special = cleanups)) {
 		cleanups = special->next;
-		kspan_finalizer_queue(cache, special);
+		kspan_finalizers_add(&cache->finalizers, special);
 	}
 }
 
 static void free_last(struct kspan_span *span, void *obj, u8 *state)
 {
 	free_unlinked(span, obj, state,
-		      kspan_special_unlink(span, obj - span->base, KSPAN_KINDS_ALL));
+		      kspan_special_unlink(&span->specials, obj - span->base, KSPAN_KINDS_ALL));
 }
 
 bool kspan_free_clear_weak(struct kspan_span *span, void *obj)
 {
 	struct kspan_special *weak;
 
-	weak = kspan_special_unlink(span, obj - span->base, KSPAN_KIND(KSPAN_SPECIAL_WEAK));
+	weak = kspan_special_unlink(&span->specials, obj - span->base,
+				    KSPAN_KIND(KSPAN_SPECIAL_WEAK));
 	if (weak)
 		kspan_weak_release(weak);
 	return weak;
@@ -115,6 +114,26 @@ void kspan_free_later(struct kspan_span *span, u8 *state)
 	rcu_read_unlock();
 }
 
+/* The finalizer of @obj, in state FINALIZING, has run. Process context. */
+static void free_finalized(void *obj)
+{
+	struct kspan_span *span = kspan_pagemap_find(obj);
+	u8 *state = &span->state[kspan_span_index(span, obj)];
+
+	WRITE_ONCE(*state, KSPAN_STATE_FREEING);
+	free_last(span, obj, state);
+}
+
+/* The same of one that had a weak handle: readers may hold it until a grace period. */
+static void free_finalized_later(void *obj)
+{
+	struct kspan_span *span = kspan_pagemap_find(obj);
+	u8 *state = &span->state[kspan_span_index(span, obj)];
+
+	WRITE_ONCE(*state, KSPAN_STATE_FREEING);
+	kspan_free_later(span, state);
+}
+
 /* Finalizer first, then readers of the weak handle, then the end. */
 void kspan_free_claimed(struct kspan_span *span, void *obj, u8 *state)
 {
@@ -122,7 +141,7 @@ void kspan_free_claimed(struct kspan_span *span, void *obj, u8 *state)
 	bool had_weak = false;
 
 	/* From here on nobody finds the object through its handle. */
-	list = kspan_special_unlink_first(span, obj - span->base,
+	list = kspan_special_unlink_first(&span->specials, obj - span->base,
 					  KSPAN_KIND(KSPAN_SPECIAL_FINALIZER) |
 					  KSPAN_KIND(KSPAN_SPECIAL_WEAK));
 	special = list;
@@ -135,9 +154,9 @@ void kspan_free_claimed(struct kspan_span *span, void *obj, u8 *state)
 		kspan_weak_release(special);
 	}
 	if (finalizer) {
-		finalizer->finalizer.had_weak = had_weak;
+		finalizer->finalizer.then = had_weak ? free_finalized_later : free_finalized;
 		WRITE_ONCE(*state, KSPAN_STATE_FINALIZING);
-		kspan_finalizer_queue(span->cache, finalizer);
+		kspan_finalizers_add(&span->cache->finalizers, finalizer);
 	} else if (had_weak) {
 		kspan_free_later(span, state);
 	} else {
@@ -151,25 +170,13 @@ void kspan_free_waited(struct kspan_span *span, unsigned int index)
 	kspan_free_claimed(span, kspan_span_object(span, index), &span->state[index]);
 }
 
-void kspan_free_finalized(void *obj, bool had_weak)
-{
-	struct kspan_span *span = kspan_pagemap_find(obj);
-	u8 *state = &span->state[kspan_span_index(span, obj)];
-
-	WRITE_ONCE(*state, KSPAN_STATE_FREEING);
-	if (had_weak)
-		kspan_free_later(span, state);
-	else
-		free_last(span, obj, state);
-}
-
 void kspan_free_forget(struct kspan_span *span)
 {
 	struct kspan_special *list, *special;
 	unsigned int i;
 
 	for (i = 0; i < span->nr_objs; i++) {
-		list = kspan_special_unlink(span, i * span->slot_size, KSPAN_KINDS_ALL);
+		list = kspan_special_unlink(&span->specials, i * span->slot_size, KSPAN_KINDS_ALL);
 		while ((special = list)) {
 			list = special->next;
 			if (special->kind == KSPAN_SPECIAL_PROFILE)

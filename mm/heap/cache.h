@@ -15,7 +15,7 @@
 
 #include "heap/sizeclass.h"
 #include "heap/span.h"
-#include "special/finalizer.h"
+#include "special/special.h"
 
 struct kspan_label;
 struct kspan_pcpu;

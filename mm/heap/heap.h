@@ -33,6 +33,7 @@
 #ifndef _KSPAN_HEAP_H
 #define _KSPAN_HEAP_H
 
+#include "heap/attach.h"
 #include "heap/cache.h"
 #include "heap/fence.h"
 #include "heap/guard.h"

@@ -163,8 +163,7 @@ static struct kspan_span *header_new(struct kspan_cache *cache, void *base, size
 	span->reciprocal = kspan_span_reciprocal(slot_size, nr_objs);
 	span->nid = nid;
 	own->nr_free = nr_objs;
-	span->specials = RB_ROOT;
-	kspan_spin_lock_init(&span->special_lock, "kspan_special_lock");
+	kspan_special_set_init(&span->specials);
 	INIT_LIST_HEAD(&own->list);
 	INIT_LIST_HEAD(&own->all);
 	span->free_map = PTR_ALIGN((unsigned long *)&span->state[nr_objs + 1], sizeof(long));
@@ -319,7 +318,7 @@ void kspan_span_free_retired(struct kspan_span *span)
  */
 void kspan_span_free(struct kspan_span *span)
 {
-	WARN_ON_ONCE(!RB_EMPTY_ROOT(&span->specials));
+	WARN_ON_ONCE(!kspan_special_set_empty(&span->specials));
 	if (!test_bit(KSPAN_SPAN_BYPASSED, &span->flags))
 		kspan_hold_look(span);
 	atomic_long_sub(kspan_span_header_bytes(span), &span_bytes);

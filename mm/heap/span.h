@@ -11,14 +11,13 @@
 #include <linux/gfp.h>
 #include <linux/kasan.h>
 #include <linux/llist.h>
-#include <linux/rbtree.h>
 #include <linux/minmax.h>
 #include <linux/rcupdate.h>
 #include <linux/sizes.h>
-#include <linux/spinlock.h>
 #include <linux/types.h>
 
 #include "base/gfp.h"
+#include "special/special.h"
 
 struct kspan_cache;
 
@@ -92,9 +91,8 @@ struct kspan_span {
 
 	atomic_t nr_waits;		/* objects marked RCU_NEXT, and not seen to since */
 
-	/* Guards the specials of this span's objects: a leaf lock, see mm/tracing.c. */
-	spinlock_t special_lock;
-	struct rb_root specials;	/* by (offset, kind); under special_lock */
+	/* Of this span's objects, by their offset from base: see mm/tracing.c about its lock. */
+	struct kspan_special_set specials;
 
 	unsigned long flags;		/* KSPAN_SPAN_* bits */
 	struct llist_node rcu_node;	/* with KSPAN_SPAN_RCU_QUEUED set, or retired */

@@ -26,7 +26,7 @@
  *
  * Locks: kspan_bucket_lock, a leaf, with interrupts off; kspan_bucket_mutex outside it, process
  * context. Nothing is allocated, freed or printed under the spinlock, and it is never taken
- * with the special_lock of a span held.
+ * with the lock of a set of records held.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

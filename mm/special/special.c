@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The records themselves, and the tree of each span. What a record means and what releasing it
- * does is none of this file's business: see tracing.c, finalizer.c and weak.c.
+ * The records themselves, and the tree of each set. What a record means and what releasing it
+ * does is none of this file's business.
  *
- * Locks: the span's special_lock, a leaf: records are allocated before and freed after it, and
- * no callback runs under it.
+ * Locks: the set's, a leaf: records are allocated before and freed after it.
  */
 #include <linux/rbtree.h>
 #include <linux/percpu.h>
@@ -15,11 +14,12 @@
 #include "base/gfp.h"
 #include "base/hooks.h"
 #include "base/lock.h"
-#include "heap/span.h"
 #include "special/special.h"
 
+/* ---- Records ------------------------------------------------------------------------- */
+
 static struct kmem_cache *special_cache;
-static atomic_long_t nr_specials[KSPAN_NR_SPECIALS];
+static atomic_long_t nr_specials[KSPAN_NR_SPECIALS];	/* that exist; read by the books */
 
 static const char *const kind_names[] = {
 	[KSPAN_SPECIAL_PROFILE]		= "profile",
@@ -43,7 +43,7 @@ struct spares {
 
 static DEFINE_PER_CPU(struct spares, spares);
 
-static struct kspan_special *take_spare(void)
+static struct kspan_special *take_spare_record(void)
 {
 	struct kspan_special *special = NULL;
 	int i;
@@ -53,7 +53,7 @@ static struct kspan_special *take_spare(void)
 	return special;
 }
 
-static bool keep_spare(struct kspan_special *special)
+static bool keep_spare_record(struct kspan_special *special)
 {
 	int i;
 
@@ -72,7 +72,7 @@ struct kspan_special *kspan_special_new(enum kspan_special_kind kind, gfp_t gfp)
 		return NULL;
 	if (kspan_test_point(KSPAN_FAIL_SPECIAL))
 		return NULL;
-	special = take_spare();
+	special = take_spare_record();
 	if (!special)
 		special = kmem_cache_alloc(special_cache,
 					   (gfp & KSPAN_GFP_METADATA) | __GFP_NOWARN);
@@ -88,10 +88,19 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_special_new);
 void kspan_special_delete(struct kspan_special *special)
 {
 	atomic_long_dec(&nr_specials[special->kind]);
-	if (!keep_spare(special))
+	if (!keep_spare_record(special))
 		kmem_cache_free(special_cache, special);
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_special_delete);
+
+/* ---- The tree ------------------------------------------------------------------------ */
+
+void kspan_special_set_init(struct kspan_special_set *set)
+{
+	kspan_spin_lock_init(&set->lock, "kspan_special_lock");
+	set->tree = RB_ROOT;
+}
+EXPORT_SYMBOL_FOR_TESTS(kspan_special_set_init);
 
 /* The order of the tree. */
 static int compare(u32 offset, u8 kind, const struct kspan_special *special)
@@ -102,12 +111,12 @@ static int compare(u32 offset, u8 kind, const struct kspan_special *special)
 }
 
 /* The first record that is not below (@offset, @kind), or NULL. */
-static struct kspan_special *first_from(struct kspan_span *span, u32 offset, u8 kind)
+static struct kspan_special *first_from(struct kspan_special_set *set, u32 offset, u8 kind)
 {
-	struct rb_node *node = span->specials.rb_node;
+	struct rb_node *node = set->tree.rb_node;
 	struct kspan_special *found = NULL;
 
-	lockdep_assert_held(&span->special_lock);
+	lockdep_assert_held(&set->lock);
 	while (node) {
 		struct kspan_special *special = rb_entry(node, struct kspan_special, node);
 
@@ -121,73 +130,54 @@ static struct kspan_special *first_from(struct kspan_span *span, u32 offset, u8 
 	return found;
 }
 
-struct kspan_special *kspan_special_find(struct kspan_span *span, u32 offset,
+/* The record of @kind of the object at @offset, or NULL. */
+struct kspan_special *kspan_special_find(struct kspan_special_set *set, u32 offset,
 					 enum kspan_special_kind kind)
 {
-	struct kspan_special *special = first_from(span, offset, kind);
+	struct kspan_special *special = first_from(set, offset, kind);
 
 	return special && !compare(offset, kind, special) ? special : NULL;
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_special_find);
 
-static void insert(struct kspan_span *span, struct kspan_special *special)
+/*
+ * Hangs @special on the object at @offset. 0; -EEXIST when it has one of that kind and may have
+ * only one.
+ */
+int kspan_special_add(struct kspan_special_set *set, u32 offset, struct kspan_special *special)
 {
-	struct rb_node **link = &span->specials.rb_node, *parent = NULL;
+	struct rb_node **link = &set->tree.rb_node, *parent = NULL;
+	int order;
 
-	lockdep_assert_held(&span->special_lock);
+	lockdep_assert_held(&set->lock);
 	while (*link) {
 		struct kspan_special *at = rb_entry(*link, struct kspan_special, node);
 
 		parent = *link;
+		order = compare(offset, special->kind, at);
+		if (!order && special->kind != KSPAN_SPECIAL_CLEANUP)
+			return -EEXIST;
 		/* Behind its equals: cleanups run in the order in which they were added. */
-		link = compare(special->offset, special->kind, at) < 0 ? &parent->rb_left
-								       : &parent->rb_right;
+		link = order < 0 ? &parent->rb_left : &parent->rb_right;
 	}
+	special->offset = offset;
 	rb_link_node(&special->node, parent, link);
-	rb_insert_color(&special->node, &span->specials);
-}
-
-/*
- * Hangs @special on @obj. 0; -EINVAL when the object is not allocated; -EEXIST when it has one
- * of that kind and may have only one.
- */
-int kspan_special_add_locked(struct kspan_span *span, void *obj, struct kspan_special *special)
-{
-	int index = kspan_span_index(span, obj);
-	u8 state;
-
-	lockdep_assert_held(&span->special_lock);
-	if (index < 0)
-		return -EINVAL;
-	state = READ_ONCE(span->state[index]);
-	if (state != KSPAN_STATE_ALLOCATED && state != KSPAN_STATE_SPECIALS)
-		return -EINVAL;
-	special->offset = obj - span->base;
-	/* One that is only ALLOCATED has none. */
-	if (state == KSPAN_STATE_SPECIALS && special->kind != KSPAN_SPECIAL_CLEANUP &&
-	    kspan_special_find(span, special->offset, special->kind))
-		return -EEXIST;
-	insert(span, special);
-	/*
-	 * The owner of the object reads this when it frees. Whoever has come by a weak handle is
-	 * not the owner, who may be freeing at this moment: then it is SPECIALS already.
-	 */
-	if (state == KSPAN_STATE_ALLOCATED)
-		WRITE_ONCE(span->state[index], KSPAN_STATE_SPECIALS);
+	rb_insert_color(&special->node, &set->tree);
 	return 0;
 }
-
-int kspan_special_add(struct kspan_span *span, void *obj, struct kspan_special *special)
-{
-	unsigned long flags;
-	int err;
-
-	kspan_lock(&span->special_lock, flags);
-	err = kspan_special_add_locked(span, obj, special);
-	kspan_unlock(&span->special_lock, flags);
-	return err;
-}
 EXPORT_SYMBOL_FOR_TESTS(kspan_special_add);
+
+/* Takes the one record of @kind off the object at @offset; NULL if it has none. */
+struct kspan_special *kspan_special_remove(struct kspan_special_set *set, u32 offset,
+					   enum kspan_special_kind kind)
+{
+	struct kspan_special *special = kspan_special_find(set, offset, kind);
+
+	if (special)
+		rb_erase(&special->node, &set->tree);
+	return special;
+}
+EXPORT_SYMBOL_FOR_TESTS(kspan_special_remove);
 
 /* The next record of the same object, or NULL. */
 static struct kspan_special *next_of_object(struct kspan_special *special)
@@ -199,17 +189,17 @@ static struct kspan_special *next_of_object(struct kspan_special *special)
 }
 
 /* Takes those of @kinds off the object whose first record is @special, in order. */
-static struct kspan_special *unlink(struct kspan_span *span, struct kspan_special *special,
-				    unsigned int kinds)
+static struct kspan_special *unlink_kinds(struct kspan_special_set *set,
+					  struct kspan_special *special, unsigned int kinds)
 {
 	struct kspan_special *list, **tail = &list, *next;
 
-	lockdep_assert_held(&span->special_lock);
+	lockdep_assert_held(&set->lock);
 	for (; special; special = next) {
 		next = next_of_object(special);
 		if (!(kinds & KSPAN_KIND(special->kind)))
 			continue;
-		rb_erase(&special->node, &span->specials);
+		rb_erase(&special->node, &set->tree);
 		*tail = special;
 		tail = &special->next;
 	}
@@ -218,9 +208,9 @@ static struct kspan_special *unlink(struct kspan_span *span, struct kspan_specia
 }
 
 /* The first record of the object at @offset, or NULL. */
-static struct kspan_special *first_of_object(struct kspan_span *span, u32 offset)
+static struct kspan_special *first_of_object(struct kspan_special_set *set, u32 offset)
 {
-	struct kspan_special *special = first_from(span, offset, 0);
+	struct kspan_special *special = first_from(set, offset, 0);
 
 	return special && special->offset == offset ? special : NULL;
 }
@@ -229,57 +219,38 @@ static struct kspan_special *first_of_object(struct kspan_span *span, u32 offset
  * Takes the records of @kinds (KSPAN_KIND() bits) off the object at @offset and returns them as
  * a list linked by next, in the order of the tree. Nothing is released here.
  */
-struct kspan_special *kspan_special_unlink(struct kspan_span *span, u32 offset,
+struct kspan_special *kspan_special_unlink(struct kspan_special_set *set, u32 offset,
 					   unsigned int kinds)
 {
 	struct kspan_special *list;
 	unsigned long flags;
 
-	kspan_lock(&span->special_lock, flags);
-	list = unlink(span, first_of_object(span, offset), kinds);
-	kspan_unlock(&span->special_lock, flags);
+	kspan_lock(&set->lock, flags);
+	list = unlink_kinds(set, first_of_object(set, offset), kinds);
+	kspan_unlock(&set->lock, flags);
 	return list;
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_special_unlink);
 
 /* As kspan_special_unlink(), of the kinds @first if there are any, else of all. */
-struct kspan_special *kspan_special_unlink_first(struct kspan_span *span, u32 offset,
+struct kspan_special *kspan_special_unlink_first(struct kspan_special_set *set, u32 offset,
 						 unsigned int first)
 {
 	struct kspan_special *list, *special;
 	unsigned int kinds = 0;
 	unsigned long flags;
 
-	kspan_lock(&span->special_lock, flags);
-	list = first_of_object(span, offset);
+	kspan_lock(&set->lock, flags);
+	list = first_of_object(set, offset);
 	for (special = list; special; special = next_of_object(special))
 		kinds |= KSPAN_KIND(special->kind);
-	list = unlink(span, list, kinds & first ? first : KSPAN_KINDS_ALL);
-	kspan_unlock(&span->special_lock, flags);
+	list = unlink_kinds(set, list, kinds & first ? first : KSPAN_KINDS_ALL);
+	kspan_unlock(&set->lock, flags);
 	return list;
 }
+EXPORT_SYMBOL_FOR_TESTS(kspan_special_unlink_first);
 
-/* Takes the one record of @kind off an allocated object; NULL if it has none. */
-struct kspan_special *kspan_special_remove(struct kspan_span *span, void *obj,
-					   enum kspan_special_kind kind)
-{
-	struct kspan_special *special = NULL;
-	int index = kspan_span_index(span, obj);
-	unsigned long flags;
-
-	if (kspan_refuse_nested())
-		return NULL;
-	kspan_lock(&span->special_lock, flags);
-	/* In any other state the records belong to whoever is freeing the object. */
-	if (index >= 0 && READ_ONCE(span->state[index]) == KSPAN_STATE_SPECIALS) {
-		special = kspan_special_find(span, obj - span->base, kind);
-		if (special)
-			rb_erase(&special->node, &span->specials);
-	}
-	kspan_unlock(&span->special_lock, flags);
-	return special;
-}
-EXPORT_SYMBOL_FOR_TESTS(kspan_special_remove);
+/* ---- The books ----------------------------------------------------------------------- */
 
 unsigned long kspan_special_count(void)
 {

@@ -1,18 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Specials: records that hang on single objects. A span keeps those of its objects in a tree
- * sorted by (offset, kind), under its special_lock.
+ * Specials: records that hang on single objects. Few objects have any, so that an object has no
+ * place for them: a set keeps those of many objects in one tree, and knows an object by its offset.
+ *
+ * Whoever owns objects embeds a set; a span does. The set has the lock, and the owner decides what
+ * it is good for besides: what an object says of itself, that it is there, that it has records,
+ * changes under it together with the tree. Nothing here knows what an object is, or where.
+ *
+ * The life of a record: it is allocated, with no lock held; it is added, and belongs to its object;
+ * it is unlinked, and is on a list of whoever did that; and he releases it, with no lock held. What
+ * that means is the kind's:
+ *
+ *	profile		a sample: it is taken out of its bucket, see mm/tracing.c
+ *	finalizer	a function that is called with the object before that is freed
+ *	cleanup		a function that is called after the object is gone
+ *	weak		a handle, which reads NULL from then on
+ *
+ * Finalizers and cleanups are other modules' functions. They wait in queues, which owners have as
+ * well, for a worker in process context. What is to become of an object whose finalizer has run,
+ * its owner has said: a record brings the function for it.
+ *
+ * Locks: that of a set, a leaf: under it nothing is allocated, freed or called.
  */
 #ifndef _KSPAN_SPECIAL_H
 #define _KSPAN_SPECIAL_H
 
 #include <linux/llist.h>
+#include <linux/lockdep.h>
 #include <linux/rbtree.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 
 struct kspan_bucket;
 struct kspan_buf;
-struct kspan_span;
 struct kspan_weak;
 
 /* In the order in which they stand in the tree; at most one of each but cleanups. */
@@ -24,13 +45,17 @@ enum kspan_special_kind {
 	KSPAN_NR_SPECIALS
 };
 
+/*
+ * The first member is under the lock of the set while the record is in one. The others are written
+ * before it is added, and after it was unlinked are those of whoever did that.
+ */
 struct kspan_special {
 	union {
-		struct rb_node node;		/* in the tree; under special_lock */
+		struct rb_node node;		/* in the tree; under the lock */
 		struct kspan_special *next;	/* on the private list of whoever unlinked it */
 		struct llist_node queue;	/* a finalizer or cleanup that waits to run */
 	};
-	u32 offset;				/* bytes from span->base */
+	u32 offset;				/* of the object in its set */
 	u8 kind;
 	union {
 		struct {
@@ -41,7 +66,7 @@ struct kspan_special {
 			void (*fn)(void *obj, void *arg);
 			void *arg;
 			void *obj;
-			bool had_weak;		/* readers may hold obj until a grace period */
+			void (*then)(void *obj);	/* the owner's; set when it is queued */
 		} finalizer;
 		struct {
 			void (*fn)(void *arg);
@@ -60,19 +85,72 @@ struct kspan_special {
 struct kspan_special *kspan_special_new(enum kspan_special_kind kind, gfp_t gfp);
 void kspan_special_delete(struct kspan_special *special);
 
-/* These take the span's special_lock; the caller holds no lock of kspan's. */
-int kspan_special_add(struct kspan_span *span, void *obj, struct kspan_special *special);
-struct kspan_special *kspan_special_unlink(struct kspan_span *span, u32 offset,
-					   unsigned int kinds);
-struct kspan_special *kspan_special_unlink_first(struct kspan_span *span, u32 offset,
-						 unsigned int first);
-struct kspan_special *kspan_special_remove(struct kspan_span *span, void *obj,
+/* ---- Sets ---------------------------------------------------------------------------- */
+
+struct kspan_special_set {
+	/* A leaf, of the class kspan_special_lock; taken with kspan_lock(). */
+	spinlock_t lock;
+	struct rb_root tree;		/* by (offset, kind); under lock */
+};
+
+void kspan_special_set_init(struct kspan_special_set *set);
+
+/* What this says may have changed a moment later, if others have the set too. */
+static inline bool kspan_special_set_empty(const struct kspan_special_set *set)
+{
+	return RB_EMPTY_ROOT(&set->tree);
+}
+
+/* The caller holds the set's lock. */
+int kspan_special_add(struct kspan_special_set *set, u32 offset, struct kspan_special *special);
+struct kspan_special *kspan_special_find(struct kspan_special_set *set, u32 offset,
+					 enum kspan_special_kind kind);
+struct kspan_special *kspan_special_remove(struct kspan_special_set *set, u32 offset,
 					   enum kspan_special_kind kind);
 
-/* The special of @kind at @offset; the caller holds special_lock. */
-struct kspan_special *kspan_special_find(struct kspan_span *span, u32 offset,
-					 enum kspan_special_kind kind);
-int kspan_special_add_locked(struct kspan_span *span, void *obj, struct kspan_special *special);
+/* These take it; the caller holds no lock of kspan's. */
+struct kspan_special *kspan_special_unlink(struct kspan_special_set *set, u32 offset,
+					   unsigned int kinds);
+struct kspan_special *kspan_special_unlink_first(struct kspan_special_set *set, u32 offset,
+						 unsigned int first);
+
+/* ---- Finalizers and cleanups --------------------------------------------------------- */
+
+/* Those of one owner that wait, and the worker that runs them. */
+struct kspan_finalizers {
+	struct llist_head queue;	/* lock-free */
+	struct work_struct work;
+	unsigned long runs;		/* of the worker that have ended; written by it alone */
+	struct lock_class_key key;	/* what one owner's do says nothing of another's */
+};
+
+void kspan_finalizers_open(struct kspan_finalizers *self);
+void kspan_finalizers_close(struct kspan_finalizers *self);
+
+/* Queues an unlinked finalizer or cleanup. Any context but NMI, no lock held. */
+void kspan_finalizers_add(struct kspan_finalizers *self, struct kspan_special *special);
+
+/* Waits for what has been queued; how often the worker has run by then. Process context. */
+unsigned long kspan_finalizers_flush(struct kspan_finalizers *self);
+/* The same, of all owners. */
+void kspan_finalizers_flush_all(void);
+bool kspan_finalizers_idle(struct kspan_finalizers *self);
+
+/* Is this a finalizer or a cleanup, or called by one? */
+bool kspan_finalizer_runs(void);
+
+/* ---- Weak handles -------------------------------------------------------------------- */
+
+/* A record with a handle of @obj, which has a reference for whoever asks for it besides. */
+struct kspan_special *kspan_weak_new(void *obj, gfp_t gfp);
+/* Both of them, which nobody has seen. */
+void kspan_weak_delete(struct kspan_special *special);
+/* The handle of an object that has one, with a reference. The caller holds the set's lock. */
+struct kspan_weak *kspan_weak_find(struct kspan_special_set *set, u32 offset);
+/* Clears the handle of an unlinked record and deletes the record. No lock held. */
+void kspan_weak_release(struct kspan_special *special);
+
+/* ---- The books ----------------------------------------------------------------------- */
 
 unsigned long kspan_special_count(void);
 size_t kspan_special_bytes(void);
@@ -80,5 +158,7 @@ void kspan_specials_show(struct kspan_buf *buf);
 
 int kspan_special_init(void);
 void kspan_special_exit(void);
+int kspan_finalizer_init(void);
+void kspan_finalizer_exit(void);
 
 #endif /* _KSPAN_SPECIAL_H */

@@ -90,15 +90,16 @@ static struct spot {
 } spots[] = {
 	{ "relist", true }, { "take", true }, { "give", true }, { "remove", true },
 	{ "first_from", true }, { "find", true }, { "insert", true },
-	{ "kspan_special_add_locked", true }, { "kspan_special_find", true },
+	{ "kspan_special_add", true }, { "kspan_special_find", true },
+	{ "kspan_special_remove", true }, { "kspan_attach_locked", true },
 	{ "kspan_node_take" }, { "kspan_node_add" }, { "kspan_node_give" },
-	{ "kspan_node_release_empty" }, { "kspan_special_new" }, { "kspan_special_add" },
-	{ "kspan_special_unlink" }, { "kspan_special_remove" }, { "kspan_special_delete" },
+	{ "kspan_node_release_empty" }, { "kspan_special_new" }, { "kspan_attach" },
+	{ "kspan_special_unlink" }, { "kspan_detach" }, { "kspan_special_delete" },
 	{ "kspan_bucket_alloc" }, { "kspan_bucket_free" }, { "kspan_span_new" },
 	{ "kspan_span_free" }, { "kspan_pagemap_set" }, { "kspan_profile_alloc" },
 	{ "kspan_profile_release" }, { "kspan_pcpu_charge" }, { "kspan_pcpu_pop_any" },
 	{ "kspan_pcpu_free_slow" }, { "kspan_rcu_defer" }, { "kspan_weak_get" },
-	{ "kspan_finalizer_queue" }, { "copy_bucket", true }, { "kspan_node_walk" },
+	{ "kspan_finalizers_add" }, { "copy_bucket", true }, { "kspan_node_walk" },
 };
 
 static int hit(struct kprobe *probe, struct pt_regs *regs)
