@@ -15,6 +15,7 @@
 #include "api/deferred.h"
 #include "api/leak.h"
 #include "base/compat.h"
+#include "base/work.h"
 #include "export/debugfs.h"
 #include "heap/cache.h"
 #include "heap/fence.h"
@@ -183,6 +184,7 @@ struct part {
 static const struct part parts[] = {
 	{ "page map", kspan_pagemap_init, kspan_pagemap_exit },
 	{ "specials", kspan_special_init, kspan_special_exit },
+	{ "work", kspan_work_init, kspan_work_exit },
 	{ "finalizers", kspan_finalizer_init, kspan_finalizer_exit },
 	{ "buckets", start_buckets, kspan_bucket_exit },
 	{ "seeds", start_seeds, no_stop },

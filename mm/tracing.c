@@ -28,6 +28,7 @@
 #include <linux/lockdep.h>
 
 #include "base/compat.h"
+#include "base/gfp.h"
 #include "base/hooks.h"
 #include "base/lock.h"
 #include "base/stats.h"

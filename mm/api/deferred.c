@@ -20,9 +20,9 @@
 #include "base/lock.h"
 #include "base/report.h"
 #include "base/stats.h"
+#include "base/work.h"
 #include "heap/cache.h"
 #include "heap/span.h"
-#include "special/finalizer.h"
 
 static LLIST_HEAD(pending);
 

@@ -26,11 +26,11 @@
 
 #include "base/compat.h"
 #include "base/lock.h"
+#include "base/work.h"
 #include "heap/cache.h"
 #include "heap/pcpu.h"
 #include "heap/retire.h"
 #include "heap/span.h"
-#include "special/finalizer.h"
 
 static LLIST_HEAD(retired);
 static atomic_long_t nr_retired;

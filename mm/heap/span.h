@@ -19,6 +19,8 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
+#include "base/gfp.h"
+
 struct kspan_cache;
 
 /*
@@ -62,27 +64,6 @@ static inline bool kspan_state_in_use(u8 state)
 }
 
 #define KSPAN_SPAN_MAGIC	0x6b73706e	/* "kspn" */
-
-/* What a request's gfp may say to the slab allocator about metadata that it makes necessary. */
-#define KSPAN_GFP_METADATA	(__GFP_RECLAIM | __GFP_HIGH | __GFP_IO | __GFP_FS | __GFP_NOWARN | \
-				 __GFP_RETRY_MAYFAIL | __GFP_NORETRY | __GFP_MEMALLOC | \
-				 __GFP_NOMEMALLOC)
-/* And to the page allocator: __GFP_ZERO is done here, __GFP_ACCOUNT charges nobody. */
-#define KSPAN_GFP_PAGES		(KSPAN_GFP_METADATA | __GFP_NOFAIL | __GFP_THISNODE | \
-				 __GFP_HARDWALL | __GFP_DMA | __GFP_DMA32)
-
-/*
- * For what is nice to have, where there is something else to fall back on or nothing need be done:
- * a span larger than an object, pages near a CPU, a magazine, the record of a sample. Nothing is
- * reclaimed, compacted or killed for it, and no reserve is touched.
- */
-#define KSPAN_GFP_OPTIONAL	(__GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC)
-
-static inline gfp_t kspan_gfp_optional(gfp_t gfp)
-{
-	return (gfp & ~(__GFP_RECLAIM | __GFP_HIGH | __GFP_MEMALLOC | __GFP_NOFAIL |
-			__GFP_RETRY_MAYFAIL)) | KSPAN_GFP_OPTIONAL;
-}
 
 /* Bits of span->flags, atomic. */
 #define KSPAN_SPAN_RCU_QUEUED	0	/* on the list of api/deferred.c */

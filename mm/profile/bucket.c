@@ -43,10 +43,10 @@
 #include <linux/workqueue.h>
 
 #include "base/compat.h"
+#include "base/gfp.h"
 #include "base/hooks.h"
 #include "base/lock.h"
 #include "base/stats.h"
-#include "heap/span.h"
 #include "profile/bucket.h"
 #include "profile/label.h"
 #include "profile/snapshot.h"

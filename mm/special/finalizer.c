@@ -30,7 +30,6 @@
 #include "special/finalizer.h"
 #include "special/special.h"
 
-struct workqueue_struct *kspan_wq;
 static struct workqueue_struct *client_wq;
 
 static void run_one(struct kspan_special *special)
@@ -250,19 +249,11 @@ EXPORT_SYMBOL_GPL(kspan_add_cleanup);
 
 int kspan_finalizer_init(void)
 {
-	kspan_wq = alloc_workqueue("kspan", WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
-	if (!kspan_wq)
-		return -ENOMEM;
 	client_wq = alloc_workqueue("kspan_clients", WQ_UNBOUND, 0);
-	if (!client_wq) {
-		destroy_workqueue(kspan_wq);
-		return -ENOMEM;
-	}
-	return 0;
+	return client_wq ? 0 : -ENOMEM;
 }
 
 void kspan_finalizer_exit(void)
 {
 	destroy_workqueue(client_wq);
-	destroy_workqueue(kspan_wq);
 }

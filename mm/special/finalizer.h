@@ -11,9 +11,6 @@
 struct kspan_cache;
 struct kspan_special;
 
-/* For kspan's own work alone: whoever reclaims memory may wait for it. */
-extern struct workqueue_struct *kspan_wq;
-
 /* Those of one cache that wait, and the worker that runs them. */
 struct kspan_finalizers {
 	struct llist_head queue;

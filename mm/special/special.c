@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/compat.h"
+#include "base/gfp.h"
 #include "base/hooks.h"
 #include "base/lock.h"
 #include "heap/span.h"
