@@ -14,7 +14,7 @@
 
 #include "base/compat.h"
 #include "heap/cache.h"
-#include "profile/bucket.h"
+#include "profile/profile.h"
 
 /* Take the fast paths out of the way while somebody listens. */
 int kspan_trace_alloc_on(void);

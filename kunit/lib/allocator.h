@@ -19,7 +19,7 @@
 #include "api/deferred.h"
 #include "base/hooks.h"
 #include "base/report.h"
-#include "base/stats.h"
+#include "export/stats.h"
 #include "heap/cache.h"
 #include "heap/pagemap.h"
 #include "heap/span.h"

@@ -254,7 +254,7 @@ static void put_away(void)
 	made = NULL;
 	cache = NULL;
 	/* With their names, so that the next turn has to make them again. */
-	kspan_profile_reset();
+	kspan_profile_reset(HEAP);
 }
 
 /* @deed with the @nth memory refused, and all after it if @all: whether any was. */
@@ -285,7 +285,7 @@ static void it_works_or_leaves_nothing(struct kunit *test)
 {
 	const struct deed *deed = test->param_value;
 	size_t names = kspan_symbol_bytes();
-	unsigned long buckets = kspan_bucket_count();
+	unsigned long buckets = kspan_profile_buckets(HEAP);
 	unsigned long live = in_use();
 	unsigned int nth, all;
 
@@ -295,7 +295,7 @@ static void it_works_or_leaves_nothing(struct kunit *test)
 		KUNIT_EXPECT_LT(test, nth, (unsigned int)REFUSALS_MOST);
 	}
 	KUNIT_EXPECT_EQ(test, kspan_symbol_bytes(), names);
-	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), buckets);
+	KUNIT_EXPECT_EQ(test, kspan_profile_buckets(HEAP), buckets);
 	KUNIT_EXPECT_EQ(test, in_use(), live);
 	/* What need not ask for memory may not have been refused any. */
 	KUNIT_EXPECT_TRUE(test, nth > 1 || deed->works);

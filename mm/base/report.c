@@ -15,7 +15,6 @@
 
 #include "base/compat.h"
 #include "base/report.h"
-#include "profile/bucket.h"
 
 static kspan_report_filter_t report_filter;
 
@@ -81,9 +80,9 @@ void kspan_report_damage(const struct kspan_damage *damage, const char *fmt, ...
 	pr_err("object of %u bytes in a slot of %u, damaged from byte %u to %u\n", damage->size,
 	       damage->slot_size, damage->first, damage->last);
 	print_bytes(damage);
-	if (damage->bucket) {
+	if (damage->frames) {
 		pr_err("allocated at:\n");
-		stack_trace_print(damage->bucket->frames, damage->bucket->nr_frames, 1);
+		stack_trace_print(damage->frames, damage->nr_frames, 1);
 	}
 	pr_err("found at:\n");
 	dump_stack();

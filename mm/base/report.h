@@ -7,15 +7,14 @@
 
 #include "base/stats.h"
 
-struct kspan_bucket;
-
 /* Bytes of a slot that somebody wrote who should not have. All numbers in bytes. */
 struct kspan_damage {
 	const void *obj;
 	u32 size;			/* of the object, as asked for */
 	u32 slot_size;
 	u32 first, last;		/* the damaged ones, from obj */
-	const struct kspan_bucket *bucket;	/* what allocated it; NULL: not sampled, or freed */
+	const unsigned long *frames;	/* of what allocated it; NULL: not sampled, or freed */
+	unsigned int nr_frames;
 };
 
 /* Sees each report; true keeps it from being printed. For tests, which expect their reports. */
@@ -33,7 +32,7 @@ bool kspan_report(enum kspan_counter what, const void *addr, const char *fmt, ..
 
 /*
  * The same of a corruption, with what is known of the object and the bytes themselves. The
- * caller keeps the object, and so its bucket.
+ * caller keeps the object, and so its frames.
  */
 __printf(2, 3)
 void kspan_report_damage(const struct kspan_damage *damage, const char *fmt, ...);

@@ -1,30 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * The counters of stats.h, and the stats file: one "name value" line for each counter, then
- * the gauges that other files keep. Takes no lock; process context for the file.
- */
+/* The counters of stats.h. Takes no lock. */
 #include <linux/cpumask.h>
 
-#include "base/buf.h"
 #include "base/compat.h"
 #include "base/stats.h"
-#include "heap/cache.h"
-#include "heap/fence.h"
-#include "heap/hold.h"
-#include "heap/pagemap.h"
-#include "heap/span.h"
-#include "profile/bucket.h"
-#include "profile/symbol.h"
-#include "special/special.h"
 
 DEFINE_PER_CPU(struct kspan_counters, kspan_counters);
 
-#define KSPAN_COUNTER_NAME(id, name) [id] = name,
-static const char *const counter_names[] = { KSPAN_COUNTERS(KSPAN_COUNTER_NAME) };
-#undef KSPAN_COUNTER_NAME
-static_assert(ARRAY_SIZE(counter_names) == KSPAN_NR_COUNTERS);
-
-static unsigned long sum_cpus(enum kspan_counter id)
+unsigned long kspan_counter_cpus(enum kspan_counter id)
 {
 	unsigned long sum = 0;
 	int cpu;
@@ -32,45 +15,4 @@ static unsigned long sum_cpus(enum kspan_counter id)
 	for_each_possible_cpu(cpu)
 		sum += READ_ONCE(per_cpu(kspan_counters, cpu).v[id]);
 	return sum;
-}
-
-/*
- * The sum over all CPUs; exact once nobody counts any more. Process context. The fast paths
- * count nothing: allocations from a CPU's array are known from its budget, and what was
- * allocated and is not in use has been freed.
- */
-unsigned long kspan_counter_sum(enum kspan_counter id)
-{
-	unsigned long sum, allocs, in_use;
-
-	if (id != KSPAN_ALLOCS && id != KSPAN_FREES)
-		return sum_cpus(id);
-	kspan_cache_totals(&allocs, &in_use);
-	sum = allocs + sum_cpus(KSPAN_ALLOCS);
-	return id == KSPAN_ALLOCS ? sum : sum - in_use;
-}
-EXPORT_SYMBOL_FOR_TESTS(kspan_counter_sum);
-
-void kspan_stats_show(struct kspan_buf *buf)
-{
-	size_t spans = kspan_span_bytes(), map = kspan_pagemap_bytes();
-	size_t specials = kspan_special_bytes(), buckets = kspan_bucket_bytes();
-	size_t symbols = kspan_symbol_bytes(), guard = kspan_fence_bytes();
-	int i;
-
-	kspan_hold_look_at_all();
-	for (i = 0; i < KSPAN_NR_COUNTERS; i++)
-		kspan_buf_printf(buf, "%s %lu\n", counter_names[i], kspan_counter_sum(i));
-
-	kspan_buf_printf(buf, "pages %lu\n", kspan_span_pages());
-	kspan_buf_printf(buf, "buckets %lu\n", kspan_bucket_count());
-	kspan_buf_printf(buf, "specials %lu\n", kspan_special_count());
-	kspan_buf_printf(buf, "span_bytes %zu\n", spans);
-	kspan_buf_printf(buf, "pagemap_bytes %zu\n", map);
-	kspan_buf_printf(buf, "special_bytes %zu\n", specials);
-	kspan_buf_printf(buf, "bucket_bytes %zu\n", buckets);
-	kspan_buf_printf(buf, "symbol_bytes %zu\n", symbols);
-	kspan_buf_printf(buf, "guard_bytes %zu\n", guard);
-	kspan_buf_printf(buf, "metadata_bytes %zu\n",
-			 spans + map + specials + buckets + symbols + guard);
 }

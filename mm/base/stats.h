@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Counters of events, one of each for every CPU, summed when read.
+ * Counters of events, one of each for every CPU, summed when read. A profile has its own.
  */
 #ifndef _KSPAN_STATS_H
 #define _KSPAN_STATS_H
 
 #include <linux/percpu.h>
-
-struct kspan_buf;
 
 /* X(enumerator, name in the stats file) */
 #define KSPAN_COUNTERS(X) \
@@ -21,10 +19,6 @@ struct kspan_buf;
 	X(KSPAN_FLUSHES,		"flushes") \
 	X(KSPAN_SPANS_CREATED,		"spans_created") \
 	X(KSPAN_SPANS_FREED,		"spans_freed") \
-	X(KSPAN_SAMPLES,		"samples") \
-	X(KSPAN_SAMPLES_DROPPED,	"samples_dropped") \
-	X(KSPAN_BUCKETS_EVICTED,	"buckets_evicted") \
-	X(KSPAN_STACKS_WALKED,		"stacks_walked") \
 	X(KSPAN_FINALIZERS_RUN,		"finalizers_run") \
 	X(KSPAN_CLEANUPS_RUN,		"cleanups_run") \
 	X(KSPAN_RCU_FREES,		"rcu_frees") \
@@ -56,7 +50,7 @@ DECLARE_PER_CPU(struct kspan_counters, kspan_counters);
 #define kspan_count(id)		this_cpu_inc(kspan_counters.v[id])
 #define kspan_count_n(id, n)	this_cpu_add(kspan_counters.v[id], n)
 
-unsigned long kspan_counter_sum(enum kspan_counter id);
-void kspan_stats_show(struct kspan_buf *buf);
+/* What all CPUs have counted; exact once nobody counts any more. Process context. */
+unsigned long kspan_counter_cpus(enum kspan_counter id);
 
 #endif /* _KSPAN_STATS_H */

@@ -30,9 +30,7 @@
 #include "heap/guard.h"
 #include "heap/hold.h"
 #include "heap/retire.h"
-#include "profile/label.h"
-#include "profile/snapshot.h"
-#include "profile/symbol.h"
+#include "profile/profile.h"
 
 /* Guards kspan_caches; see the head of this file. */
 DEFINE_MUTEX(kspan_cache_mutex);
@@ -56,7 +54,7 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_left_caches);
 
 const char *kspan_cache_name(const struct kspan_cache *cache)
 {
-	return cache->label->name;
+	return kspan_label_name(cache->label);
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_cache_name);
 
@@ -399,7 +397,7 @@ bool kspan_cache_left_by(const struct module *mod, struct kspan_left *left)
 		cache->abandoned = true;
 		out = cache_sum(cache, node_out);
 		left_in(cache, out - min(cached(cache), out), left);
-		refcount_inc(&left->label->refs);
+		kspan_label_hold(left->label);
 		found = true;
 		break;
 	}

@@ -19,7 +19,7 @@
 
 #include "heap/sizeclass.h"
 #include "heap/span.h"
-#include "profile/sample.h"
+#include "profile/profile.h"
 #include "special/finalizer.h"
 
 struct kspan_buf;

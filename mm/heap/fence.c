@@ -39,7 +39,7 @@
 #include "heap/guard.h"
 #include "heap/hold.h"
 #include "heap/pagemap.h"
-#include "profile/stack.h"
+#include "heap/profile.h"
 
 /* Frames that are kept: the innermost, which say most. */
 #define FENCE_FRAMES	32
@@ -160,7 +160,7 @@ static noinline void record(struct trace *trace)
 {
 	struct kspan_stack stack;
 
-	kspan_stack_capture(&stack);
+	kspan_stack_capture(&kspan_heap_profile, &stack);
 	if (stack.nr_frames > FENCE_FRAMES)
 		kspan_stack_truncated(&stack, FENCE_FRAMES);
 	trace->pid = task_pid_nr(current);

@@ -74,7 +74,6 @@ static bool check(const struct kspan_span *span, const void *obj, u32 from, u32 
 {
 	struct kspan_damage damage = {
 		.obj = obj, .size = live_size(span, obj), .slot_size = span->slot_size,
-		.bucket = bucket,
 	};
 	const u8 *bytes = obj, *bad;
 
@@ -85,6 +84,8 @@ static bool check(const struct kspan_span *span, const void *obj, u32 from, u32 
 			to--;
 		damage.first = bad - bytes;
 		damage.last = to - 1;
+		if (bucket)
+			damage.nr_frames = kspan_bucket_frames(bucket, &damage.frames);
 		kspan_report_damage(&damage, "%s of cache %s: byte %u is %02x, not %02x", what,
 				    kspan_cache_name(span->cache), damage.first, *bad, pattern);
 	}

@@ -23,7 +23,7 @@
 #include "base/stats.h"
 #include "heap/cache.h"
 #include "heap/pcpu.h"
-#include "profile/sample.h"
+#include "heap/profile.h"
 
 DEFINE_STATIC_KEY_FALSE(kspan_numa);
 DEFINE_STATIC_KEY_FALSE(kspan_alloc_more);
@@ -131,8 +131,8 @@ static bool charge(const struct kspan_cache *cache, struct kspan_pcpu *pcpu, u64
 		*word -= KSPAN_WORD_BUDGET;
 		return false;
 	}
-	hit = kspan_stride_next(&pcpu->stride, cache->slot_size, cache->flags & KSPAN_NO_PROFILE,
-				&budget);
+	hit = kspan_stride_next(&kspan_heap_profile, &pcpu->stride, cache->slot_size,
+				cache->flags & KSPAN_NO_PROFILE, &budget);
 	*weight = pcpu->stride.weight;
 	pcpu->allocs += budget + 1;
 	*word = (u64)budget << 32 | (u32)*word;
@@ -182,8 +182,9 @@ void *kspan_pcpu_pop_any(struct kspan_cache *cache, bool *sampled, u64 *weight)
 bool kspan_pcpu_charge_alone(const struct kspan_cache *cache, size_t slot_size, u64 *weight)
 {
 	kspan_count(KSPAN_ALLOCS);
-	return !(cache->flags & KSPAN_NO_PROFILE) && kspan_sample_due(slot_size) &&
-	       kspan_sample_take(slot_size, weight);
+	return !(cache->flags & KSPAN_NO_PROFILE) &&
+	       kspan_profile_due(kspan_heap_profile, slot_size) &&
+	       kspan_profile_take(&kspan_heap_profile, slot_size, weight);
 }
 
 /*
@@ -594,12 +595,6 @@ unsigned long kspan_pcpu_cached(struct kspan_cache *cache)
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_pcpu_cached);
 
-static int cpu_starts(unsigned int cpu)
-{
-	kspan_sample_cpu_starts(cpu);
-	return 0;
-}
-
 /* Runs on another CPU, after the last instruction of @cpu. */
 static int cpu_is_dead(unsigned int cpu)
 {
@@ -614,7 +609,7 @@ static int cpu_is_dead(unsigned int cpu)
 
 int kspan_pcpu_init(void)
 {
-	int state = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "mm/kspan:dead", cpu_starts,
+	int state = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "mm/kspan:dead", NULL,
 					      cpu_is_dead);
 
 	if (state < 0)

@@ -30,7 +30,7 @@
 #include <linux/string.h>
 
 #include "base/compat.h"
-#include "base/stats.h"
+#include "profile/profile.h"
 #include "profile/stack.h"
 #include "profile/step.h"
 #include "profile/text.h"
@@ -343,7 +343,7 @@ static noinline void check(const struct kspan_stack *known, const unsigned long 
 		  "kspan: a stack was taken for another one");
 }
 
-noinline void kspan_stack_capture(struct kspan_stack *stack)
+noinline void kspan_stack_capture(struct kspan_profile *profile, struct kspan_stack *stack)
 {
 	const unsigned long *at = (unsigned long *)__builtin_frame_address(0) + 1;
 	unsigned long ret = (unsigned long)__builtin_return_address(0);
@@ -357,7 +357,7 @@ noinline void kspan_stack_capture(struct kspan_stack *stack)
 			check(stack, at);
 		return;
 	}
-	kspan_count(KSPAN_STACKS_WALKED);
+	kspan_profile_count(profile, KSPAN_STACKS_WALKED);
 	n = walk(stack->frames, ARRAY_SIZE(stack->frames), at);
 	trim(stack, without_interrupted(stack->frames, n));
 }
