@@ -11,8 +11,10 @@
 
 #include <linux/list.h>
 #include <linux/llist.h>
+#include <linux/lockdep.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
+#include <linux/overflow.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
@@ -107,10 +109,59 @@ struct kspan_table {
 struct kspan_table *kspan_table_new(struct kspan_profile *profile, size_t max_bytes);
 void kspan_table_destroy(struct kspan_table *table);
 
+/* ---- Room: evict.c ------------------------------------------------------------------- */
+
+static inline size_t kspan_bucket_size(unsigned int nr_frames)
+{
+	return struct_size((struct kspan_bucket *)0, frames, nr_frames);
+}
+
+/* Under the table's lock. */
+static inline bool kspan_table_fits(const struct kspan_table *table, size_t size)
+{
+	return table->bytes + size <= table->bytes_max;
+}
+
+/* Takes @bucket out of the table, whose reference is now the caller's. Under the table's lock. */
+void kspan_table_take_out(struct kspan_bucket *bucket);
+/* @bucket, which is gone, has nothing in use, and will not. Under the table's lock. */
+void kspan_table_push_gone(struct kspan_bucket *bucket);
+/* Makes room for @size bytes if that can be; what was evicted, by next. Under the table's lock. */
+struct kspan_bucket *kspan_table_make_room(struct kspan_table *table, size_t size);
+/* What kspan_table_make_room() returned. Any context but NMI, no lock held. */
+void kspan_table_put_evicted(struct kspan_bucket *evicted);
+
 /* The caller has a reference, or the bucket has live objects. Process context. */
 void kspan_bucket_put(struct kspan_bucket *bucket);
-/* Names for every frame. Process context, under the table's mutex. 0 or -ENOMEM. */
-int kspan_bucket_resolve(struct kspan_bucket *bucket);
+/* Likewise in any context but NMI: what has to sleep is left to a worker. */
+void kspan_bucket_put_later(struct kspan_bucket *bucket);
+void kspan_bucket_flush_evicted(void);
+
+/* ---- Walks: cut.c -------------------------------------------------------------------- */
+
+/* Keeps the counts of the last cut, before they change for the first time after it. */
+static inline void kspan_bucket_bring_to_cut(struct kspan_bucket *bucket)
+{
+	struct kspan_table *table = bucket->table;
+
+	lockdep_assert_held(&table->lock);
+	if (likely(bucket->cut == table->last_cut))
+		return;
+	bucket->cut = table->last_cut;
+	bucket->cut_allocs = bucket->allocs;
+	bucket->cut_carried = bucket->carried;
+	bucket->cut_live = bucket->live;
+	if (table->cut_resets) {
+		bucket->allocs = 0;
+		bucket->carried = 0;
+	}
+}
+
+/*
+ * Has a walk that wants the counts of the last cut still to come to @bucket? Then it has them.
+ * Under the table's lock.
+ */
+bool kspan_bucket_awaited(struct kspan_bucket *bucket);
 
 /*
  * A cut through the counts of all buckets, as they are at this moment, if there are at most @most;
@@ -122,6 +173,19 @@ unsigned long kspan_table_cut(struct kspan_table *table, unsigned long most);
 void kspan_table_walk_cut(struct kspan_table *table,
 			  void (*fn)(struct kspan_bucket *bucket, void *arg), void *arg);
 
+/* The next bucket of a walk, with a reference; NULL at its end. Under the table's mutex. */
+void kspan_table_walk_begin(struct kspan_table *table);
+struct kspan_bucket *kspan_table_walk_next(struct kspan_table *table);
+
+/* ---- Names: names.c ------------------------------------------------------------------ */
+
+/* Names for every frame. Process context, under the table's mutex. 0 or -ENOMEM. */
+int kspan_bucket_resolve(struct kspan_bucket *bucket);
+/* The names and the label. Process context; of the last one that has a reference. */
+void kspan_bucket_release_names(struct kspan_bucket *bucket);
+
+/* A struct notifier_block's, of modules. */
+int kspan_table_notified(struct notifier_block *nb, unsigned long action, void *data);
 /* What the notifier does when @mod comes to the state @action; for the tests. */
 void kspan_table_module_event(struct kspan_table *table, unsigned long action,
 			      const struct module *mod);

@@ -25,10 +25,10 @@
  *
  * This is the one header that others include. In the wing:
  *
- *	sample.c	rates, samplers and strides
+ *	profile.c	beginning and end, counters; sample.c rates, samplers and strides
  *	stack.c		call stacks by known steps; learn.c by the unwinder, which teaches steps;
  *			step.c their table; text.c what the name of code says
- *	table.c		the table of buckets: looking up, counting; evict.c makes room in it;
+ *	bucket.c	the table of buckets: looking up, counting; evict.c makes room in it;
  *			cut.c walks over it, at one moment; names.c keeps names when modules leave
  *	snapshot.c	the whole table at one moment, with names, for the encoders
  *	label.c, symbol.c, fixmath.c	interned names; logarithm and exponential
@@ -37,7 +37,6 @@
 #define _KSPAN_PROFILE_H
 
 #include <linux/bits.h>
-#include <linux/cache.h>
 #include <linux/gfp.h>
 #include <linux/jump_label.h>
 #include <linux/percpu.h>
@@ -116,7 +115,7 @@ struct kspan_profile {
 	DECLARE_PER_CPU(struct kspan_sampler, var##_sampler);			\
 	extern struct kspan_profile var
 
-/* @shown: its name in the log; @its_ops: a struct kspan_profile_ops, or NULL. */
+/* @shown: its name in the log; @its_ops: a struct kspan_profile_ops, or NULL. Declare it before. */
 #define DEFINE_KSPAN_PROFILE(var, shown, its_ops)				\
 	DEFINE_PER_CPU(struct kspan_sampler, var##_sampler);			\
 	struct kspan_profile var = {						\

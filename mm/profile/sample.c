@@ -111,6 +111,7 @@ bool kspan_profile_take(struct kspan_profile *profile, size_t size, u64 *weight)
 		*weight = weight_of(size, old_mean);
 	return hit;
 }
+EXPORT_SYMBOL_FOR_TESTS(kspan_profile_take);
 
 /* How many allocations of @size bytes come before the one in which the next point lies. */
 static u64 draw_allocs(struct kspan_stride *stride, size_t size)
@@ -122,6 +123,7 @@ void kspan_stride_init(struct kspan_stride *stride)
 {
 	seed(&stride->rnd);
 }
+EXPORT_SYMBOL_FOR_TESTS(kspan_stride_init);
 
 /*
  * The budget of an array of objects of @size bytes is spent, and this is the next allocation:
@@ -153,6 +155,7 @@ bool kspan_stride_next(struct kspan_profile *profile, struct kspan_stride *strid
 	stride->left -= *budget;
 	return hit;
 }
+EXPORT_SYMBOL_FOR_TESTS(kspan_stride_next);
 
 u64 kspan_profile_sample_bytes(const struct kspan_profile *profile)
 {
