@@ -145,12 +145,14 @@ int kspan_files_create(struct kspan_files *files, struct dentry *dir)
 	}
 	return 0;
 }
+EXPORT_SYMBOL_FOR_TESTS(kspan_files_create);
 
 void kspan_files_free(struct kspan_files *files)
 {
 	kfree(files->entries);
 	files->entries = NULL;
 }
+EXPORT_SYMBOL_FOR_TESTS(kspan_files_free);
 
 static const struct kspan_file *find(const struct kspan_files *files, const char *name)
 {
