@@ -39,8 +39,8 @@
 #include "special/special.h"
 #include "tracing.h"
 
-static struct kspan_bucket *count_alloc(struct kspan_cache *cache, size_t slot_size,
-					u64 weight)
+static struct kspan_bucket *count_sample(struct kspan_cache *cache, size_t slot_size,
+					 u64 weight)
 {
 	struct kspan_stack stack;
 
@@ -59,7 +59,7 @@ void kspan_profile_alloc(struct kspan_cache *cache, void *obj, size_t slot_size,
 	if (!special)
 		goto dropped;
 	special->profile.weight = weight;
-	special->profile.bucket = count_alloc(cache, slot_size, weight);
+	special->profile.bucket = count_sample(cache, slot_size, weight);
 	if (!special->profile.bucket)
 		goto no_bucket;
 

@@ -154,7 +154,7 @@ void kspan_files_free(struct kspan_files *files)
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_files_free);
 
-static const struct kspan_file *find(const struct kspan_files *files, const char *name)
+static const struct kspan_file *find_file(const struct kspan_files *files, const char *name)
 {
 	size_t i;
 
@@ -166,7 +166,7 @@ static const struct kspan_file *find(const struct kspan_files *files, const char
 
 int kspan_files_render(const struct kspan_files *files, const char *name, struct kspan_buf *buf)
 {
-	const struct kspan_file *desc = find(files, name);
+	const struct kspan_file *desc = find_file(files, name);
 
 	return desc ? render(desc, files->of, buf) : -ENOENT;
 }
@@ -175,7 +175,7 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_files_render);
 int kspan_files_store(const struct kspan_files *files, const char *name, const char *text,
 		      size_t len)
 {
-	const struct kspan_file *desc = find(files, name);
+	const struct kspan_file *desc = find_file(files, name);
 
 	return desc ? store(desc, files->of, text, len) : -ENOENT;
 }

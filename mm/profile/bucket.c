@@ -43,8 +43,9 @@ static u32 hash_of(const struct kspan_stack *stack, u32 slot_size, const struct 
 }
 
 /* Under rcu_read_lock() or the lock. */
-static struct kspan_bucket *find(const struct kspan_table *table, const struct kspan_stack *stack,
-				 u32 hash, u32 slot_size, const struct kspan_label *label)
+static struct kspan_bucket *find_bucket(const struct kspan_table *table,
+					const struct kspan_stack *stack, u32 hash, u32 slot_size,
+					const struct kspan_label *label)
 {
 	struct kspan_bucket *bucket;
 
@@ -94,7 +95,7 @@ static struct kspan_bucket *bucket_new(struct kspan_table *table, const struct k
 }
 
 /* Publishes @bucket, unless the table is full. */
-static bool insert(struct kspan_bucket *bucket)
+static bool publish(struct kspan_bucket *bucket)
 {
 	struct kspan_table *table = bucket->table;
 	size_t size = kspan_bucket_size(bucket->nr_frames);
@@ -149,7 +150,7 @@ struct kspan_bucket *kspan_bucket_alloc(struct kspan_profile *profile,
 	bool full = false;
 
 	rcu_read_lock();
-	bucket = find(table, stack, hash, slot_size, label);
+	bucket = find_bucket(table, stack, hash, slot_size, label);
 	if (bucket) {
 		kspan_test_point(KSPAN_AT_FOUND);
 		kspan_lock(&table->lock, flags);
@@ -169,10 +170,10 @@ struct kspan_bucket *kspan_bucket_alloc(struct kspan_profile *profile,
 		return NULL;
 
 	kspan_lock(&table->lock, flags);
-	bucket = find(table, stack, hash, slot_size, label);
+	bucket = find_bucket(table, stack, hash, slot_size, label);
 	if (!bucket) {
 		evicted = kspan_table_make_room(table, kspan_bucket_size(stack->nr_frames));
-		if (insert(spare)) {
+		if (publish(spare)) {
 			bucket = spare;
 			spare = NULL;
 		}

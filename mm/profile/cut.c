@@ -78,8 +78,8 @@ static void cut_to_reset(struct kspan_table *table)
 }
 
 /* The next few; false at the end. */
-static bool walk_some(struct kspan_table *table,
-		      void (*fn)(struct kspan_bucket *bucket, void *arg), void *arg)
+static bool walk_few(struct kspan_table *table,
+		     void (*fn)(struct kspan_bucket *bucket, void *arg), void *arg)
 {
 	struct kspan_bucket *bucket;
 	unsigned int i;
@@ -123,7 +123,7 @@ void kspan_table_walk_cut(struct kspan_table *table,
 	lockdep_assert_held(&table->mutex);
 	kspan_lock(&table->lock, flags);
 	table->walk = table->all.next;
-	while (walk_some(table, fn, arg)) {
+	while (walk_few(table, fn, arg)) {
 		kspan_unlock(&table->lock, flags);
 		kspan_test_point(KSPAN_AT_WALK);
 		cond_resched();

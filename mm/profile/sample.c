@@ -44,7 +44,7 @@ static atomic64_t seeds_given;
  * Bytes to the next point. The generator need not be safe against guessing, and must not take a
  * lock, which on PREEMPT_RT may sleep.
  */
-static u64 draw(struct rnd_state *rnd, u64 mean)
+static u64 draw_gap(struct rnd_state *rnd, u64 mean)
 {
 	if (mean == 1)
 		return 0;
@@ -94,7 +94,7 @@ bool kspan_profile_take(struct kspan_profile *profile, size_t size, u64 *weight)
 		 */
 		sampler->epoch = epoch;
 		sampler->mean = mean;
-		gap = draw(&sampler->rnd, mean);
+		gap = draw_gap(&sampler->rnd, mean);
 		hit = gap < (long)size;
 		if (!hit)
 			sampler->left = gap - (long)size;
@@ -103,7 +103,7 @@ bool kspan_profile_take(struct kspan_profile *profile, size_t size, u64 *weight)
 		hit = mean == 1;
 	}
 	if (hit)
-		sampler->left = draw(&sampler->rnd, sampler->mean);
+		sampler->left = draw_gap(&sampler->rnd, sampler->mean);
 	old_mean = sampler->mean;
 	local_irq_restore(flags);
 
@@ -116,7 +116,7 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_profile_take);
 /* How many allocations of @size bytes come before the one in which the next point lies. */
 static u64 draw_allocs(struct kspan_stride *stride, size_t size)
 {
-	return stride->mean ? div64_u64(draw(&stride->rnd, stride->mean), size) : U64_MAX;
+	return stride->mean ? div64_u64(draw_gap(&stride->rnd, stride->mean), size) : U64_MAX;
 }
 
 void kspan_stride_init(struct kspan_stride *stride)

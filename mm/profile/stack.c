@@ -141,7 +141,7 @@ static void trim(struct kspan_stack *stack, unsigned int n)
 }
 
 /* Test kernels walk each stack both ways: the two must agree. */
-static noinline void check(const struct kspan_stack *known, const unsigned long *at)
+static noinline void compare_walks(const struct kspan_stack *known, const unsigned long *at)
 {
 	struct kspan_stack stack;
 
@@ -162,7 +162,7 @@ noinline void kspan_stack_capture(struct kspan_profile *profile, struct kspan_st
 		at = NULL;
 	if (at && walk_known(stack, ret, at)) {
 		if (IS_ENABLED(CONFIG_PROVE_LOCKING))
-			check(stack, at);
+			compare_walks(stack, at);
 		return;
 	}
 	kspan_profile_count(profile, KSPAN_STACKS_WALKED);
