@@ -14,7 +14,6 @@
 
 #include "base/compat.h"
 #include "heap/heap.h"
-#include "profile/bucket.h"
 
 /* Take the fast paths out of the way while somebody listens. */
 int kspan_trace_alloc_on(void);

@@ -17,8 +17,6 @@
 #include "base/work.h"
 #include "export/debugfs.h"
 #include "heap/heap.h"
-#include "profile/bucket.h"
-#include "profile/sample.h"
 #include "shim/shim.h"
 #include "special/special.h"
 
@@ -36,7 +34,7 @@ static int sample_bytes_set(const char *text, const struct kernel_param *param)
 
 	if (err)
 		return err;
-	err = kspan_set_sample_bytes(bytes);
+	err = kspan_profile_set_sample_bytes(&kspan_heap_profile, bytes);
 	if (err)
 		pr_err("sample_bytes=%llu is above %llu\n", bytes, KSPAN_SAMPLE_BYTES_MAX);
 	return err;
@@ -44,7 +42,7 @@ static int sample_bytes_set(const char *text, const struct kernel_param *param)
 
 static int sample_bytes_get(char *text, const struct kernel_param *param)
 {
-	return sysfs_emit(text, "%llu\n", kspan_sample_bytes());
+	return sysfs_emit(text, "%llu\n", kspan_profile_sample_bytes(&kspan_heap_profile));
 }
 
 static const struct kernel_param_ops sample_bytes_ops = {
@@ -117,25 +115,34 @@ static int __init check_parameters(void)
 	return 0;
 }
 
-static int start_seeds(void)
+static int start_profiles(void)
 {
-	kspan_sample_init(sample_seed);
-	return 0;
+	return kspan_profiles_init(sample_seed);
 }
 
 static void no_stop(void)
 {
 }
 
-static int start_profile(void)
+static int start_heap_profile(void)
 {
-	kspan_sample_start();
+	return kspan_profile_init(&kspan_heap_profile, max_profile_bytes);
+}
+
+static void stop_heap_profile(void)
+{
+	kspan_profile_destroy(&kspan_heap_profile);
+}
+
+static int start_sampling(void)
+{
+	kspan_profile_start(&kspan_heap_profile);
 	return 0;
 }
 
-static int start_buckets(void)
+static void stop_sampling(void)
 {
-	return kspan_bucket_init(max_profile_bytes);
+	kspan_profile_stop(&kspan_heap_profile);
 }
 
 static int start_classes(void)
@@ -180,15 +187,15 @@ static const struct part parts[] = {
 	{ "specials", kspan_special_init, kspan_special_exit },
 	{ "work", kspan_work_init, kspan_work_exit },
 	{ "finalizers", kspan_finalizer_init, kspan_finalizer_exit },
-	{ "buckets", start_buckets, kspan_bucket_exit },
-	{ "seeds", start_seeds, no_stop },
+	{ "profiles", start_profiles, kspan_profiles_exit },
+	{ "the heap's profile", start_heap_profile, stop_heap_profile },
 	{ "guard mode", start_fence, kspan_fence_exit },
 	{ "caches", start_classes, stop_caches },
 	{ "memory pressure", kspan_shrink_init, kspan_shrink_exit },
 	{ "reports of leaks", kspan_leak_init, kspan_leak_exit },
 	{ "CPU hotplug", kspan_hotplug_init, kspan_hotplug_exit },
 	{ "fast path", kspan_pcpu_init, no_stop },
-	{ "sampling", start_profile, kspan_sample_stop },
+	{ "sampling", start_sampling, stop_sampling },
 	{ "handing back", start_handback, kspan_handback_exit },
 	{ "hardened usercopy", start_usercopy, kspan_usercopy_exit },
 	{ "debugfs", kspan_debugfs_init, kspan_debugfs_exit },

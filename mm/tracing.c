@@ -34,19 +34,17 @@
 #include "base/stats.h"
 #include "events.h"
 #include "heap/heap.h"
-#include "profile/bucket.h"
-#include "profile/label.h"
-#include "profile/stack.h"
 #include "special/special.h"
 #include "tracing.h"
 
-static struct kspan_bucket *count_alloc(struct kspan_cache *cache, size_t slot_size,
-					u64 weight)
+static struct kspan_bucket *count_sample(struct kspan_cache *cache, size_t slot_size,
+					 u64 weight)
 {
 	struct kspan_stack stack;
 
-	kspan_stack_capture(&stack);
-	return kspan_bucket_alloc(&stack, slot_size, cache->label, weight, KSPAN_GFP_OPTIONAL);
+	kspan_stack_capture(&kspan_heap_profile, &stack);
+	return kspan_bucket_alloc(&kspan_heap_profile, &stack, slot_size, cache->label, weight,
+				  KSPAN_GFP_OPTIONAL);
 }
 
 /* Whatever the caller lets the allocation do for memory, nothing is done for the sample. */
@@ -59,27 +57,27 @@ void kspan_profile_alloc(struct kspan_cache *cache, void *obj, size_t slot_size,
 	if (!special)
 		goto dropped;
 	special->profile.weight = weight;
-	special->profile.bucket = count_alloc(cache, slot_size, weight);
+	special->profile.bucket = count_sample(cache, slot_size, weight);
 	if (!special->profile.bucket)
 		goto no_bucket;
 
 	/* The bucket lock has been dropped: from here on only the span's. */
 	span = kspan_pagemap_find(obj);
-	lockdep_assert_not_held(&kspan_bucket_lock);
+	kspan_profile_assert_unlocked(&kspan_heap_profile);
 	kspan_test_point(KSPAN_AT_ATTACH);
 	if (WARN_ON_ONCE(kspan_attach(span, obj, special))) {
 		/* The object is fresh and ours: this is for one that was freed behind us. */
 		kspan_profile_release(span, special);
 		return;
 	}
-	kspan_count(KSPAN_SAMPLES);
+	kspan_profile_count(&kspan_heap_profile, KSPAN_SAMPLES);
 	kspan_trace(kspan_sample, obj, slot_size, weight, cache);
 	return;
 
 no_bucket:
 	kspan_special_delete(special);
 dropped:
-	kspan_count(KSPAN_SAMPLES_DROPPED);
+	kspan_profile_count(&kspan_heap_profile, KSPAN_SAMPLES_DROPPED);
 }
 
 void kspan_profile_release(struct kspan_span *span, struct kspan_special *special)

@@ -25,9 +25,9 @@ static int finalizer_init(struct kunit *test)
 	cache = kspan_cache_create("finalizer", OBJECT_SIZE, 0, KSPAN_POISON, NULL);
 	if (!cache)
 		return -ENOMEM;
-	kspan_set_sample_bytes(0);
+	kspan_profile_set_sample_bytes(HEAP, 0);
 	keeper = kspan_cache_alloc(cache, GFP_KERNEL);
-	return kspan_set_sample_bytes(1);
+	return kspan_profile_set_sample_bytes(HEAP, 1);
 }
 
 static void finalizer_exit(struct kunit *test)

@@ -88,7 +88,7 @@ static const char *text_of_module(struct kunit *test)
 	struct kspan_buf *buf = test->priv;
 
 	kspan_buf_free(buf);
-	kspan_bucket_module_event(MODULE_STATE_GOING, THIS_MODULE);
+	kspan_table_module_event(HEAP->table, MODULE_STATE_GOING, THIS_MODULE);
 	kspan_leak_show_module(buf, KBUILD_MODNAME);
 	kspan_buf_append(buf, "", 1);
 	KUNIT_ASSERT_EQ(test, buf->err, 0);
@@ -146,7 +146,7 @@ static void report_says_what_would_have_shown_them(struct kunit *test)
 	const struct none_case *c = test->param_value;
 
 	make_cache(test, "leak_none", c->flags);
-	KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(c->rate), 0);
+	KUNIT_EXPECT_EQ(test, kspan_profile_set_sample_bytes(HEAP, c->rate), 0);
 	expect_words(test, text_of_cache(test, c->left), c->says);
 }
 

@@ -10,7 +10,6 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
-#include "profile/sample.h"
 #include "special/special.h"
 #include "allocator.h"
 
@@ -164,16 +163,16 @@ static void double_free_of_a_sampled_object_is_refused(struct kunit *test)
 	const struct way_case *c = test->param_value;
 	struct kspan_cache *cache = kspan_cache_create("kspan-misuse", 64, 0, 0, NULL);
 	unsigned long specials = kspan_special_count();
-	u64 rate = kspan_sample_bytes();
+	u64 rate = kspan_profile_sample_bytes(HEAP);
 	void *obj, *keeper;
 	int sampled;
 
 	KUNIT_ASSERT_NOT_NULL(test, cache);
 	migrate_disable();
 	keeper = kspan_cache_alloc(cache, GFP_KERNEL);
-	kspan_set_sample_bytes(1);
+	kspan_profile_set_sample_bytes(HEAP, 1);
 	obj = kspan_cache_alloc(cache, GFP_KERNEL);
-	kspan_set_sample_bytes(rate);
+	kspan_profile_set_sample_bytes(HEAP, rate);
 	migrate_enable();
 	KUNIT_ASSERT_NOT_NULL(test, obj);
 	sampled = state_of(obj);
@@ -434,11 +433,11 @@ static void of_two_frees_at_once_one_is_refused(struct kunit *test)
 {
 	const struct way_case *c = test->param_value;
 	struct kspan_cache *cache = kspan_cache_create("kspan-at-once", 64, 0, 0, NULL);
-	u64 rate = kspan_sample_bytes();
+	u64 rate = kspan_profile_sample_bytes(HEAP);
 	void *obj, *keeper;
 
 	KUNIT_ASSERT_NOT_NULL(test, cache);
-	kspan_set_sample_bytes(1);
+	kspan_profile_set_sample_bytes(HEAP, 1);
 	keeper = kspan_cache_alloc(cache, GFP_KERNEL);
 	obj = kspan_cache_alloc(cache, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, obj);
@@ -453,7 +452,7 @@ static void of_two_frees_at_once_one_is_refused(struct kunit *test)
 	kspan_rcu_flush();
 	KUNIT_EXPECT_FALSE(test, kspan_owns(obj));
 	kspan_free(keeper);
-	kspan_set_sample_bytes(rate);
+	kspan_profile_set_sample_bytes(HEAP, rate);
 	kspan_cache_destroy(cache);
 	KUNIT_EXPECT_EQ(test, caught.nr, 1U);
 }

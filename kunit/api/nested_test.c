@@ -89,12 +89,12 @@ static void ready_object_is_handed_out_unsampled(struct kunit *test)
 	void *obj;
 
 	kspan_free(kspan_alloc(OBJECT_SIZE, GFP_KERNEL));
-	dropped = kspan_counter_sum(KSPAN_SAMPLES_DROPPED);
+	dropped = kspan_profile_counter(HEAP, KSPAN_SAMPLES_DROPPED);
 	flags = enter_kspan();
 	obj = kspan_alloc(OBJECT_SIZE, GFP_ATOMIC);
 	leave_kspan(flags);
 	KUNIT_EXPECT_NOT_NULL(test, obj);
-	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_SAMPLES_DROPPED), dropped + 1);
+	KUNIT_EXPECT_EQ(test, kspan_profile_counter(HEAP, KSPAN_SAMPLES_DROPPED), dropped + 1);
 	kspan_free(obj);
 }
 

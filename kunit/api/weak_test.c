@@ -21,9 +21,9 @@ static int weak_init(struct kunit *test)
 	cache = kspan_cache_create("weak", OBJECT_SIZE, 0, KSPAN_POISON, NULL);
 	if (!cache)
 		return -ENOMEM;
-	kspan_set_sample_bytes(0);
+	kspan_profile_set_sample_bytes(HEAP, 0);
 	keeper = kspan_cache_alloc(cache, GFP_KERNEL);
-	return kspan_set_sample_bytes(1);
+	return kspan_profile_set_sample_bytes(HEAP, 1);
 }
 
 static void weak_exit(struct kunit *test)

@@ -15,7 +15,7 @@
 
 #include "base/buf.h"
 #include "export/debugfs.h"
-#include "profile/sample.h"
+#include "heap.h"
 
 /* ------------------------------------------------------------------ files */
 
@@ -97,7 +97,7 @@ static void expect_sample_bytes(struct kunit *test, u64 want, const char *text)
 {
 	struct kspan_buf buf = {};
 
-	KUNIT_EXPECT_EQ(test, kspan_sample_bytes(), want);
+	KUNIT_EXPECT_EQ(test, kspan_profile_sample_bytes(HEAP), want);
 	KUNIT_EXPECT_EQ(test, kspan_debugfs_render("sample_bytes", &buf), 0);
 	kspan_buf_append(&buf, "", 1);
 	if (!buf.err)
@@ -112,7 +112,7 @@ static int debugfs_test_init(struct kunit *test)
 
 	if (!saved)
 		return -ENOMEM;
-	*saved = kspan_sample_bytes();
+	*saved = kspan_profile_sample_bytes(HEAP);
 	test->priv = saved;
 	return 0;
 }
@@ -120,7 +120,7 @@ static int debugfs_test_init(struct kunit *test)
 static void debugfs_test_exit(struct kunit *test)
 {
 	if (test->priv)
-		kspan_set_sample_bytes(*(u64 *)test->priv);
+		kspan_profile_set_sample_bytes(HEAP, *(u64 *)test->priv);
 }
 
 static const struct good_case {
@@ -146,7 +146,7 @@ static void sample_bytes_reads_what_was_written(struct kunit *test)
 {
 	const struct good_case *c = test->param_value;
 
-	KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(777), 0);
+	KUNIT_EXPECT_EQ(test, kspan_profile_set_sample_bytes(HEAP, 777), 0);
 	KUNIT_EXPECT_EQ(test, write_text("sample_bytes", c->write), 0);
 	expect_sample_bytes(test, c->value, c->read);
 }
@@ -186,7 +186,7 @@ static void bad_write_changes_nothing(struct kunit *test)
 {
 	const struct bad_case *c = test->param_value;
 
-	KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(777), 0);
+	KUNIT_EXPECT_EQ(test, kspan_profile_set_sample_bytes(HEAP, 777), 0);
 	KUNIT_EXPECT_EQ(test, kspan_debugfs_store("sample_bytes", c->text, c->len), -EINVAL);
 	KUNIT_EXPECT_EQ(test, kspan_debugfs_store("reset", c->text, c->len), -EINVAL);
 	expect_sample_bytes(test, 777, "777\n");

@@ -15,7 +15,7 @@
 #include "base/buf.h"
 #include "export/encode.h"
 #include "export/encode_table.h"
-#include "profile/snapshot.h"
+#include "profile/profile.h"
 
 /* ------------------------------------------------------------------ helpers */
 

@@ -15,7 +15,7 @@ static int attach_init(struct kunit *test)
 	cache = kspan_cache_create("attach", 64, 0, KSPAN_RED_ZONE, NULL);
 	if (!cache || test_begin(test))
 		return -ENOMEM;
-	return kspan_set_sample_bytes(0);
+	return kspan_profile_set_sample_bytes(HEAP, 0);
 }
 
 static void attach_exit(struct kunit *test)

@@ -13,7 +13,6 @@
 #include <linux/workqueue.h>
 
 #include "heap/pcpu.h"
-#include "profile/sample.h"
 #include "allocator.h"
 
 #define OBJ_SIZE	64
@@ -27,14 +26,14 @@ static int busy_cpu_init(struct kunit *test)
 {
 	struct kspan_cache *cache = kspan_cache_create("kspan-busy", OBJ_SIZE, 0, 0, NULL);
 
-	old_sample_bytes = kspan_sample_bytes();
+	old_sample_bytes = kspan_profile_sample_bytes(HEAP);
 	test->priv = cache;
 	return cache ? 0 : -ENOMEM;
 }
 
 static void busy_cpu_exit(struct kunit *test)
 {
-	kspan_set_sample_bytes(old_sample_bytes);
+	kspan_profile_set_sample_bytes(HEAP, old_sample_bytes);
 	allocator_test_exit(test);
 	kspan_cache_destroy(test->priv);
 }
@@ -142,7 +141,7 @@ static long use_here(void *data)
 
 static int change_rate(struct kspan_cache *cache)
 {
-	return kspan_set_sample_bytes(1);
+	return kspan_profile_set_sample_bytes(HEAP, 1);
 }
 
 static int destroy(struct kspan_cache *cache)
@@ -177,7 +176,7 @@ static void task_that_never_gives_up_its_cpu_stops_nobody(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, cache);
 	/* Another than the one that is set, and no static key changes. */
-	KUNIT_ASSERT_EQ(test, kspan_set_sample_bytes(BIT_ULL(30)), 0);
+	KUNIT_ASSERT_EQ(test, kspan_profile_set_sample_bytes(HEAP, BIT_ULL(30)), 0);
 	KUNIT_ASSERT_EQ(test, work_on_cpu(cpu, use_here, cache), 0L);
 	KUNIT_EXPECT_GT(test, array_count(cache, cpu), (unsigned int)KSPAN_BATCH_MAX);
 	catch_reports();
@@ -192,9 +191,9 @@ static void task_that_never_gives_up_its_cpu_stops_nobody(struct kunit *test)
 
 static long samples_of_one(void *data)
 {
-	unsigned long before = kspan_counter_sum(KSPAN_SAMPLES);
+	unsigned long before = kspan_profile_counter(HEAP, KSPAN_SAMPLES);
 	void *obj = kspan_cache_alloc(data, GFP_KERNEL);
-	long samples = kspan_counter_sum(KSPAN_SAMPLES) - before;
+	long samples = kspan_profile_counter(HEAP, KSPAN_SAMPLES) - before;
 
 	kspan_cache_free(data, obj);
 	return samples;
@@ -206,11 +205,11 @@ static void rate_is_in_force_on_a_busy_cpu(struct kunit *test)
 	int cpu = choose_cpu(test);
 	struct hog hog = {};
 
-	KUNIT_ASSERT_EQ(test, kspan_set_sample_bytes(KSPAN_SAMPLE_BYTES_MAX), 0);
+	KUNIT_ASSERT_EQ(test, kspan_profile_set_sample_bytes(HEAP, KSPAN_SAMPLE_BYTES_MAX), 0);
 	KUNIT_ASSERT_EQ(test, work_on_cpu(cpu, use_here, test->priv), 0L);
 	KUNIT_EXPECT_EQ(test, work_on_cpu(cpu, samples_of_one, test->priv), 0L);
 	hog_start(test, &hog, cpu);
-	KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(1), 0);
+	KUNIT_EXPECT_EQ(test, kspan_profile_set_sample_bytes(HEAP, 1), 0);
 	KUNIT_EXPECT_TRUE(test, hog_end(&hog));
 	KUNIT_EXPECT_EQ(test, work_on_cpu(cpu, samples_of_one, test->priv), 1L);
 }
@@ -224,7 +223,7 @@ static int shrink_it(void *data)
 
 static int rate_of_it(void *data)
 {
-	return kspan_set_sample_bytes(1);
+	return kspan_profile_set_sample_bytes(HEAP, 1);
 }
 
 static const struct inside_case {
@@ -269,7 +268,7 @@ static void array_in_use_is_left_alone_until_it_is_not(struct kunit *test)
 	struct hog hog = {};
 	u64 word;
 
-	KUNIT_ASSERT_EQ(test, kspan_set_sample_bytes(BIT_ULL(30)), 0);
+	KUNIT_ASSERT_EQ(test, kspan_profile_set_sample_bytes(HEAP, BIT_ULL(30)), 0);
 	KUNIT_ASSERT_EQ(test, work_on_cpu(cpu, use_here, test->priv), 0L);
 	hog.busy_word = &per_cpu_ptr(asking.cache->pcpu, cpu)->word;
 	word = READ_ONCE(*hog.busy_word);

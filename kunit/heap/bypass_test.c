@@ -5,7 +5,6 @@
  */
 #include "suite.h"
 
-#include "profile/bucket.h"
 #include "special/special.h"
 #include "profile_helpers.h"
 

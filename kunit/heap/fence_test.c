@@ -12,7 +12,6 @@
 
 #include "heap/attach.h"
 #include "heap/fence.h"
-#include "profile/bucket.h"
 #include "special/special.h"
 #include "profile_helpers.h"
 
@@ -180,7 +179,7 @@ static void only_samples_are_guarded(struct kunit *test)
 {
 	void *obj;
 
-	kspan_set_sample_bytes(0);
+	kspan_profile_set_sample_bytes(HEAP, 0);
 	obj = kspan_cache_alloc(cache, GFP_KERNEL);
 	KUNIT_EXPECT_FALSE(test, is_guarded(obj));
 	kspan_free(obj);
@@ -337,9 +336,9 @@ static void without_a_header_the_object_is_ordinary(struct kunit *test)
 	void *kept, *obj;
 
 	/* The span of ordinary objects is there, and kept. */
-	kspan_set_sample_bytes(0);
+	kspan_profile_set_sample_bytes(HEAP, 0);
 	kept = kspan_cache_alloc(cache, GFP_KERNEL);
-	kspan_set_sample_bytes(1);
+	kspan_profile_set_sample_bytes(HEAP, 1);
 	fail_all(KSPAN_FAIL_HEADER);
 	obj = kspan_cache_alloc(cache, GFP_KERNEL);
 	fail_nothing();
@@ -447,7 +446,7 @@ static void guarded_object_counts_once(struct kunit *test)
 {
 	unsigned long allocs = kspan_counter_sum(KSPAN_ALLOCS);
 	unsigned long frees = kspan_counter_sum(KSPAN_FREES);
-	unsigned long samples = kspan_counter_sum(KSPAN_SAMPLES);
+	unsigned long samples = kspan_profile_counter(HEAP, KSPAN_SAMPLES);
 	void *obj = new_object(test);
 	struct kspan_special *special = kspan_detach(span_of(obj), obj, KSPAN_SPECIAL_PROFILE);
 
@@ -456,7 +455,7 @@ static void guarded_object_counts_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kspan_attach(span_of(obj), obj, special), 0);
 	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_ALLOCS), allocs + 1);
 	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_FREES), frees);
-	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_SAMPLES), samples + 1);
+	KUNIT_EXPECT_EQ(test, kspan_profile_counter(HEAP, KSPAN_SAMPLES), samples + 1);
 	kspan_free(obj);
 	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_FREES), frees + 1);
 }

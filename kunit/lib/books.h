@@ -31,10 +31,9 @@
 #include "heap/own.h"
 #include "heap/pagemap_root.h"
 #include "heap/pcpu.h"
-#include "profile/bucket.h"
 #include "profile/label.h"
-#include "profile/sample.h"
 #include "special/special.h"
+#include "heap.h"
 
 #define BOOKS_WORDS	8	/* the most that is said of one look */
 
@@ -573,14 +572,14 @@ static inline void books_buckets(struct books *b)
 	const struct kspan_bucket *bucket;
 	unsigned long room, flags;
 
-	room = kspan_bucket_count() + 64;
+	room = kspan_profile_buckets(HEAP) + 64;
 	b->buckets = kvcalloc(room, sizeof(*b->buckets), GFP_KERNEL);
 	if (!b->buckets) {
 		books_wrong(b, "no memory");
 		return;
 	}
-	spin_lock_irqsave(&kspan_bucket_lock, flags);
-	list_for_each_entry(bucket, &kspan_buckets, all) {
+	spin_lock_irqsave(&HEAP->table->lock, flags);
+	list_for_each_entry(bucket, &HEAP->table->all, all) {
 		if (b->nr_buckets == room)
 			break;
 		b->buckets[b->nr_buckets++] = (struct books_bucket) {
@@ -588,8 +587,8 @@ static inline void books_buckets(struct books *b)
 		};
 		b->bucket_bytes += struct_size(bucket, frames, bucket->nr_frames);
 	}
-	spin_unlock_irqrestore(&kspan_bucket_lock, flags);
-	books_same(b, "buckets", kspan_bucket_count(), b->nr_buckets);
+	spin_unlock_irqrestore(&HEAP->table->lock, flags);
+	books_same(b, "buckets", kspan_profile_buckets(HEAP), b->nr_buckets);
 }
 
 static inline bool books_same_stack(const struct kspan_bucket *x, const struct kspan_bucket *y)
@@ -756,6 +755,10 @@ static const char *const books_counters[KSPAN_NR_COUNTERS] __maybe_unused = {
 	KSPAN_COUNTERS(BOOKS_COUNTER)
 };
 
+static const char *const books_profile_counters[] __maybe_unused = {
+	KSPAN_PROFILE_COUNTERS(BOOKS_COUNTER)
+};
+
 #undef BOOKS_COUNTER
 
 static inline void books_stats(struct books *b)
@@ -765,6 +768,9 @@ static inline void books_stats(struct books *b)
 	for (i = 0; i < KSPAN_NR_COUNTERS; i++)
 		books_same(b, books_counters[i], books_stat(b, books_counters[i]),
 			   kspan_counter_sum(i));
+	for (i = 0; i < KSPAN_NR_PROFILE_COUNTERS; i++)
+		books_same(b, books_profile_counters[i], books_stat(b, books_profile_counters[i]),
+			   kspan_profile_counter(HEAP, i));
 	books_same(b, "allocations less frees",
 		   books_stat(b, "allocations") - books_stat(b, "frees"), b->in_use);
 	books_same(b, "spans created less freed",
@@ -791,9 +797,9 @@ static inline void books_stats(struct books *b)
 /* The rate is 1, and stays so: from here on whatever is in use is a sample. */
 static inline void books_begin(void)
 {
-	books_base.begun = kspan_sample_bytes() == 1;
-	books_base.epoch = kspan_sample_epoch();
-	books_base.dropped = kspan_counter_sum(KSPAN_SAMPLES_DROPPED);
+	books_base.begun = kspan_profile_sample_bytes(HEAP) == 1;
+	books_base.epoch = kspan_profile_epoch(HEAP);
+	books_base.dropped = kspan_profile_counter(HEAP, KSPAN_SAMPLES_DROPPED);
 }
 
 static inline void books_walk(struct books *b)
@@ -821,7 +827,7 @@ static inline void books_check(struct kunit *test)
 		return;
 	}
 	b->test = test;
-	b->all_sampled = books_base.begun && books_base.epoch == kspan_sample_epoch();
+	b->all_sampled = books_base.begun && books_base.epoch == kspan_profile_epoch(HEAP);
 	books_settle();
 	books_open(b, &b->caches, "caches");
 	books_open(b, &b->spans, "spans");
@@ -839,7 +845,7 @@ static inline void books_check(struct kunit *test)
 	books_weights(b);
 	books_stacks(b);
 	books_stats(b);
-	dropped = kspan_counter_sum(KSPAN_SAMPLES_DROPPED) - books_base.dropped;
+	dropped = kspan_profile_counter(HEAP, KSPAN_SAMPLES_DROPPED) - books_base.dropped;
 	if (b->all_sampled && b->unsampled > books_base.unsampled + dropped)
 		books_wrong(b, "%lu objects are no samples", b->unsampled);
 	books_base.unsampled = b->unsampled;

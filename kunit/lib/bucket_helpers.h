@@ -48,7 +48,7 @@ static inline struct kspan_stack *make_stack(unsigned int nr_frames, unsigned lo
 
 static inline struct kspan_bucket *count(struct kspan_stack *stack, u64 weight)
 {
-	return kspan_bucket_alloc(stack, 64, label, weight, GFP_KERNEL);
+	return kspan_bucket_alloc(HEAP, stack, 64, label, weight, GFP_KERNEL);
 }
 
 #endif /* _KSPAN_KUNIT_BUCKET_HELPERS_H */

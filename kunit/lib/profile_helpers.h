@@ -25,10 +25,8 @@
 #include <kspan/kspan.h>
 
 #include "api/deferred.h"
-#include "profile/bucket.h"
-#include "profile/sample.h"
-#include "profile/snapshot.h"
 #include "allocator.h"
+#include "heap.h"
 
 /*
  * What waits longer than this, waits for ever: in time, and in turns of whoever waits. On a busy
@@ -53,9 +51,9 @@ static inline int test_begin(struct kunit *test)
 {
 	int err;
 
-	test_saved_rate = kspan_sample_bytes();
-	kspan_profile_reset();
-	err = kspan_set_sample_bytes(1);
+	test_saved_rate = kspan_profile_sample_bytes(HEAP);
+	kspan_profile_reset(HEAP);
+	err = kspan_profile_set_sample_bytes(HEAP, 1);
 	books_begin();
 	return err;
 }
@@ -65,8 +63,8 @@ static inline void test_end(struct kunit *test)
 {
 	allocator_test_exit(test);
 	test_settle();
-	kspan_set_sample_bytes(test_saved_rate);
-	kspan_profile_reset();
+	kspan_profile_set_sample_bytes(HEAP, test_saved_rate);
+	kspan_profile_reset(HEAP);
 }
 
 /* Keeps a function of a test in the stack: its caller may not end with a jump to it. */
@@ -261,7 +259,7 @@ struct test_counts {
 static inline struct test_counts test_count_rows(struct kunit *test, const char *label,
 						 const char *leaf)
 {
-	struct kspan_snapshot *snap = kspan_snapshot_take();
+	struct kspan_snapshot *snap = kspan_snapshot_take(HEAP);
 	struct test_counts sum = {};
 	size_t i;
 

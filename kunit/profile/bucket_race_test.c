@@ -32,7 +32,7 @@ static void insert_all(void *arg)
 			cpu_relax();
 			cond_resched();
 		}
-		race.bucket[me][i] = kspan_bucket_alloc(stack, 64, label, ONE, GFP_KERNEL);
+		race.bucket[me][i] = kspan_bucket_alloc(HEAP, stack, 64, label, ONE, GFP_KERNEL);
 	}
 	/* Likewise: lets the other go on, whatever happened here. */
 	smp_store_release(&race.round[me], ROUNDS);
@@ -41,12 +41,12 @@ static void insert_all(void *arg)
 
 static void two_threads_insert_a_stack_once(struct kunit *test)
 {
-	unsigned long before = kspan_bucket_count();
+	unsigned long before = kspan_profile_buckets(HEAP);
 	unsigned int i;
 
 	memset(&race, 0, sizeof(race));
 	test_two_threads(test, insert_all, (void *[]){ (void *)0L, (void *)1L });
-	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), before + ROUNDS);
+	KUNIT_EXPECT_EQ(test, kspan_profile_buckets(HEAP), before + ROUNDS);
 	for (i = 0; i < ROUNDS; i++) {
 		struct kspan_bucket *bucket = race.bucket[0][i];
 
@@ -74,7 +74,7 @@ static bool insert_meanwhile(enum kspan_test_point point)
 
 static void stack_that_came_meanwhile_is_found(struct kunit *test)
 {
-	unsigned long before = kspan_bucket_count();
+	unsigned long before = kspan_profile_buckets(HEAP);
 	struct kspan_bucket *bucket;
 
 	meanwhile.bucket = NULL;
@@ -84,7 +84,7 @@ static void stack_that_came_meanwhile_is_found(struct kunit *test)
 	kspan_set_test_hook(NULL);
 	KUNIT_ASSERT_NOT_NULL(test, bucket);
 	KUNIT_EXPECT_PTR_EQ(test, meanwhile.bucket, bucket);
-	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), before + 1);
+	KUNIT_EXPECT_EQ(test, kspan_profile_buckets(HEAP), before + 1);
 	KUNIT_EXPECT_EQ(test, bucket->allocs, 2 * ONE);
 	KUNIT_EXPECT_EQ(test, bucket->live, 2 * ONE);
 	kspan_bucket_free(bucket, bucket->live);
@@ -99,10 +99,10 @@ static void count_often(void *arg)
 	for (i = 0; stack && i < ROUNDS; i++) {
 		stack->nr_frames = 1;
 		stack->frames[0] = 0x77;
-		bucket = kspan_bucket_alloc(stack, 64, label, ONE, GFP_KERNEL);
+		bucket = kspan_bucket_alloc(HEAP, stack, 64, label, ONE, GFP_KERNEL);
 		if (bucket)
 			kspan_bucket_free(bucket, ONE);
-		bucket = kspan_bucket_alloc(stack, 64, label, ONE, GFP_KERNEL);
+		bucket = kspan_bucket_alloc(HEAP, stack, 64, label, ONE, GFP_KERNEL);
 	}
 	kfree(stack);
 }
@@ -145,13 +145,13 @@ static bool stand_at_found(enum kspan_test_point point)
 static void drop_found(void *unused)
 {
 	if (test_wait_for(&drop.found))
-		kspan_profile_reset();
+		kspan_profile_reset(HEAP);
 	test_tell(&drop.dropped);
 }
 
 static void bucket_that_was_dropped_is_not_counted_in(struct kunit *test)
 {
-	unsigned long before = kspan_bucket_count();
+	unsigned long before = kspan_profile_buckets(HEAP);
 	struct test_thread thread = {};
 	struct kspan_bucket *bucket;
 
@@ -172,7 +172,7 @@ static void bucket_that_was_dropped_is_not_counted_in(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, drop.found);
 	KUNIT_ASSERT_NOT_NULL(test, bucket);
 	/* It is one of the table's. */
-	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), before + 1);
+	KUNIT_EXPECT_EQ(test, kspan_profile_buckets(HEAP), before + 1);
 	KUNIT_EXPECT_PTR_EQ(test, count(make_stack(3, 1), ONE), bucket);
 	kspan_bucket_free(bucket, 2 * ONE);
 }
@@ -183,14 +183,14 @@ static void reset_often(void *arg)
 	unsigned int i;
 
 	for (i = 0; i < ROUNDS; i++) {
-		kspan_profile_reset();
+		kspan_profile_reset(HEAP);
 		cond_resched();
 	}
 }
 
 static void reset_may_come_at_any_time(struct kunit *test)
 {
-	unsigned long before = kspan_bucket_count();
+	unsigned long before = kspan_profile_buckets(HEAP);
 	struct test_thread resets = {};
 	struct kspan_bucket *bucket;
 	unsigned int i, bad = 0;
@@ -205,8 +205,8 @@ static void reset_may_come_at_any_time(struct kunit *test)
 	}
 	test_thread_join(&resets);
 	KUNIT_EXPECT_EQ(test, bad, 0U);
-	kspan_profile_reset();
-	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), before);
+	kspan_profile_reset(HEAP);
+	KUNIT_EXPECT_EQ(test, kspan_profile_buckets(HEAP), before);
 }
 
 static struct kunit_case bucket_race_cases[] = {

@@ -38,7 +38,7 @@ static void bucket_exit(struct kunit *test)
 
 static void same_key_is_the_same_bucket(struct kunit *test)
 {
-	unsigned long before = kspan_bucket_count();
+	unsigned long before = kspan_profile_buckets(HEAP);
 	struct kspan_bucket *a = count(make_stack(5, 1), ONE), *b;
 	struct kspan_stack *stack = make_stack(5, 1);
 
@@ -46,7 +46,7 @@ static void same_key_is_the_same_bucket(struct kunit *test)
 	memset(&stack->frames[5], 0xee, 3 * sizeof(stack->frames[0]));
 	b = count(stack, ONE);
 	KUNIT_EXPECT_PTR_EQ(test, a, b);
-	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), before + 1);
+	KUNIT_EXPECT_EQ(test, kspan_profile_buckets(HEAP), before + 1);
 	kspan_bucket_free(a, 2 * ONE);
 }
 
@@ -84,7 +84,7 @@ static void other_key_is_another_bucket(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, a);
 	if (c->changed < c->nr_frames)
 		stack->frames[c->changed] ^= 0x20;
-	b = kspan_bucket_alloc(stack, c->slot_size, with, ONE, GFP_KERNEL);
+	b = kspan_bucket_alloc(HEAP, stack, c->slot_size, with, ONE, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, b);
 	KUNIT_EXPECT_PTR_NE(test, a, b);
 	KUNIT_EXPECT_EQ(test, b->slot_size, c->slot_size);
@@ -160,7 +160,7 @@ static void sums_do_not_wrap(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, sum.alloc_objects, 40 * (much / ONE) + 2);
 	KUNIT_EXPECT_EQ(test, sum.alloc_bytes, 64 * (40 * (much / ONE) + 2));
 	KUNIT_EXPECT_EQ(test, sum.inuse_objects, 2ULL);
-	kspan_profile_reset();
+	kspan_profile_reset(HEAP);
 	KUNIT_EXPECT_EQ(test, test_count_rows(test, "bucket_test", NULL).alloc_objects, 0ULL);
 	kspan_bucket_free(bucket, 2 * ONE);
 }
@@ -195,7 +195,7 @@ static void estimates_are_rounded_to_the_nearest(struct kunit *test)
 
 static bool is_mixed(struct kunit *test)
 {
-	struct kspan_snapshot *snap = kspan_snapshot_take();
+	struct kspan_snapshot *snap = kspan_snapshot_take(HEAP);
 	bool mixed;
 
 	KUNIT_ASSERT_FALSE(test, IS_ERR(snap));
@@ -232,21 +232,21 @@ static void text_has_no_rate_that_is_not_that_of_every_sample(struct kunit *test
 	KUNIT_ASSERT_NOT_NULL(test, a);
 	KUNIT_EXPECT_FALSE(test, is_mixed(test));
 	expect_text(test, 100, 6400, 1);
-	KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(mean), 0);
+	KUNIT_EXPECT_EQ(test, kspan_profile_set_sample_bytes(HEAP, mean), 0);
 	KUNIT_EXPECT_TRUE(test, is_mixed(test));
 	expect_text(test, 100, 6400, 1);
-	KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(0), 0);
+	KUNIT_EXPECT_EQ(test, kspan_profile_set_sample_bytes(HEAP, 0), 0);
 	expect_text(test, 100, 6400, 1);
 
 	/* Both rates in one profile, and then in one bucket. */
-	KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(mean), 0);
+	KUNIT_EXPECT_EQ(test, kspan_profile_set_sample_bytes(HEAP, mean), 0);
 	b = count(make_stack(3, 2), 2 * weight);
 	KUNIT_ASSERT_NOT_NULL(test, b);
 	expect_text(test, 100 + 16385, (100 + 16385) * 64, 1);
 	kspan_bucket_free(a, 100 * ONE);
 	/* What was allocated is still of both. */
 	KUNIT_EXPECT_TRUE(test, is_mixed(test));
-	kspan_profile_reset();
+	kspan_profile_reset(HEAP);
 	KUNIT_EXPECT_FALSE(test, is_mixed(test));
 	expect_text(test, 2, 128, mean);
 	KUNIT_EXPECT_PTR_EQ(test, count(make_stack(3, 2), ONE), b);
@@ -257,12 +257,12 @@ static void text_has_no_rate_that_is_not_that_of_every_sample(struct kunit *test
 static void reset_zeroes_the_sums_and_keeps_what_is_in_use(struct kunit *test)
 {
 	struct kspan_bucket *bucket = count(make_stack(3, 1), 3 * ONE);
-	u64 before = kspan_profile_start_ns();
+	u64 before = kspan_profile_start_ns(HEAP);
 
 	KUNIT_ASSERT_NOT_NULL(test, bucket);
 	usleep_range(1000, 2000);
-	kspan_profile_reset();
-	KUNIT_EXPECT_GT(test, kspan_profile_start_ns(), before);
+	kspan_profile_reset(HEAP);
+	KUNIT_EXPECT_GT(test, kspan_profile_start_ns(HEAP), before);
 	KUNIT_EXPECT_EQ(test, bucket->allocs, 0ULL);
 	KUNIT_EXPECT_EQ(test, bucket->live, 3 * ONE);
 	KUNIT_EXPECT_PTR_EQ(test, count(make_stack(3, 1), ONE), bucket);
@@ -274,8 +274,8 @@ static void reset_zeroes_the_sums_and_keeps_what_is_in_use(struct kunit *test)
 
 static void reset_drops_buckets_with_nothing_in_use(struct kunit *test)
 {
-	unsigned long before = kspan_bucket_count();
-	size_t bytes = kspan_bucket_bytes();
+	unsigned long before = kspan_profile_buckets(HEAP);
+	size_t bytes = kspan_profile_bytes(HEAP);
 	struct kspan_bucket *kept, *dropped;
 
 	kept = count(make_stack(3, 1), ONE);
@@ -283,21 +283,21 @@ static void reset_drops_buckets_with_nothing_in_use(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, kept);
 	KUNIT_ASSERT_NOT_NULL(test, dropped);
 	kspan_bucket_free(dropped, ONE);
-	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), before + 2);
-	kspan_profile_reset();
-	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), before + 1);
+	KUNIT_EXPECT_EQ(test, kspan_profile_buckets(HEAP), before + 2);
+	kspan_profile_reset(HEAP);
+	KUNIT_EXPECT_EQ(test, kspan_profile_buckets(HEAP), before + 1);
 	KUNIT_EXPECT_PTR_EQ(test, count(make_stack(3, 1), ONE), kept);
 	/* The stack begins anew, and not with what has been dropped. */
 	dropped = count(make_stack(3, 2), ONE);
 	KUNIT_ASSERT_NOT_NULL(test, dropped);
 	KUNIT_EXPECT_EQ(test, dropped->allocs, ONE);
-	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), before + 2);
+	KUNIT_EXPECT_EQ(test, kspan_profile_buckets(HEAP), before + 2);
 
 	kspan_bucket_free(kept, 2 * ONE);
 	kspan_bucket_free(dropped, ONE);
-	kspan_profile_reset();
-	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), before);
-	KUNIT_EXPECT_EQ(test, kspan_bucket_bytes(), bytes);
+	kspan_profile_reset(HEAP);
+	KUNIT_EXPECT_EQ(test, kspan_profile_buckets(HEAP), before);
+	KUNIT_EXPECT_EQ(test, kspan_profile_bytes(HEAP), bytes);
 }
 
 static noinline void *alloc_for_bucket(gfp_t gfp)
@@ -312,9 +312,9 @@ static void snapshot_keeps_what_a_reset_drops(struct kunit *test)
 	size_t i;
 
 	kspan_cache_free(cache, alloc_for_bucket(GFP_KERNEL));
-	snap = kspan_snapshot_take();
+	snap = kspan_snapshot_take(HEAP);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(snap));
-	kspan_profile_reset();
+	kspan_profile_reset(HEAP);
 	synchronize_rcu();
 	for (i = 0; i < snap->nr_rows; i++)
 		found += !strcmp(snap->rows[i].label, "bucket") &&
@@ -328,16 +328,16 @@ static void snapshot_keeps_what_a_reset_drops(struct kunit *test)
 /* A new stack is dropped, an old one still counted; the allocation succeeds in any case. */
 static void expect_new_stacks_dropped(struct kunit *test, void *(*alloc)(gfp_t gfp))
 {
-	unsigned long samples = kspan_counter_sum(KSPAN_SAMPLES);
-	unsigned long dropped = kspan_counter_sum(KSPAN_SAMPLES_DROPPED);
-	unsigned long specials = kspan_special_count(), buckets = kspan_bucket_count();
+	unsigned long samples = kspan_profile_counter(HEAP, KSPAN_SAMPLES);
+	unsigned long dropped = kspan_profile_counter(HEAP, KSPAN_SAMPLES_DROPPED);
+	unsigned long specials = kspan_special_count(), buckets = kspan_profile_buckets(HEAP);
 	void *obj = alloc(GFP_KERNEL);
 
 	KUNIT_EXPECT_NOT_NULL(test, obj);
-	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_SAMPLES), samples);
-	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_SAMPLES_DROPPED), dropped + 1);
+	KUNIT_EXPECT_EQ(test, kspan_profile_counter(HEAP, KSPAN_SAMPLES), samples);
+	KUNIT_EXPECT_EQ(test, kspan_profile_counter(HEAP, KSPAN_SAMPLES_DROPPED), dropped + 1);
 	KUNIT_EXPECT_EQ(test, kspan_special_count(), specials);
-	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), buckets);
+	KUNIT_EXPECT_EQ(test, kspan_profile_buckets(HEAP), buckets);
 	kspan_cache_free(cache, obj);
 }
 
@@ -362,7 +362,7 @@ static void bucket_is_asked_for_as_the_context_allows(struct kunit *test)
 
 	/* Nobody may sleep in here, and PREEMPT_RT excludes no more than that. */
 	rcu_read_lock();
-	bucket = kspan_bucket_alloc(make_stack(3, 1), 64, label, ONE, gfp);
+	bucket = kspan_bucket_alloc(HEAP, make_stack(3, 1), 64, label, ONE, gfp);
 	rcu_read_unlock();
 	KUNIT_ASSERT_NOT_NULL(test, bucket);
 	kspan_bucket_free(bucket, ONE);
@@ -375,12 +375,12 @@ static void full_table_drops_new_stacks_only(struct kunit *test)
 {
 	static struct kspan_bucket *buckets[MOST_BUCKETS];
 	struct kspan_bucket *old, *rest[16] = {};
-	size_t limit = kspan_bucket_bytes_max, table = kspan_bucket_bytes();
+	size_t limit = HEAP->table->bytes_max, table = kspan_profile_bytes(HEAP);
 	unsigned int n, i, fits;
 	unsigned long specials;
 	void *obj;
 
-	WRITE_ONCE(kspan_bucket_bytes_max, FEW_BYTES);
+	WRITE_ONCE(HEAP->table->bytes_max, FEW_BYTES);
 	for (n = 0; n < MOST_BUCKETS; n++) {
 		buckets[n] = count(make_stack(KSPAN_MAX_FRAMES, n), ONE);
 		if (!buckets[n])
@@ -398,19 +398,19 @@ static void full_table_drops_new_stacks_only(struct kunit *test)
 		rest[i] = count(make_stack(1, i), ONE);
 	KUNIT_EXPECT_NULL(test, rest[ARRAY_SIZE(rest) - 1]);
 	expect_new_stacks_dropped(test, alloc_for_bucket);
-	KUNIT_EXPECT_LE(test, kspan_bucket_bytes(), table + FEW_BYTES);
+	KUNIT_EXPECT_LE(test, kspan_profile_bytes(HEAP), table + FEW_BYTES);
 
 	/* After a reset there is room again, once the old ones have nothing in use. */
 	for (i = 0; i < n; i++)
 		kspan_bucket_free(buckets[i], buckets[i]->live);
 	for (i = 0; i < ARRAY_SIZE(rest) && rest[i]; i++)
 		kspan_bucket_free(rest[i], ONE);
-	kspan_profile_reset();
+	kspan_profile_reset(HEAP);
 	specials = kspan_special_count();
 	obj = alloc_for_bucket(GFP_KERNEL);
 	KUNIT_EXPECT_EQ(test, kspan_special_count(), specials + 1);
 	kspan_cache_free(cache, obj);
-	WRITE_ONCE(kspan_bucket_bytes_max, limit);
+	WRITE_ONCE(HEAP->table->bytes_max, limit);
 }
 
 static struct kunit_case bucket_cases[] = {

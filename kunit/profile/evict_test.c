@@ -22,14 +22,14 @@ static int evict_init(struct kunit *test)
 {
 	int err = bucket_test_begin(test);
 
-	saved_max = kspan_bucket_bytes_max;
-	WRITE_ONCE(kspan_bucket_bytes_max, FEW_BYTES);
+	saved_max = HEAP->table->bytes_max;
+	WRITE_ONCE(HEAP->table->bytes_max, FEW_BYTES);
 	return err;
 }
 
 static void evict_exit(struct kunit *test)
 {
-	WRITE_ONCE(kspan_bucket_bytes_max, saved_max);
+	WRITE_ONCE(HEAP->table->bytes_max, saved_max);
 	bucket_test_end(test);
 }
 
@@ -70,12 +70,12 @@ static struct kspan_stack *make_stack_elsewhere(unsigned long id)
 
 static void this_module_leaves(void)
 {
-	kspan_bucket_module_event(MODULE_STATE_GOING, THIS_MODULE);
+	kspan_table_module_event(HEAP->table, MODULE_STATE_GOING, THIS_MODULE);
 }
 
 static void stacks_of_a_module_that_left_make_room(struct kunit *test)
 {
-	unsigned long evicted = kspan_counter_sum(KSPAN_BUCKETS_EVICTED);
+	unsigned long evicted = kspan_profile_counter(HEAP, KSPAN_BUCKETS_EVICTED);
 	unsigned int n = fill_with_idle(make_stack_here), i, round;
 
 	KUNIT_ASSERT_GT(test, n, 50U);
@@ -93,7 +93,8 @@ static void stacks_of_a_module_that_left_make_room(struct kunit *test)
 			if (buckets[i])
 				kspan_bucket_free(buckets[i], ONE);
 	}
-	KUNIT_EXPECT_GE(test, kspan_counter_sum(KSPAN_BUCKETS_EVICTED), evicted + 3 * n - 1);
+	KUNIT_EXPECT_GE(test, kspan_profile_counter(HEAP, KSPAN_BUCKETS_EVICTED),
+			evicted + 3 * n - 1);
 }
 
 static void gone_stack_that_holds_memory_stays(struct kunit *test)
@@ -168,7 +169,7 @@ static void snapshot_keeps_what_is_evicted(struct kunit *test)
 
 	n = fill_with_idle(make_stack_here);
 	this_module_leaves();
-	snap = kspan_snapshot_take();
+	snap = kspan_snapshot_take(HEAP);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(snap));
 	for (i = 0; i < n; i++) {
 		struct kspan_bucket *bucket = count(make_stack_elsewhere(1000 + i), ONE);
@@ -191,7 +192,7 @@ static void names_of_the_evicted_are_let_go(struct kunit *test)
 	struct test_limit limit = {};
 	unsigned int before, n, i;
 
-	kspan_profile_reset();
+	kspan_profile_reset(HEAP);
 	before = refcount_read(refs);
 	n = fill_with_idle(make_stack_here);
 	this_module_leaves();
@@ -204,14 +205,14 @@ static void names_of_the_evicted_are_let_go(struct kunit *test)
 		rcu_read_lock();
 		if (!IS_ENABLED(CONFIG_PREEMPT_RT))
 			local_irq_save(flags);
-		bucket = kspan_bucket_alloc(make_stack(1, 1000 + i), 64, label, ONE, GFP_ATOMIC);
+		bucket = kspan_bucket_alloc(HEAP, make_stack(1, 1000 + i), 64, label, ONE, GFP_ATOMIC);
 		if (!IS_ENABLED(CONFIG_PREEMPT_RT))
 			local_irq_restore(flags);
 		rcu_read_unlock();
 		KUNIT_ASSERT_NOT_NULL(test, bucket);
 		kspan_bucket_free(bucket, ONE);
 	}
-	kspan_profile_reset();
+	kspan_profile_reset(HEAP);
 	while (refcount_read(refs) != before && !test_takes_too_long(&limit))
 		usleep_range(100, 200);
 	KUNIT_EXPECT_EQ(test, refcount_read(refs), before);
@@ -276,23 +277,24 @@ static unsigned int rows_of(const struct kspan_snapshot *snap, unsigned long fir
 /* It is of one moment, and at that all this was in use. */
 static void snapshot_tells_of_what_is_evicted_meanwhile(struct kunit *test)
 {
-	unsigned long evicted = kspan_counter_sum(KSPAN_BUCKETS_EVICTED);
+	unsigned long evicted = kspan_profile_counter(HEAP, KSPAN_BUCKETS_EVICTED);
 	struct kspan_snapshot *snap;
 
-	kspan_profile_reset();
+	kspan_profile_reset(HEAP);
 	hold(make_stack_elsewhere);
 	KUNIT_ASSERT_GT(test, nr_held, 100U);
 	evict_in_the_middle();
-	snap = kspan_snapshot_take();
+	snap = kspan_snapshot_take(HEAP);
 	fail_nothing();
 	KUNIT_ASSERT_FALSE(test, IS_ERR(snap));
 	KUNIT_EXPECT_TRUE(test, met);
-	KUNIT_EXPECT_GT(test, kspan_counter_sum(KSPAN_BUCKETS_EVICTED), evicted + nr_held / 2);
+	KUNIT_EXPECT_GT(test, kspan_profile_counter(HEAP, KSPAN_BUCKETS_EVICTED),
+			evicted + nr_held / 2);
 	KUNIT_EXPECT_EQ(test, rows_of(snap, 0, 1), nr_held);
 	KUNIT_EXPECT_EQ(test, rows_of(snap, 1000, 0), 0U);
 	kspan_snapshot_free(snap);
 
-	snap = kspan_snapshot_take();
+	snap = kspan_snapshot_take(HEAP);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(snap));
 	KUNIT_EXPECT_LT(test, rows_of(snap, 0, 0), nr_held / 2);
 	KUNIT_EXPECT_GT(test, rows_of(snap, 1000, 0), nr_held / 2);
@@ -305,28 +307,28 @@ static void reset_and_eviction_share_what_has_left(struct kunit *test)
 	unsigned long before;
 	unsigned int round, i;
 
-	kspan_profile_reset();
-	before = kspan_bucket_count();
+	kspan_profile_reset(HEAP);
+	before = kspan_profile_buckets(HEAP);
 	for (round = 0; round < 2; round++) {
 		hold(make_stack_here);
 		KUNIT_ASSERT_GT(test, nr_held, 100U);
 		/* In the first round a part of them waits in the line when the reset comes. */
-		for (i = 0; !round && i < nr_held / 2; i++)
+		for (i = 0; !round && i < nr_held - nr_held / 2; i++)
 			kspan_bucket_free(buckets[i], ONE);
 		this_module_leaves();
 		for (i = 0; !round && i < nr_held / 2; i++)
 			buckets[i] = buckets[nr_held - 1 - i];
 		nr_held = round ? nr_held : nr_held / 2;
 		evict_in_the_middle();
-		kspan_profile_reset();
+		kspan_profile_reset(HEAP);
 		fail_nothing();
 		KUNIT_EXPECT_TRUE(test, met);
 		/* And what is in it now still makes room. */
 		nr_held = fill_with_idle(make_stack_elsewhere);
 		KUNIT_EXPECT_GT(test, nr_held, 100U);
-		kspan_profile_reset();
-		kspan_profile_reset();
-		KUNIT_EXPECT_LE(test, kspan_bucket_count(), before + 1);
+		kspan_profile_reset(HEAP);
+		kspan_profile_reset(HEAP);
+		KUNIT_EXPECT_LE(test, kspan_profile_buckets(HEAP), before + 1);
 	}
 }
 
@@ -346,7 +348,7 @@ static void evict_often(void *arg)
 		memset(stack->frames, 0x55, FRAMES * sizeof(stack->frames[0]));
 		stack->frames[0] = 0x100000 + i;
 		stack->frames[1] = i % 2 ? (unsigned long)function_that_leaves : 0x10;
-		bucket = kspan_bucket_alloc(stack, 64, label, ONE, GFP_KERNEL);
+		bucket = kspan_bucket_alloc(HEAP, stack, 64, label, ONE, GFP_KERNEL);
 		*bad += !bucket || READ_ONCE(bucket->live) != ONE;
 		if (bucket && i % 7 == 0)
 			swap(bucket, held);
@@ -367,12 +369,12 @@ static void walk_often(void *unused)
 	for (i = 0; i < ROUNDS; i++) {
 		this_module_leaves();
 		if (i % 4 == 0) {
-			snap = kspan_snapshot_take();
+			snap = kspan_snapshot_take(HEAP);
 			if (!IS_ERR(snap))
 				kspan_snapshot_free(snap);
 		}
 		if (i % 16 == 0)
-			kspan_profile_reset();
+			kspan_profile_reset(HEAP);
 		cond_resched();
 	}
 }
@@ -383,14 +385,14 @@ static void eviction_goes_on_beside_walks(struct kunit *test)
 	struct test_thread walks = {};
 	unsigned int bad = 0;
 
-	kspan_profile_reset();
-	before = kspan_bucket_count();
+	kspan_profile_reset(HEAP);
+	before = kspan_profile_buckets(HEAP);
 	KUNIT_ASSERT_TRUE(test, test_thread_start(&walks, 0, walk_often, NULL));
 	evict_often(&bad);
 	test_thread_join(&walks);
 	KUNIT_EXPECT_EQ(test, bad, 0U);
-	kspan_profile_reset();
-	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), before);
+	kspan_profile_reset(HEAP);
+	KUNIT_EXPECT_EQ(test, kspan_profile_buckets(HEAP), before);
 }
 
 static struct kunit_case evict_cases[] = {

@@ -118,7 +118,7 @@ static void label_goes_with_the_last_that_uses_it(struct kunit *test)
 	use_cache(test, "label_last", 1);
 	/* The test's, and the bucket's; the cache's is gone. */
 	KUNIT_EXPECT_EQ(test, refcount_read(&label->refs), 2U);
-	kspan_profile_reset();
+	kspan_profile_reset(HEAP);
 	KUNIT_EXPECT_EQ(test, refcount_read(&label->refs), 1U);
 	kspan_label_put(label);
 }

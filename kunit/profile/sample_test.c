@@ -34,11 +34,11 @@ static struct test_counts counts(struct kunit *test)
 /* Allocates and frees, and says how many samples were taken of it. */
 static u64 samples_of(struct kunit *test, unsigned int n, size_t size)
 {
-	unsigned long before = kspan_counter_sum(KSPAN_SAMPLES);
+	unsigned long before = kspan_profile_counter(HEAP, KSPAN_SAMPLES);
 
 	while (n--)
 		kspan_free(alloc_for_sample(size));
-	return kspan_counter_sum(KSPAN_SAMPLES) - before;
+	return kspan_profile_counter(HEAP, KSPAN_SAMPLES) - before;
 }
 
 /* ------------------------------------------------------------------ without chance */
@@ -80,19 +80,19 @@ static void rate_of_one_samples_everything_exactly(struct kunit *test)
 
 static void rate_of_zero_samples_nothing(struct kunit *test)
 {
-	KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(0), 0);
+	KUNIT_EXPECT_EQ(test, kspan_profile_set_sample_bytes(HEAP, 0), 0);
 	KUNIT_EXPECT_EQ(test, samples_of(test, 100, 4096), 0ULL);
 	KUNIT_EXPECT_EQ(test, samples_of(test, 10, 1 << 20), 0ULL);
 	KUNIT_EXPECT_EQ(test, counts(test).rows, 0U);
 	/* Off and on again. */
-	KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(1), 0);
+	KUNIT_EXPECT_EQ(test, kspan_profile_set_sample_bytes(HEAP, 1), 0);
 	KUNIT_EXPECT_EQ(test, samples_of(test, 100, 64), 100ULL);
 }
 
 static void cache_that_is_not_profiled_is_not_sampled(struct kunit *test)
 {
 	struct kspan_cache *cache = kspan_cache_create("sample_not", 64, 0, KSPAN_NO_PROFILE, NULL);
-	unsigned long before = kspan_counter_sum(KSPAN_SAMPLES);
+	unsigned long before = kspan_profile_counter(HEAP, KSPAN_SAMPLES);
 	unsigned int i;
 	int nid;
 
@@ -102,7 +102,7 @@ static void cache_that_is_not_profiled_is_not_sampled(struct kunit *test)
 	/* Nor where no array of this CPU counts. */
 	for_each_online_node(nid)
 		kspan_cache_free(cache, kspan_cache_alloc_node(cache, GFP_KERNEL, nid));
-	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_SAMPLES), before);
+	KUNIT_EXPECT_EQ(test, kspan_profile_counter(HEAP, KSPAN_SAMPLES), before);
 	KUNIT_EXPECT_EQ(test, test_count_rows(test, "sample_not", NULL).rows, 0U);
 	kspan_cache_destroy(cache);
 }
@@ -146,8 +146,8 @@ static void bad_rate_changes_nothing(struct kunit *test)
 {
 	const struct bad_case *c = test->param_value;
 
-	KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(c->bytes), -EINVAL);
-	KUNIT_EXPECT_EQ(test, kspan_sample_bytes(), 1ULL);
+	KUNIT_EXPECT_EQ(test, kspan_profile_set_sample_bytes(HEAP, c->bytes), -EINVAL);
+	KUNIT_EXPECT_EQ(test, kspan_profile_sample_bytes(HEAP), 1ULL);
 	KUNIT_EXPECT_EQ(test, samples_of(test, 20, 64), 20ULL);
 }
 
@@ -165,7 +165,7 @@ static void alloc_on_cpu(void *arg)
 /* Allocates on every CPU; how many samples were taken. */
 static u64 samples_on_every_cpu(struct kunit *test, size_t size)
 {
-	unsigned long before = kspan_counter_sum(KSPAN_SAMPLES);
+	unsigned long before = kspan_profile_counter(HEAP, KSPAN_SAMPLES);
 	unsigned int i;
 
 	for (i = 0; i < num_online_cpus(); i++) {
@@ -174,7 +174,7 @@ static u64 samples_on_every_cpu(struct kunit *test, size_t size)
 		KUNIT_EXPECT_TRUE(test, test_thread_start(&thread, i, alloc_on_cpu, &size));
 		test_thread_join(&thread);
 	}
-	return kspan_counter_sum(KSPAN_SAMPLES) - before;
+	return kspan_profile_counter(HEAP, KSPAN_SAMPLES) - before;
 }
 
 static const struct change_case {
@@ -211,10 +211,10 @@ static void change_is_in_force_on_every_cpu_at_once(struct kunit *test)
 
 	/* A thread that a CPU runs in between must not hide what it does with the old rate. */
 	for (i = 0; i < 3; i++) {
-		KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(c->from), 0);
+		KUNIT_EXPECT_EQ(test, kspan_profile_set_sample_bytes(HEAP, c->from), 0);
 		samples_on_every_cpu(test, size);
-		KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(c->to), 0);
-		KUNIT_EXPECT_EQ(test, kspan_sample_bytes(), c->to);
+		KUNIT_EXPECT_EQ(test, kspan_profile_set_sample_bytes(HEAP, c->to), 0);
+		KUNIT_EXPECT_EQ(test, kspan_profile_sample_bytes(HEAP), c->to);
 		KUNIT_EXPECT_EQ(test, samples_on_every_cpu(test, size),
 				c->samples * num_online_cpus());
 	}
@@ -267,16 +267,16 @@ static void cpu_that_was_away_learns_of_the_change(struct kunit *test)
 
 	if (cpu == cpumask_first(cpu_online_mask))
 		kunit_skip(test, "needs two CPUs");
-	KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(c->from), 0);
+	KUNIT_EXPECT_EQ(test, kspan_profile_set_sample_bytes(HEAP, c->from), 0);
 	work_on_cpu(cpu, alloc_few, &size);
 	err = remove_cpu(cpu);
 	if (err)
 		kunit_skip(test, "CPU %d does not go: %d", cpu, err);
-	KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(c->to), 0);
+	KUNIT_EXPECT_EQ(test, kspan_profile_set_sample_bytes(HEAP, c->to), 0);
 	KUNIT_EXPECT_EQ(test, add_cpu(cpu), 0);
-	before = kspan_counter_sum(KSPAN_SAMPLES);
+	before = kspan_profile_counter(HEAP, KSPAN_SAMPLES);
 	work_on_cpu(cpu, alloc_few, &size);
-	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_SAMPLES), before + c->samples);
+	KUNIT_EXPECT_EQ(test, kspan_profile_counter(HEAP, KSPAN_SAMPLES), before + c->samples);
 #else
 	kunit_skip(test, "needs CPU hotplug");
 #endif
@@ -294,7 +294,7 @@ static void sample_is_freed_with_the_weight_it_was_taken_at(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, objs);
 	for (i = 0; i < KEPT; i++) {
 		if (i % 500 == 0)
-			KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(rates[i / 500 % 4]), 0);
+			KUNIT_EXPECT_EQ(test, kspan_profile_set_sample_bytes(HEAP, rates[i / 500 % 4]), 0);
 		objs[i] = alloc_for_sample(512);
 	}
 	have = counts(test);
@@ -302,7 +302,7 @@ static void sample_is_freed_with_the_weight_it_was_taken_at(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, have.inuse_objects, have.alloc_objects);
 	for (i = 0; i < KEPT; i++) {
 		if (i % 300 == 0)
-			KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(rates[i / 300 % 4]), 0);
+			KUNIT_EXPECT_EQ(test, kspan_profile_set_sample_bytes(HEAP, rates[i / 300 % 4]), 0);
 		kspan_free(objs[i]);
 	}
 	kvfree(objs);
@@ -354,7 +354,7 @@ static void estimate_is_within_its_standard_error(struct kunit *test)
 	struct test_counts have;
 	unsigned int i;
 
-	KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(c->mean), 0);
+	KUNIT_EXPECT_EQ(test, kspan_profile_set_sample_bytes(HEAP, c->mean), 0);
 	for (i = 0; i < c->n; i++) {
 		size_t size = c->sizes[i % ARRAY_SIZE(c->sizes)];
 
@@ -387,7 +387,7 @@ static void estimate_holds_on_two_cpus_with_interrupts(struct kunit *test)
 	unsigned int i, rounds;
 	bool started;
 
-	KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(512), 0);
+	KUNIT_EXPECT_EQ(test, kspan_profile_set_sample_bytes(HEAP, 512), 0);
 	before = kspan_counter_sum(KSPAN_ALLOCS);
 	for (rounds = 0; rounds < 50; rounds++) {
 		for (i = 0; i < 2; i++) {
@@ -415,7 +415,7 @@ static void bulk_is_charged_by_the_object(struct kunit *test)
 	unsigned int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, cache);
-	KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(512), 0);
+	KUNIT_EXPECT_EQ(test, kspan_profile_set_sample_bytes(HEAP, 512), 0);
 	before = kspan_counter_sum(KSPAN_ALLOCS);
 	for (i = 0; i < n / ARRAY_SIZE(objs); i++) {
 		KUNIT_ASSERT_EQ(test, kspan_cache_alloc_bulk(cache, GFP_KERNEL, 30, objs), 30);
@@ -437,7 +437,7 @@ static void cache_that_is_not_profiled_does_not_add_to_others(struct kunit *test
 	unsigned int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, cache);
-	KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(512), 0);
+	KUNIT_EXPECT_EQ(test, kspan_profile_set_sample_bytes(HEAP, 512), 0);
 	for (i = 0; i < n; i++) {
 		kspan_cache_free(cache, kspan_cache_alloc(cache, GFP_KERNEL));
 		kspan_free(alloc_for_sample(64));

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "export/encode.h"
+#include "profile/stack.h"
 #include "profile_helpers.h"
 
 #define LEVELS	5
@@ -31,7 +32,7 @@ static void stack_exit(struct kunit *test)
 
 static unsigned long walked(void)
 {
-	return kspan_counter_sum(KSPAN_STACKS_WALKED);
+	return kspan_profile_counter(HEAP, KSPAN_STACKS_WALKED);
 }
 
 /* ------------------------------------------------------------------ one of many */
@@ -124,7 +125,7 @@ static void paths_are_told_apart(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, wrong, 0U);
 	KUNIT_EXPECT_EQ(test, test_count_rows(test, "stack", NULL).rows, 1U << LEVELS);
-	snap = kspan_snapshot_take();
+	snap = kspan_snapshot_take(HEAP);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(snap));
 	for (path = 0; path < 1 << LEVELS; path++)
 		KUNIT_EXPECT_EQ(test, allocs_of(snap, path), (u64)path + 1);
@@ -142,7 +143,7 @@ static void known_steps_are_not_walked(struct kunit *test)
 
 	if (!steps_are_used(test))
 		kunit_skip(test, "steps are learned where the unwinder is ORC");
-	kspan_profile_reset();
+	kspan_profile_reset(HEAP);
 	kspan_stack_forget();
 	before = walked();
 	/* From one place, so that each has the same stack. */
@@ -171,7 +172,7 @@ static void stacks_of_threads_are_whole(struct kunit *test)
 		test_thread_join(&thread);
 	}
 	KUNIT_EXPECT_EQ(test, test_count_rows(test, "stack", NULL).rows, 1U);
-	snap = kspan_snapshot_take();
+	snap = kspan_snapshot_take(HEAP);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(snap));
 	for (row = 0; row < snap->nr_rows; row++) {
 		const struct kspan_row *r = &snap->rows[row];
@@ -278,13 +279,13 @@ static struct kspan_snapshot *snapshot_below(struct kunit *test, unsigned int ca
 	void *objs[2];
 	int i;
 
-	kspan_profile_reset();
+	kspan_profile_reset(HEAP);
 	for (i = 0; i < 2; i++) {
 		objs[i] = deeper(calls);
 		/* One loop, and not two calls. */
 		OPTIMIZER_HIDE_VAR(i);
 	}
-	snap = kspan_snapshot_take();
+	snap = kspan_snapshot_take(HEAP);
 	for (i = 0; i < 2; i++)
 		kspan_cache_free(cache, objs[i]);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(snap));
@@ -408,7 +409,7 @@ static void stack_ends_where_its_context_began(struct kunit *test)
 		kunit_skip(test, "another machine's functions, or threads for interrupts");
 	for (i = 0; i < 20; i++)
 		c->call(alloc_and_free, NULL);
-	snap = kspan_snapshot_take();
+	snap = kspan_snapshot_take(HEAP);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(snap));
 	for (i = 0; i < snap->nr_rows; i++) {
 		const struct kspan_row *row = &snap->rows[i];

@@ -72,9 +72,9 @@ static void system_calls_have_one_stack(struct kunit *test)
 	size_t i;
 
 	kspan_stack_forget();
-	before = kspan_counter_sum(KSPAN_STACKS_WALKED);
+	before = kspan_profile_counter(HEAP, KSPAN_STACKS_WALKED);
 	KUNIT_ASSERT_EQ(test, read_file(), 0);
-	before = kspan_counter_sum(KSPAN_STACKS_WALKED) - before;
+	before = kspan_profile_counter(HEAP, KSPAN_STACKS_WALKED) - before;
 	KUNIT_EXPECT_EQ(test, reads, (unsigned int)READS);
 	KUNIT_EXPECT_EQ(test, test_count_rows(test, "stack_user", NULL).alloc_objects,
 			(u64)READS);
@@ -85,7 +85,7 @@ static void system_calls_have_one_stack(struct kunit *test)
 	/* Where KASAN looks at the stack, a function on the way may realign it: all, or none. */
 	if (IS_ENABLED(CONFIG_UNWINDER_ORC) && !(IS_ENABLED(CONFIG_KASAN_STACK) && before == READS))
 		KUNIT_EXPECT_LE(test, before, 2UL);
-	snap = kspan_snapshot_take();
+	snap = kspan_snapshot_take(HEAP);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(snap));
 	for (i = 0; i < snap->nr_rows; i++) {
 		const struct kspan_row *row = &snap->rows[i];

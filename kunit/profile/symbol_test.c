@@ -8,7 +8,7 @@
 #include <linux/kernel.h>
 #include <linux/string.h>
 
-#include "profile/snapshot.h"
+#include "profile/profile.h"
 #include "profile/symbol.h"
 #include "allocator.h"
 

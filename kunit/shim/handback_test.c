@@ -14,7 +14,6 @@
 
 #include "base/compat.h"
 #include "heap/hold.h"
-#include "profile/sample.h"
 #include "shim/shim.h"
 #include "special/special.h"
 #include "allocator.h"
@@ -195,13 +194,13 @@ static void count_finalizer(void *obj, void *arg)
 static void records_are_released(struct kunit *test)
 {
 	unsigned long specials = kspan_special_count();
-	u64 rate = kspan_sample_bytes();
+	u64 rate = kspan_profile_sample_bytes(HEAP);
 	void *obj;
 
 	skip_unless_handed_back(test);
-	kspan_set_sample_bytes(1);
+	kspan_profile_set_sample_bytes(HEAP, 1);
 	obj = kspan_alloc(64, GFP_KERNEL);
-	kspan_set_sample_bytes(rate);
+	kspan_profile_set_sample_bytes(HEAP, rate);
 	KUNIT_ASSERT_NOT_NULL(test, obj);
 	atomic_set(&finalized, 0);
 	KUNIT_ASSERT_EQ(test, kspan_set_finalizer(obj, count_finalizer, NULL, GFP_KERNEL), 0);

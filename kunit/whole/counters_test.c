@@ -8,6 +8,7 @@
 
 #include <linux/sched.h>
 
+#include "profile/stack.h"
 #include "profile_helpers.h"
 
 #define NR		64		/* objects of a span, and of an array */
@@ -15,14 +16,23 @@
 #define OBJ_SIZE	(PAGE_SIZE / NR)
 #define MOST		(2 * NR)
 
-/* The counters, and behind them gauges. */
-enum { PAGES = KSPAN_NR_COUNTERS, BUCKETS, SPECIALS, NR_NUMBERS };
+/* The counters, behind them those of the heap's profile, and behind these gauges. */
+enum {
+	PROFILE = KSPAN_NR_COUNTERS,
+	SAMPLES = PROFILE + KSPAN_SAMPLES,
+	SAMPLES_DROPPED = PROFILE + KSPAN_SAMPLES_DROPPED,
+	STACKS_WALKED = PROFILE + KSPAN_STACKS_WALKED,
+	PAGES = PROFILE + KSPAN_NR_PROFILE_COUNTERS,
+	BUCKETS, SPECIALS, NR_NUMBERS
+};
 
 static const char *name_of(int number)
 {
 	static const char *const gauges[] = { "pages", "buckets", "specials" };
 
-	return number < PAGES ? books_counters[number] : gauges[number - PAGES];
+	if (number < PROFILE)
+		return books_counters[number];
+	return number < PAGES ? books_profile_counters[number - PROFILE] : gauges[number - PAGES];
 }
 
 struct numbers {
@@ -111,8 +121,8 @@ static void classes_ready(struct counters_test *t)
 
 static void all_sampled(struct counters_test *t)
 {
-	kspan_profile_reset();
-	kspan_set_sample_bytes(1);
+	kspan_profile_reset(HEAP);
+	kspan_profile_set_sample_bytes(HEAP, 1);
 	kspan_stack_forget();
 }
 
@@ -275,11 +285,11 @@ static void do_fail_bucket(struct counters_test *t)
 
 static void do_fill_table(struct counters_test *t)
 {
-	size_t limit = kspan_bucket_bytes_max;
+	size_t limit = HEAP->table->bytes_max;
 
-	WRITE_ONCE(kspan_bucket_bytes_max, 0);
+	WRITE_ONCE(HEAP->table->bytes_max, 0);
 	t->objs[0] = alloc(t);
-	WRITE_ONCE(kspan_bucket_bytes_max, limit);
+	WRITE_ONCE(HEAP->table->bytes_max, limit);
 }
 
 static void do_fail_large(struct counters_test *t)
@@ -385,7 +395,7 @@ static void do_ask(struct counters_test *t)
 	kspan_debugfs_render("caches", &buf);
 	kspan_debugfs_render("heap", &buf);
 	kspan_buf_free(&buf);
-	kspan_set_sample_bytes(kspan_sample_bytes());
+	kspan_profile_set_sample_bytes(HEAP, kspan_profile_sample_bytes(HEAP));
 }
 
 static void do_shrink(struct counters_test *t)
@@ -395,7 +405,7 @@ static void do_shrink(struct counters_test *t)
 
 static void do_reset(struct counters_test *t)
 {
-	kspan_profile_reset();
+	kspan_profile_reset(HEAP);
 }
 
 static void do_set_finalizer(struct counters_test *t)
@@ -520,17 +530,17 @@ static const struct counters_case {
 	  { [KSPAN_SPANS_FREED] = 2, [PAGES] = -2 } },
 
 	{ "sample", sampled_ready, do_alloc,
-	  { [KSPAN_ALLOCS] = 1, [KSPAN_SAMPLES] = 1, [KSPAN_STACKS_WALKED] = 1, [BUCKETS] = 1,
+	  { [KSPAN_ALLOCS] = 1, [SAMPLES] = 1, [STACKS_WALKED] = 1, [BUCKETS] = 1,
 	    [SPECIALS] = 1 } },
 	{ "free a sample", sampled_there, do_free, { [KSPAN_FREES] = 1, [SPECIALS] = -1 } },
 	{ "reset", sampled_gone, do_reset, { [BUCKETS] = -1 } },
 	{ "reset in use", sampled_there, do_reset, { } },
 	{ "no record", sampled_ready, do_fail_special,
-	  { [KSPAN_ALLOCS] = 1, [KSPAN_SAMPLES_DROPPED] = 1 } },
+	  { [KSPAN_ALLOCS] = 1, [SAMPLES_DROPPED] = 1 } },
 	{ "no bucket", sampled_ready, do_fail_bucket,
-	  { [KSPAN_ALLOCS] = 1, [KSPAN_SAMPLES_DROPPED] = 1, [KSPAN_STACKS_WALKED] = 1 } },
+	  { [KSPAN_ALLOCS] = 1, [SAMPLES_DROPPED] = 1, [STACKS_WALKED] = 1 } },
 	{ "full table", sampled_ready, do_fill_table,
-	  { [KSPAN_ALLOCS] = 1, [KSPAN_SAMPLES_DROPPED] = 1, [KSPAN_STACKS_WALKED] = 1 } },
+	  { [KSPAN_ALLOCS] = 1, [SAMPLES_DROPPED] = 1, [STACKS_WALKED] = 1 } },
 	{ "never a sample", in_unprofiled_cache, do_free, { [KSPAN_FREES] = 1 } },
 
 	{ "finalizer", one_there, do_set_finalizer, { [SPECIALS] = 1 } },
@@ -617,7 +627,7 @@ static int counters_init(struct kunit *test)
 	set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
 	test->priv = t;
 	err = test_begin(test);
-	kspan_set_sample_bytes(0);
+	kspan_profile_set_sample_bytes(HEAP, 0);
 	t->cache = kspan_cache_create("kspan-counters", OBJ_SIZE, 0, 0, NULL);
 	return t->cache ? err : -ENOMEM;
 }

@@ -220,8 +220,8 @@ static struct account account(void)
 		.in_use = kspan_counter_sum(KSPAN_ALLOCS) - kspan_counter_sum(KSPAN_FREES),
 		.failures = kspan_counter_sum(KSPAN_ALLOC_FAILURES),
 		.specials = kspan_special_count(),
-		.samples = kspan_counter_sum(KSPAN_SAMPLES),
-		.dropped = kspan_counter_sum(KSPAN_SAMPLES_DROPPED),
+		.samples = kspan_profile_counter(HEAP, KSPAN_SAMPLES),
+		.dropped = kspan_profile_counter(HEAP, KSPAN_SAMPLES_DROPPED),
 	};
 }
 

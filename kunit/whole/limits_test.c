@@ -45,27 +45,27 @@ static void end_stacks(struct kspan_bucket **buckets, unsigned int nr)
 	while (nr--)
 		if (buckets[nr])
 			kspan_bucket_free(buckets[nr], ONE);
-	kspan_profile_reset();
+	kspan_profile_reset(HEAP);
 }
 
 static void table_of_stacks_keeps_to_its_limit(struct kunit *test)
 {
 	const size_t one = struct_size((struct kspan_bucket *)0, frames, 8);
 	struct kspan_bucket **buckets = (void *)objs_new(test, 3 * LIMIT_STACKS);
-	size_t limit = kspan_bucket_bytes_max, used = buckets_bytes(test);
+	size_t limit = HEAP->table->bytes_max, used = buckets_bytes(test);
 
 	/* Room for a hundred, and not for one more. */
-	WRITE_ONCE(kspan_bucket_bytes_max, used + 100 * one + one - 1);
+	WRITE_ONCE(HEAP->table->bytes_max, used + 100 * one + one - 1);
 	KUNIT_EXPECT_EQ(test, count_stacks(buckets, 0, LIMIT_STACKS), 100U);
 	KUNIT_EXPECT_EQ(test, buckets_bytes(test), used + 100 * one);
 	/* Those that are there count on. */
 	KUNIT_EXPECT_PTR_EQ(test, count(make_stack(8, 3), ONE), buckets[3]);
 	kspan_bucket_free(buckets[3], ONE);
 	/* Exactly room for one more. */
-	WRITE_ONCE(kspan_bucket_bytes_max, used + 101 * one);
+	WRITE_ONCE(HEAP->table->bytes_max, used + 101 * one);
 	KUNIT_EXPECT_EQ(test, count_stacks(buckets, LIMIT_STACKS, LIMIT_STACKS), 1U);
 	/* Below what is there: nothing is thrown out, nothing comes in. */
-	WRITE_ONCE(kspan_bucket_bytes_max, used + 10 * one);
+	WRITE_ONCE(HEAP->table->bytes_max, used + 10 * one);
 	KUNIT_EXPECT_EQ(test, count_stacks(buckets, 2 * LIMIT_STACKS, 20), 0U);
 	KUNIT_EXPECT_EQ(test, buckets_bytes(test), used + 101 * one);
 	/* What is not in use makes room when the profile is reset. */
@@ -73,7 +73,7 @@ static void table_of_stacks_keeps_to_its_limit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, buckets_bytes(test), used);
 	KUNIT_EXPECT_EQ(test, count_stacks(buckets, 0, 20), 10U);
 	end_stacks(buckets, 20);
-	WRITE_ONCE(kspan_bucket_bytes_max, limit);
+	WRITE_ONCE(HEAP->table->bytes_max, limit);
 	KUNIT_EXPECT_EQ(test, count_stacks(buckets, 0, LIMIT_STACKS), (unsigned int)LIMIT_STACKS);
 	end_stacks(buckets, LIMIT_STACKS);
 }
@@ -81,18 +81,18 @@ static void table_of_stacks_keeps_to_its_limit(struct kunit *test)
 /* Samples of real allocations keep to it too, and what is dropped is told. */
 static void samples_keep_to_the_limit(struct kunit *test)
 {
-	size_t limit = kspan_bucket_bytes_max, used = buckets_bytes(test);
-	unsigned long dropped = kspan_counter_sum(KSPAN_SAMPLES_DROPPED);
+	size_t limit = HEAP->table->bytes_max, used = buckets_bytes(test);
+	unsigned long dropped = kspan_profile_counter(HEAP, KSPAN_SAMPLES_DROPPED);
 	void *refused, *let;
 
-	WRITE_ONCE(kspan_bucket_bytes_max, used);
+	WRITE_ONCE(HEAP->table->bytes_max, used);
 	refused = kspan_alloc(64, GFP_KERNEL);
 	KUNIT_EXPECT_EQ(test, buckets_bytes(test), used);
-	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_SAMPLES_DROPPED), dropped + 1);
-	WRITE_ONCE(kspan_bucket_bytes_max, limit);
+	KUNIT_EXPECT_EQ(test, kspan_profile_counter(HEAP, KSPAN_SAMPLES_DROPPED), dropped + 1);
+	WRITE_ONCE(HEAP->table->bytes_max, limit);
 	let = kspan_alloc(64, GFP_KERNEL);
 	KUNIT_EXPECT_GT(test, buckets_bytes(test), used);
-	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_SAMPLES_DROPPED), dropped + 1);
+	KUNIT_EXPECT_EQ(test, kspan_profile_counter(HEAP, KSPAN_SAMPLES_DROPPED), dropped + 1);
 	kspan_free(refused);
 	kspan_free(let);
 }
@@ -100,11 +100,11 @@ static void samples_keep_to_the_limit(struct kunit *test)
 /* The limit is the parameter's, and the chains are as many as it says. */
 static void table_has_its_limit_from_the_parameter(struct kunit *test)
 {
-	size_t chains = (kspan_bucket_bytes() - buckets_bytes(test)) / sizeof(void *);
-	size_t want = clamp_t(size_t, kspan_bucket_bytes_max / 1024, 256, 65536);
+	size_t chains = (kspan_profile_bytes(HEAP) - buckets_bytes(test)) / sizeof(void *);
+	size_t want = clamp_t(size_t, HEAP->table->bytes_max / 1024, 256, 65536);
 
 	want = roundup_pow_of_two(want);
-	KUNIT_EXPECT_GE(test, kspan_bucket_bytes_max, (size_t)SZ_64K);
+	KUNIT_EXPECT_GE(test, HEAP->table->bytes_max, (size_t)SZ_64K);
 	KUNIT_EXPECT_EQ(test, chains, want);
 }
 

@@ -9,12 +9,14 @@
  */
 #include "suite.h"
 
+#include <linux/debugfs.h>
 #include <linux/err.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
 #include "base/buf.h"
 #include "export/debugfs.h"
+#include "export/profile_files.h"
 #include "heap/pagemap.h"
 #include "profile/symbol.h"
 #include "profile_helpers.h"
@@ -205,6 +207,32 @@ static int render(const char *file)
 	return err;
 }
 
+DECLARE_KSPAN_PROFILE(nomem_test_profile);
+DEFINE_KSPAN_PROFILE(nomem_test_profile, "nomem test", NULL);
+
+static int profile(const char *arg)
+{
+	int err = kspan_profile_init(&nomem_test_profile, 64 << 10);
+
+	if (!err)
+		kspan_profile_destroy(&nomem_test_profile);
+	return err;
+}
+
+static int files(const char *dir_name)
+{
+	struct kspan_files files = KSPAN_PROFILE_FILES(HEAP);
+	struct dentry *dir = debugfs_create_dir(dir_name, NULL);
+	int err;
+
+	if (IS_ERR(dir))
+		return PTR_ERR(dir);
+	err = kspan_files_create(&files, dir);
+	debugfs_remove(dir);
+	kspan_files_free(&files);
+	return err;
+}
+
 static const struct deed {
 	const char *desc;
 	void (*before)(void);
@@ -229,6 +257,8 @@ static const struct deed {
 	{ "spans", make_objects, render, "spans" },
 	{ "specials", make_objects, render, "specials" },
 	{ "stats", make_objects, render, "stats" },
+	{ "another profile", make_cache, profile },
+	{ "its files", make_cache, files, "kspan_nomem_test" },
 };
 
 static void deed_desc(const struct deed *deed, char *desc)
@@ -254,7 +284,7 @@ static void put_away(void)
 	made = NULL;
 	cache = NULL;
 	/* With their names, so that the next turn has to make them again. */
-	kspan_profile_reset();
+	kspan_profile_reset(HEAP);
 }
 
 /* @deed with the @nth memory refused, and all after it if @all: whether any was. */
@@ -285,7 +315,7 @@ static void it_works_or_leaves_nothing(struct kunit *test)
 {
 	const struct deed *deed = test->param_value;
 	size_t names = kspan_symbol_bytes();
-	unsigned long buckets = kspan_bucket_count();
+	unsigned long buckets = kspan_profile_buckets(HEAP);
 	unsigned long live = in_use();
 	unsigned int nth, all;
 
@@ -295,7 +325,7 @@ static void it_works_or_leaves_nothing(struct kunit *test)
 		KUNIT_EXPECT_LT(test, nth, (unsigned int)REFUSALS_MOST);
 	}
 	KUNIT_EXPECT_EQ(test, kspan_symbol_bytes(), names);
-	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), buckets);
+	KUNIT_EXPECT_EQ(test, kspan_profile_buckets(HEAP), buckets);
 	KUNIT_EXPECT_EQ(test, in_use(), live);
 	/* What need not ask for memory may not have been refused any. */
 	KUNIT_EXPECT_TRUE(test, nth > 1 || deed->works);

@@ -227,7 +227,7 @@ static void alloc_sampled(void *obj)
 
 static void take_snapshot(void *obj)
 {
-	struct kspan_snapshot *snap = kspan_snapshot_take();
+	struct kspan_snapshot *snap = kspan_snapshot_take(HEAP);
 
 	if (!IS_ERR(snap))
 		kspan_snapshot_free(snap);
@@ -235,7 +235,7 @@ static void take_snapshot(void *obj)
 
 static void reset_profile(void *obj)
 {
-	kspan_profile_reset();
+	kspan_profile_reset(HEAP);
 }
 
 static const struct meanwhile_case {

@@ -123,7 +123,7 @@ static const struct kspan_row *only_row(struct kunit *test, struct kspan_snapsho
 	const struct kspan_row *row = NULL;
 	size_t i;
 
-	*snap = kspan_snapshot_take();
+	*snap = kspan_snapshot_take(HEAP);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(*snap));
 	for (i = 0; i < (*snap)->nr_rows; i++) {
 		if (strcmp((*snap)->rows[i].label, "profile"))
@@ -382,32 +382,32 @@ static void slot_is_not_reused_before_its_special_is_gone(struct kunit *test)
 
 static void no_memory_drops_the_sample_and_nothing_else(struct kunit *test)
 {
-	unsigned long samples = kspan_counter_sum(KSPAN_SAMPLES);
-	unsigned long dropped = kspan_counter_sum(KSPAN_SAMPLES_DROPPED);
-	unsigned long specials = kspan_special_count(), buckets = kspan_bucket_count();
+	unsigned long samples = kspan_profile_counter(HEAP, KSPAN_SAMPLES);
+	unsigned long dropped = kspan_profile_counter(HEAP, KSPAN_SAMPLES_DROPPED);
+	unsigned long specials = kspan_special_count(), buckets = kspan_profile_buckets(HEAP);
 	void *obj;
 
 	fail_all(KSPAN_FAIL_SPECIAL);
 	obj = calls_cache_alloc();
 	fail_nothing();
 	KUNIT_EXPECT_NOT_NULL(test, obj);
-	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_SAMPLES), samples);
-	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_SAMPLES_DROPPED), dropped + 1);
+	KUNIT_EXPECT_EQ(test, kspan_profile_counter(HEAP, KSPAN_SAMPLES), samples);
+	KUNIT_EXPECT_EQ(test, kspan_profile_counter(HEAP, KSPAN_SAMPLES_DROPPED), dropped + 1);
 	KUNIT_EXPECT_EQ(test, kspan_special_count(), specials);
-	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), buckets);
+	KUNIT_EXPECT_EQ(test, kspan_profile_buckets(HEAP), buckets);
 	kspan_cache_free(cache, obj);
 	expect_counts(test, 0, 0);
 }
 
 static void samples_are_counted(struct kunit *test)
 {
-	unsigned long samples = kspan_counter_sum(KSPAN_SAMPLES);
-	unsigned long dropped = kspan_counter_sum(KSPAN_SAMPLES_DROPPED);
+	unsigned long samples = kspan_profile_counter(HEAP, KSPAN_SAMPLES);
+	unsigned long dropped = kspan_profile_counter(HEAP, KSPAN_SAMPLES_DROPPED);
 	unsigned long specials = kspan_special_count();
 	void *obj = calls_cache_alloc();
 
-	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_SAMPLES), samples + 1);
-	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_SAMPLES_DROPPED), dropped);
+	KUNIT_EXPECT_EQ(test, kspan_profile_counter(HEAP, KSPAN_SAMPLES), samples + 1);
+	KUNIT_EXPECT_EQ(test, kspan_profile_counter(HEAP, KSPAN_SAMPLES_DROPPED), dropped);
 	KUNIT_EXPECT_EQ(test, kspan_special_count(), specials + 1);
 	kspan_cache_free(cache, obj);
 	KUNIT_EXPECT_EQ(test, kspan_special_count(), specials);
@@ -437,11 +437,11 @@ static void count_slowly(struct kspan_bucket *bucket)
 {
 	unsigned long flags;
 
-	kspan_lock(&kspan_bucket_lock, flags);
+	kspan_lock(&HEAP->table->lock, flags);
 	bucket->allocs += KSPAN_WEIGHT_ONE;
 	mdelay(20);
 	bucket->live += KSPAN_WEIGHT_ONE;
-	kspan_unlock(&kspan_bucket_lock, flags);
+	kspan_unlock(&HEAP->table->lock, flags);
 }
 
 static void counts_of_a_snapshot_belong_together(struct kunit *test)
@@ -453,7 +453,7 @@ static void counts_of_a_snapshot_belong_together(struct kunit *test)
 	unsigned int i;
 
 	KUNIT_ASSERT_NOT_NULL(test, label);
-	bucket = kspan_bucket_alloc(&stack, 64, label, KSPAN_WEIGHT_ONE, GFP_KERNEL);
+	bucket = kspan_bucket_alloc(HEAP, &stack, 64, label, KSPAN_WEIGHT_ONE, GFP_KERNEL);
 	kspan_label_put(label);
 	KUNIT_ASSERT_NOT_NULL(test, bucket);
 
@@ -475,12 +475,12 @@ static void snapshot_says_how_it_was_taken(struct kunit *test)
 {
 	struct kspan_snapshot *snap, *later;
 
-	KUNIT_EXPECT_EQ(test, kspan_set_sample_bytes(12345), 0);
-	snap = kspan_snapshot_take();
+	KUNIT_EXPECT_EQ(test, kspan_profile_set_sample_bytes(HEAP, 12345), 0);
+	snap = kspan_snapshot_take(HEAP);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(snap));
 	KUNIT_EXPECT_EQ(test, snap->sample_bytes, 12345ULL);
 	usleep_range(1000, 2000);
-	later = kspan_snapshot_take();
+	later = kspan_snapshot_take(HEAP);
 	if (!IS_ERR(later)) {
 		KUNIT_EXPECT_GT(test, later->time_ns, snap->time_ns);
 		KUNIT_EXPECT_GT(test, later->duration_ns, snap->duration_ns);

@@ -230,8 +230,8 @@ static void check_tallies(struct ref *r)
 		wrong(r, "no memory");
 		return;
 	}
-	spin_lock_irqsave(&kspan_bucket_lock, flags);
-	list_for_each_entry(bucket, &kspan_buckets, all) {
+	spin_lock_irqsave(&HEAP->table->lock, flags);
+	list_for_each_entry(bucket, &HEAP->table->all, all) {
 		for (i = 0; i < r->nr_tallies; i++)
 			if (!strcmp(r->tallies[i].name, bucket->label->name))
 				break;
@@ -240,7 +240,7 @@ static void check_tallies(struct ref *r)
 		sums[i].allocs += bucket->allocs;
 		sums[i].live += bucket->live;
 	}
-	spin_unlock_irqrestore(&kspan_bucket_lock, flags);
+	spin_unlock_irqrestore(&HEAP->table->lock, flags);
 	for (i = 0; i < r->nr_tallies; i++) {
 		tally = &r->tallies[i];
 		if (sums[i].allocs != tally->allocs || sums[i].live != tally->live)
@@ -682,7 +682,7 @@ static void alloc_bulk(struct ref *r)
 		r->frees += frees;
 		r->failures++;
 		/* What they were to the sampler is not known. */
-		kspan_profile_reset();
+		kspan_profile_reset(HEAP);
 		for (k = 0; k < r->nr_tallies; k++)
 			r->tallies[k].allocs = 0;
 		return;
@@ -897,7 +897,7 @@ static void reset(struct ref *r)
 {
 	unsigned int k;
 
-	kspan_profile_reset();
+	kspan_profile_reset(HEAP);
 	for (k = 0; k < r->nr_tallies; k++)
 		r->tallies[k].allocs = 0;
 }
@@ -907,8 +907,8 @@ static void change_rate(struct ref *r)
 	static const u64 rates[] = { 1, SOME_RATE, 1, 0, 1, KSPAN_SAMPLE_BYTES_MAX };
 
 	r->rate = rates[r->only_rate_one ? 0 : r->changes++ % ARRAY_SIZE(rates)];
-	if (r->rate != kspan_sample_bytes())
-		right(r, !kspan_set_sample_bytes(r->rate));
+	if (r->rate != kspan_profile_sample_bytes(HEAP))
+		right(r, !kspan_profile_set_sample_bytes(HEAP, r->rate));
 }
 
 static void move(struct ref *r)

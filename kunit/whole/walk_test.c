@@ -80,7 +80,7 @@ static void fill_table(struct kunit *test)
 
 	memset(buckets, 0, sizeof(buckets));
 	for (i = 0; i < NR_BUCKETS; i++) {
-		buckets[i] = kspan_bucket_alloc(make_stack(2, i), i + 1, label, allocs_of(i) * ONE,
+		buckets[i] = kspan_bucket_alloc(HEAP, make_stack(2, i), i + 1, label, allocs_of(i) * ONE,
 						GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, buckets[i]);
 		kspan_bucket_free(buckets[i], (allocs_of(i) - live_of(i)) * ONE);
@@ -100,7 +100,7 @@ static void empty_table(u64 more)
 
 static void count_one(unsigned int i)
 {
-	kspan_bucket_alloc(make_stack(2, i), i + 1, label, ONE, GFP_KERNEL);
+	kspan_bucket_alloc(HEAP, make_stack(2, i), i + 1, label, ONE, GFP_KERNEL);
 }
 
 /* One allocation more in each bucket, whether the walk has passed it or not; and a new bucket. */
@@ -111,7 +111,7 @@ static void count_all(unsigned int nr)
 	for (i = 0; i < NR_BUCKETS; i++)
 		count_one(i);
 	if (nr == 1)
-		buckets[NR_BUCKETS] = kspan_bucket_alloc(make_stack(2, NR_BUCKETS), NR_BUCKETS + 1,
+		buckets[NR_BUCKETS] = kspan_bucket_alloc(HEAP, make_stack(2, NR_BUCKETS), NR_BUCKETS + 1,
 							 label, ONE, GFP_KERNEL);
 }
 
@@ -144,7 +144,7 @@ static void snapshot_is_of_one_moment_while_others_count(struct kunit *test)
 
 	fill_table(test);
 	watch_walks(count_all);
-	snap = kspan_snapshot_take();
+	snap = kspan_snapshot_take(HEAP);
 	holds = between.holds;
 	kspan_set_test_hook(NULL);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(snap));
@@ -153,7 +153,7 @@ static void snapshot_is_of_one_moment_while_others_count(struct kunit *test)
 	kspan_snapshot_free(snap);
 
 	/* And nothing of what was counted meanwhile is lost. */
-	snap = kspan_snapshot_take();
+	snap = kspan_snapshot_take(HEAP);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(snap));
 	KUNIT_EXPECT_EQ(test, count_rows(test, snap, holds, holds), (unsigned int)NR_BUCKETS + 1);
 	kspan_snapshot_free(snap);
@@ -172,7 +172,7 @@ static void snapshot_shows_what_was_freed_while_it_was_taken(struct kunit *test)
 
 	fill_table(test);
 	watch_walks(free_all);
-	snap = kspan_snapshot_take();
+	snap = kspan_snapshot_take(HEAP);
 	kspan_set_test_hook(NULL);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(snap));
 	KUNIT_EXPECT_GT(test, between.holds, 0U);
@@ -187,7 +187,7 @@ static void reset_is_of_one_moment_while_others_count(struct kunit *test)
 
 	fill_table(test);
 	watch_walks(count_all);
-	kspan_profile_reset();
+	kspan_profile_reset(HEAP);
 	holds = between.holds;
 	kspan_set_test_hook(NULL);
 	KUNIT_EXPECT_GE(test, holds, (unsigned int)NR_BUCKETS / AT_ONCE_MOST);
@@ -206,7 +206,7 @@ static struct kspan_bucket *again;
 static void use_again(unsigned int nr)
 {
 	if (nr == 1) {
-		again = kspan_bucket_alloc(make_stack(2, NR_BUCKETS + 5), 64, label, ONE,
+		again = kspan_bucket_alloc(HEAP, make_stack(2, NR_BUCKETS + 5), 64, label, ONE,
 					   GFP_KERNEL);
 		kspan_bucket_free(again, ONE);
 	}
@@ -218,21 +218,21 @@ static void reset_keeps_what_is_used_again_meanwhile(struct kunit *test)
 	unsigned long before;
 	unsigned int i;
 
-	kspan_profile_reset();
-	before = kspan_bucket_count();
+	kspan_profile_reset(HEAP);
+	before = kspan_profile_buckets(HEAP);
 	fill_table(test);
 	/* At the end, where the walk comes to them last. */
 	for (i = 5; i < 7; i++) {
-		bucket = kspan_bucket_alloc(make_stack(2, NR_BUCKETS + i), 64, label, ONE,
+		bucket = kspan_bucket_alloc(HEAP, make_stack(2, NR_BUCKETS + i), 64, label, ONE,
 					    GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, bucket);
 		kspan_bucket_free(bucket, ONE);
 	}
-	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), before + NR_BUCKETS + 2);
+	KUNIT_EXPECT_EQ(test, kspan_profile_buckets(HEAP), before + NR_BUCKETS + 2);
 	watch_walks(use_again);
-	kspan_profile_reset();
+	kspan_profile_reset(HEAP);
 	kspan_set_test_hook(NULL);
-	KUNIT_EXPECT_EQ(test, kspan_bucket_count(), before + NR_BUCKETS + 1);
+	KUNIT_EXPECT_EQ(test, kspan_profile_buckets(HEAP), before + NR_BUCKETS + 1);
 	KUNIT_EXPECT_EQ(test, again->allocs, ONE);
 	empty_table(0);
 }
@@ -259,7 +259,7 @@ static void make_spans(struct kunit *test, unsigned int nr)
 	unsigned int i;
 
 	/* Not sampled: it is the spans that there are to be many of. */
-	kspan_set_sample_bytes(0);
+	kspan_profile_set_sample_bytes(HEAP, 0);
 	objs = objs_new(test, nr);
 	cache = kspan_cache_create("walk", OBJ_SIZE, 0, 0, NULL);
 	KUNIT_ASSERT_NOT_NULL(test, cache);
@@ -402,10 +402,10 @@ static void holds_are_short(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, took);
 	for (i = 0; i < MANY; i++)
-		made += !!kspan_bucket_alloc(make_stack(2, i), 64, label, ONE, GFP_KERNEL);
+		made += !!kspan_bucket_alloc(HEAP, make_stack(2, i), 64, label, ONE, GFP_KERNEL);
 	watch_walks(NULL);
 	between.took = took;
-	snap = kspan_snapshot_take();
+	snap = kspan_snapshot_take(HEAP);
 	kspan_set_test_hook(NULL);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(snap));
 	n = between.holds;
@@ -417,7 +417,7 @@ static void holds_are_short(struct kunit *test)
 	}
 	kspan_snapshot_free(snap);
 	for (i = 0; i < made; i++) {
-		struct kspan_bucket *bucket = kspan_bucket_alloc(make_stack(2, i), 64, label, ONE,
+		struct kspan_bucket *bucket = kspan_bucket_alloc(HEAP, make_stack(2, i), 64, label, ONE,
 								 GFP_KERNEL);
 
 		if (bucket)

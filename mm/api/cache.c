@@ -23,9 +23,6 @@
 #include "api/leak.h"
 #include "base/compat.h"
 #include "heap/heap.h"
-#include "profile/label.h"
-#include "profile/snapshot.h"
-#include "profile/symbol.h"
 
 /* Of every cache, besides what each asks for: module parameters. */
 static unsigned int flags_of_all __ro_after_init;
@@ -185,7 +182,7 @@ bool kspan_cache_left_by(const struct module *mod, struct kspan_left *left)
 		/* The module may come again, and then it is another one. */
 		cache->abandoned = true;
 		left_in(cache, kspan_cache_in_use(cache), left);
-		refcount_inc(&left->label->refs);
+		kspan_label_hold(left->label);
 		found = true;
 		break;
 	}

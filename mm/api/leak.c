@@ -27,11 +27,6 @@
 #include "base/compat.h"
 #include "base/report.h"
 #include "heap/heap.h"
-#include "profile/bucket.h"
-#include "profile/label.h"
-#include "profile/sample.h"
-#include "profile/snapshot.h"
-#include "profile/symbol.h"
 
 /* The profile has all stacks; the log is for the first ones. */
 #define STACKS_SHOWN	16
@@ -47,15 +42,15 @@ struct show {
 	unsigned int before;		/* told of before */
 };
 
-static void show_stack(struct kspan_buf *buf, const struct kspan_bucket *bucket)
+static void show_stack(struct kspan_buf *buf, const struct kspan_holder *holder)
 {
 	unsigned int i;
 
-	if (!bucket->nr_frames)
+	if (!holder->nr_frames)
 		kspan_buf_puts(buf, "  unknown\n");
-	for (i = 0; i < bucket->nr_frames; i++) {
-		const struct kspan_symbol *sym = bucket->symbols ? bucket->symbols[i] : NULL;
-		unsigned long addr = bucket->frames[i] + 1;
+	for (i = 0; i < holder->nr_frames; i++) {
+		const struct kspan_symbol *sym = holder->symbols ? holder->symbols[i] : NULL;
+		unsigned long addr = holder->addrs[i] + 1;
 
 		kspan_buf_puts(buf, "  ");
 		if (!sym || !sym->start) {
@@ -70,40 +65,39 @@ static void show_stack(struct kspan_buf *buf, const struct kspan_bucket *bucket)
 	}
 }
 
-static bool is_meant(const struct show *show, const struct kspan_bucket *bucket)
+static bool is_meant(const struct show *show, const struct kspan_holder *holder)
 {
 	if (show->label)
-		return bucket->label == show->label;
+		return holder->label == show->label;
 	/* Its text leaves now, or left when it had started: the names stay. */
-	return bucket->gone && bucket->symbols && bucket->nr_frames &&
-	       !strcmp(bucket->symbols[0]->module, show->module);
+	return holder->gone && holder->symbols && holder->nr_frames &&
+	       !strcmp(holder->symbols[0]->module, show->module);
 }
 
-static bool show_bucket(struct kspan_bucket *bucket, u64 untold, void *arg)
+static bool show_holder(struct kspan_holder *holder, void *arg)
 {
 	struct show *show = arg;
 
-	if (!is_meant(show, bucket))
+	if (!is_meant(show, holder))
 		return false;
-	if (!untold) {
+	if (!holder->untold) {
 		show->before++;
 		return false;
 	}
 	if (show->stacks++ < STACKS_SHOWN) {
 		/* Without memory for its names, or when they are lost, addresses have to do. */
-		if (!bucket->gone)
-			kspan_bucket_resolve(bucket);
+		kspan_holder_resolve(holder);
 		kspan_buf_printf(show->buf, "about %llu of %u bytes in cache %s, allocated at:\n",
-				 (untold + KSPAN_WEIGHT_ONE / 2) >> KSPAN_WEIGHT_SHIFT,
-				 bucket->slot_size, bucket->label->name);
-		show_stack(show->buf, bucket);
+				 (holder->untold + KSPAN_WEIGHT_ONE / 2) >> KSPAN_WEIGHT_SHIFT,
+				 holder->slot_size, kspan_label_name(holder->label));
+		show_stack(show->buf, holder);
 	}
 	return true;
 }
 
 static void show_stacks(struct show *show)
 {
-	kspan_bucket_walk(show_bucket, show);
+	kspan_profile_walk(&kspan_heap_profile, show_holder, show);
 	if (show->stacks > STACKS_SHOWN)
 		kspan_buf_printf(show->buf, "and %u more stacks, which are in the profile\n",
 				 show->stacks - STACKS_SHOWN);
@@ -125,7 +119,7 @@ static u64 rate_that_shows(const struct kspan_left *left)
 /* @before: some were, of which a report has told, or of a cache of that name that is gone. */
 static void show_none(struct kspan_buf *buf, const struct kspan_left *left, bool before)
 {
-	u64 mean = kspan_sample_bytes(), better = rate_that_shows(left);
+	u64 mean = kspan_profile_sample_bytes(&kspan_heap_profile), better = rate_that_shows(left);
 
 	if (left->not_profiled) {
 		kspan_buf_puts(buf, "none of them was sampled: the cache has KSPAN_NO_PROFILE\n");
@@ -195,7 +189,7 @@ static void report_where(const struct kspan_left *left)
 void kspan_leak_of_cache(const struct kspan_left *left)
 {
 	if (kspan_report(KSPAN_CACHES_LEFT, left->addr,
-			 "cache %.60s destroyed with %lu objects in use%s%s", left->label->name,
+			 "cache %.60s destroyed with %lu objects in use%s%s", kspan_label_name(left->label),
 			 left->objects, left->creator ? ", created by module " : "",
 			 left->creator ?: ""))
 		report_where(left);
@@ -218,11 +212,11 @@ void kspan_leak_show_module(struct kspan_buf *buf, const char *name)
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_leak_show_module);
 
-static bool find_any(struct kspan_bucket *bucket, u64 untold, void *arg)
+static bool find_any(struct kspan_holder *holder, void *arg)
 {
 	struct show *show = arg;
 
-	show->stacks += untold && is_meant(show, bucket);
+	show->stacks += holder->untold && is_meant(show, holder);
 	return false;
 }
 
@@ -231,12 +225,12 @@ static bool any_in_use(const char *name)
 {
 	struct show show = { .module = name };
 
-	kspan_bucket_walk(find_any, &show);
+	kspan_profile_walk(&kspan_heap_profile, find_any, &show);
 	if (!show.stacks)
 		return false;
 	kspan_rcu_flush();
 	show.stacks = 0;
-	kspan_bucket_walk(find_any, &show);
+	kspan_profile_walk(&kspan_heap_profile, find_any, &show);
 	return show.stacks;
 }
 
@@ -254,7 +248,7 @@ void kspan_leak_of_module(const struct module *mod)
 	while (kspan_cache_left_by(mod, &left)) {
 		if (kspan_report(KSPAN_CACHES_LEFT, left.addr,
 				 "cache %.60s with %lu objects in use was not destroyed by module %s",
-				 left.label->name, left.objects, mod->name) && left.objects)
+				 kspan_label_name(left.label), left.objects, mod->name) && left.objects)
 			report_where(&left);
 		kspan_label_put(left.label);
 	}

@@ -17,6 +17,7 @@
 #include <linux/irqflags.h>
 #include <linux/kconfig.h>
 #include <linux/lockdep.h>
+#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/spinlock.h>
@@ -84,6 +85,16 @@ do {									\
 	spinlock_t *__lock = (lock);					\
 									\
 	spin_lock_init(__lock);						\
+	lockdep_set_class_and_name(__lock, &__class, name);		\
+} while (0)
+
+/* Likewise, as mutex_init(). */
+#define kspan_mutex_init(lock, name)					\
+do {									\
+	static struct lock_class_key __class;				\
+	struct mutex *__lock = (lock);					\
+									\
+	mutex_init(__lock);						\
 	lockdep_set_class_and_name(__lock, &__class, name);		\
 } while (0)
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Counters of events, one of each for every CPU, summed when read.
+ * Counters of events, one of each for every CPU, summed when read. A profile has its own.
  */
 #ifndef _KSPAN_STATS_H
 #define _KSPAN_STATS_H
@@ -19,10 +19,6 @@
 	X(KSPAN_FLUSHES,		"flushes") \
 	X(KSPAN_SPANS_CREATED,		"spans_created") \
 	X(KSPAN_SPANS_FREED,		"spans_freed") \
-	X(KSPAN_SAMPLES,		"samples") \
-	X(KSPAN_SAMPLES_DROPPED,	"samples_dropped") \
-	X(KSPAN_BUCKETS_EVICTED,	"buckets_evicted") \
-	X(KSPAN_STACKS_WALKED,		"stacks_walked") \
 	X(KSPAN_FINALIZERS_RUN,		"finalizers_run") \
 	X(KSPAN_CLEANUPS_RUN,		"cleanups_run") \
 	X(KSPAN_RCU_FREES,		"rcu_frees") \

@@ -19,7 +19,7 @@
 #include "base/buf.h"
 #include "base/compat.h"
 #include "export/encode.h"
-#include "profile/snapshot.h"
+#include "profile/profile.h"
 
 /* Order by the names from the outermost in: an interned name is mostly equal by its pointer. */
 static int folded_cmp(const void *a, const void *b)

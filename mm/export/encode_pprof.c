@@ -28,8 +28,7 @@
 #include "base/compat.h"
 #include "export/encode.h"
 #include "export/encode_table.h"
-#include "profile/snapshot.h"
-#include "profile/symbol.h"
+#include "profile/profile.h"
 
 /* Field numbers of profile.proto. */
 enum {

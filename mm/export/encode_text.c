@@ -21,7 +21,7 @@
 #include "base/buf.h"
 #include "base/compat.h"
 #include "export/encode.h"
-#include "profile/snapshot.h"
+#include "profile/profile.h"
 
 struct kspan_text_counts {
 	u64 inuse_objects;

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The stats file: one "name value" line for each counter, then the gauges that other files keep.
- * Process context; takes kspan_cache_mutex for what caches know.
+ * The stats file: one "name value" line for each counter, those of the heap's profile among them,
+ * then the gauges that other files keep. Process context; takes kspan_cache_mutex for what caches
+ * know.
  */
 #include "base/buf.h"
 #include "base/compat.h"
 #include "export/stats.h"
 #include "heap/heap.h"
-#include "profile/bucket.h"
-#include "profile/symbol.h"
 #include "special/special.h"
 
 #define KSPAN_COUNTER_NAME(id, name) [id] = name,
@@ -33,19 +32,26 @@ unsigned long kspan_counter_sum(enum kspan_counter id)
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_counter_sum);
 
+/* The profile's counters come before this one. */
+#define KSPAN_PROFILE_BEFORE	KSPAN_FINALIZERS_RUN
+
 void kspan_stats_show(struct kspan_buf *buf)
 {
 	size_t spans = kspan_span_bytes(), map = kspan_pagemap_bytes();
-	size_t specials = kspan_special_bytes(), buckets = kspan_bucket_bytes();
+	size_t specials = kspan_special_bytes();
+	size_t buckets = kspan_profile_bytes(&kspan_heap_profile);
 	size_t symbols = kspan_symbol_bytes(), guard = kspan_fence_bytes();
 	int i;
 
 	kspan_hold_look_at_all();
-	for (i = 0; i < KSPAN_NR_COUNTERS; i++)
+	for (i = 0; i < KSPAN_NR_COUNTERS; i++) {
+		if (i == KSPAN_PROFILE_BEFORE)
+			kspan_profile_show_counters(&kspan_heap_profile, buf);
 		kspan_buf_printf(buf, "%s %lu\n", counter_names[i], kspan_counter_sum(i));
+	}
 
 	kspan_buf_printf(buf, "pages %lu\n", kspan_span_pages());
-	kspan_buf_printf(buf, "buckets %lu\n", kspan_bucket_count());
+	kspan_buf_printf(buf, "buckets %lu\n", kspan_profile_buckets(&kspan_heap_profile));
 	kspan_buf_printf(buf, "specials %lu\n", kspan_special_count());
 	kspan_buf_printf(buf, "span_bytes %zu\n", spans);
 	kspan_buf_printf(buf, "pagemap_bytes %zu\n", map);

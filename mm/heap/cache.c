@@ -21,7 +21,7 @@
 #include "heap/own.h"
 #include "heap/pcpu.h"
 #include "heap/retire.h"
-#include "profile/label.h"
+#include "profile/profile.h"
 
 DEFINE_MUTEX(kspan_cache_mutex);
 EXPORT_SYMBOL_FOR_TESTS(kspan_cache_mutex);
@@ -37,7 +37,7 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_large_cache);
 
 const char *kspan_cache_name(const struct kspan_cache *cache)
 {
-	return cache->label->name;
+	return kspan_label_name(cache->label);
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_cache_name);
 

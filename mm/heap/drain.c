@@ -21,7 +21,6 @@
 #include "heap/cache.h"
 #include "heap/node.h"
 #include "heap/pcpu.h"
-#include "profile/sample.h"
 
 static int hotplug_state;
 
@@ -174,12 +173,6 @@ void kspan_pcpu_end_budgets(void)
 	mutex_unlock(&kspan_cache_mutex);
 }
 
-static int cpu_starts(unsigned int cpu)
-{
-	kspan_sample_cpu_starts(cpu);
-	return 0;
-}
-
 /* Runs on another CPU, after the last instruction of @cpu. */
 static int cpu_is_dead(unsigned int cpu)
 {
@@ -194,7 +187,7 @@ static int cpu_is_dead(unsigned int cpu)
 
 int kspan_hotplug_init(void)
 {
-	int state = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "mm/kspan:dead", cpu_starts,
+	int state = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "mm/kspan:dead", NULL,
 					      cpu_is_dead);
 
 	if (state < 0)

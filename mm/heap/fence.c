@@ -41,7 +41,7 @@
 #include "heap/node.h"
 #include "heap/own.h"
 #include "heap/pagemap_root.h"
-#include "profile/stack.h"
+#include "heap/profile.h"
 
 /* Frames that are kept: the innermost, which say most. */
 #define FENCE_FRAMES	32
@@ -162,7 +162,7 @@ static noinline void record_trace(struct trace *trace)
 {
 	struct kspan_stack stack;
 
-	kspan_stack_capture(&stack);
+	kspan_stack_capture(&kspan_heap_profile, &stack);
 	if (stack.nr_frames > FENCE_FRAMES)
 		kspan_stack_truncated(&stack, FENCE_FRAMES);
 	trace->pid = task_pid_nr(current);

@@ -19,7 +19,7 @@
 #include "base/report.h"
 #include "heap/guard.h"
 #include "heap/kasan.h"
-#include "profile/bucket.h"
+#include "profile/profile.h"
 
 unsigned int kspan_guard_red_zone(unsigned int size, unsigned int align)
 {
@@ -85,10 +85,8 @@ static bool check_bytes(const struct kspan_span *span, const void *obj, u32 from
 			to--;
 		damage.first = bad - bytes;
 		damage.last = to - 1;
-		if (bucket) {
-			damage.frames = bucket->frames;
-			damage.nr_frames = bucket->nr_frames;
-		}
+		if (bucket)
+			damage.nr_frames = kspan_bucket_frames(bucket, &damage.frames);
 		kspan_report_damage(&damage, "%s of cache %s: byte %u is %02x, not %02x", what,
 				    kspan_cache_name(span->cache), damage.first, *bad, pattern);
 	}

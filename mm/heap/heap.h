@@ -39,6 +39,7 @@
 #include "heap/guard.h"
 #include "heap/kasan.h"
 #include "heap/pagemap.h"
+#include "heap/profile.h"
 #include "heap/sizeclass.h"
 #include "heap/span.h"
 #include "heap/span_list.h"
@@ -48,9 +49,6 @@
 void kspan_hold_look_at_all(void);
 /* The kernel is about to free @obj as it must not, which has been reported. Any context. */
 void kspan_hold_expect(const void *obj);
-
-/* pcpu.c: the rate has changed: every array asks the sampler again. Process context. */
-void kspan_pcpu_end_budgets(void);
 
 /* Are objects of a span handed out in random order, or the lowest first? A module parameter. */
 extern bool kspan_freelist_random;

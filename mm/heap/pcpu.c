@@ -17,7 +17,7 @@
 #include "heap/node.h"
 #include "heap/own.h"
 #include "heap/pcpu.h"
-#include "profile/sample.h"
+#include "heap/profile.h"
 
 DEFINE_STATIC_KEY_FALSE(kspan_numa);
 DEFINE_STATIC_KEY_FALSE(kspan_alloc_more);
@@ -123,8 +123,8 @@ static bool charge(const struct kspan_cache *cache, struct kspan_pcpu *pcpu, u64
 		*word -= KSPAN_WORD_BUDGET;
 		return false;
 	}
-	hit = kspan_stride_next(&pcpu->stride, cache->slot_size, cache->flags & KSPAN_NO_PROFILE,
-				&budget);
+	hit = kspan_stride_next(&kspan_heap_profile, &pcpu->stride, cache->slot_size,
+				cache->flags & KSPAN_NO_PROFILE, &budget);
 	*weight = pcpu->stride.weight;
 	pcpu->allocs += budget + 1;
 	*word = (u64)budget << 32 | (u32)*word;
@@ -174,8 +174,9 @@ void *kspan_pcpu_pop_any(struct kspan_cache *cache, bool *sampled, u64 *weight)
 bool kspan_pcpu_charge_alone(const struct kspan_cache *cache, size_t slot_size, u64 *weight)
 {
 	kspan_count(KSPAN_ALLOCS);
-	return !(cache->flags & KSPAN_NO_PROFILE) && kspan_sample_due(slot_size) &&
-	       kspan_sample_take(slot_size, weight);
+	return !(cache->flags & KSPAN_NO_PROFILE) &&
+	       kspan_profile_due(kspan_heap_profile, slot_size) &&
+	       kspan_profile_take(&kspan_heap_profile, slot_size, weight);
 }
 
 /*

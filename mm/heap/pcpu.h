@@ -222,4 +222,7 @@ unsigned long kspan_pcpu_cached(struct kspan_cache *cache);
 /* drain.c: what is asked of other CPUs. Process context. */
 void kspan_pcpu_drain(struct kspan_cache *cache);
 
+/* drain.c: the rate has changed: every array asks the sampler again. Process context. */
+void kspan_pcpu_end_budgets(void);
+
 #endif /* _KSPAN_PCPU_H */

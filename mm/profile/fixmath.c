@@ -8,8 +8,8 @@
 #include <linux/math64.h>
 
 #include "base/compat.h"
-#include "profile/bucket.h"
 #include "profile/fixmath.h"
+#include "profile/profile.h"
 
 #define ONE_32		BIT_ULL(32)
 #define LN2_32		2977044472ULL	/* ln(2) * 2^32 */

@@ -38,6 +38,12 @@ out:
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_label_get);
 
+struct kspan_label *kspan_label_hold(struct kspan_label *label)
+{
+	refcount_inc(&label->refs);
+	return label;
+}
+
 void kspan_label_put(struct kspan_label *label)
 {
 	if (!refcount_dec_and_mutex_lock(&label->refs, &kspan_label_mutex))
@@ -47,3 +53,8 @@ void kspan_label_put(struct kspan_label *label)
 	kfree(label);
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_label_put);
+
+const char *kspan_label_name(const struct kspan_label *label)
+{
+	return label->name;
+}

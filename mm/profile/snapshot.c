@@ -4,7 +4,7 @@
  * copied, in many short holds of the table's lock; names are found and numbers worked out after
  * it. Each bucket is kept by a reference until the snapshot is freed.
  *
- * Locks: kspan_bucket_mutex, and under it kspan_bucket_lock for the copy. Process context.
+ * Locks: the mutex of the table, and under it its lock for the copy. Process context.
  */
 #include <linux/err.h>
 #include <linux/ktime.h>
@@ -20,8 +20,7 @@
 #include "profile/bucket.h"
 #include "profile/fixmath.h"
 #include "profile/label.h"
-#include "profile/sample.h"
-#include "profile/snapshot.h"
+#include "profile/profile.h"
 
 /* A snapshot with what it keeps: snap.rows[i] is made from copies[i]. */
 struct copy {
@@ -96,11 +95,11 @@ static void copy_bucket(struct kspan_bucket *bucket, void *arg)
 }
 
 /* Every bucket as it is at one moment, and when that was. */
-static int take_copies(struct taken *taken)
+static int take_copies(struct taken *taken, struct kspan_profile *profile)
 {
-	size_t n = kspan_bucket_count(), room;
+	size_t n = kspan_profile_buckets(profile), room;
 
-	lockdep_assert_held(&kspan_bucket_mutex);
+	lockdep_assert_held(&profile->table->mutex);
 	do {
 		kvfree(taken->copies);
 		/* Room for some that come meanwhile. */
@@ -108,11 +107,11 @@ static int take_copies(struct taken *taken)
 		taken->copies = kvmalloc_array(room, sizeof(*taken->copies), GFP_KERNEL);
 		if (!taken->copies)
 			return -ENOMEM;
-		n = kspan_bucket_cut(room);
+		n = kspan_table_cut(profile->table, room);
 	} while (n > room);
 	taken->snap.time_ns = ktime_get_real_ns();
-	taken->snap.duration_ns = ktime_get_ns() - kspan_profile_start_ns();
-	kspan_bucket_walk_cut(copy_bucket, taken);
+	taken->snap.duration_ns = ktime_get_ns() - kspan_profile_start_ns(profile);
+	kspan_table_walk_cut(profile->table, copy_bucket, taken);
 	return 0;
 }
 
@@ -131,7 +130,7 @@ static int resolve_copies(struct taken *taken)
 	return 0;
 }
 
-struct kspan_snapshot *kspan_snapshot_take(void)
+struct kspan_snapshot *kspan_snapshot_take(struct kspan_profile *profile)
 {
 	struct taken *taken = kzalloc(sizeof(*taken), GFP_KERNEL);
 	struct kspan_snapshot *snap;
@@ -143,12 +142,12 @@ struct kspan_snapshot *kspan_snapshot_take(void)
 		return ERR_PTR(-ENOMEM);
 	snap = &taken->snap;
 
-	mutex_lock(&kspan_bucket_mutex);
-	err = take_copies(taken);
-	snap->sample_bytes = kspan_sample_bytes();
+	mutex_lock(&profile->table->mutex);
+	err = take_copies(taken, profile);
+	snap->sample_bytes = kspan_profile_sample_bytes(profile);
 	if (!err)
 		err = resolve_copies(taken);
-	mutex_unlock(&kspan_bucket_mutex);
+	mutex_unlock(&profile->table->mutex);
 	if (err)
 		goto fail;
 

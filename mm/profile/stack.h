@@ -1,33 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Call stacks, captured by the kernel's unwinder or from what it has taught. */
+/* What the wing itself needs of call stacks; profile.h has what others do. */
 #ifndef _KSPAN_STACK_H
 #define _KSPAN_STACK_H
 
-/*
- * The deepest stack that is kept whole, in frames. A deeper one loses its outermost frames, and has
- * kspan_stack_truncated() for its root.
- */
-#define KSPAN_MAX_FRAMES	64
+#include <linux/sched/task_stack.h>
+#include <linux/types.h>
 
-/* Frames of kspan's own at the top of a stack, before its caller, are fewer than this. */
-#define KSPAN_OWN_FRAMES	8
-
-/* A stack as it was captured: return addresses less one, the innermost frame first. */
-struct kspan_stack {
-	unsigned int nr_frames;		/* at most KSPAN_MAX_FRAMES; the rest is scratch */
-	unsigned long frames[KSPAN_MAX_FRAMES + KSPAN_OWN_FRAMES];
-};
-
-/* The stack of kspan's caller. Any context but NMI; no lock held. */
-void kspan_stack_capture(struct kspan_stack *stack);
-
-/*
- * The stack is deeper than the @most frames of it that are kept: its root says so, instead of the
- * outermost of them. Any context.
- */
-void kspan_stack_truncated(struct kspan_stack *stack, unsigned int most);
+#include "profile/step.h"
 
 /* Text has gone, or has come where other text may have been. Any context. */
 void kspan_stack_forget(void);
+
+/*
+ * The return addresses on the stack, as the unwinder finds them; how many, at most @room. Teaches
+ * the steps from the one that stands at @first outwards; none, if that is NULL.
+ */
+unsigned int kspan_stack_unwind(unsigned long *frames, unsigned int room,
+				const unsigned long *first);
+
+#if KSPAN_HAS_STEPS
+/* Where the last return address of the task's stack stands. */
+static inline const unsigned long *kspan_stack_base(void)
+{
+	return (unsigned long *)task_pt_regs(current) - 1;
+}
+
+static inline bool kspan_on_own_stack(const unsigned long *at)
+{
+	return at >= (unsigned long *)task_stack_page(current) && at <= kspan_stack_base();
+}
+#else
+static inline bool kspan_on_own_stack(const unsigned long *at)
+{
+	return false;
+}
+#endif
 
 #endif /* _KSPAN_STACK_H */

@@ -21,7 +21,7 @@
 
 #include "base/compat.h"
 #include "base/hooks.h"
-#include "profile/snapshot.h"
+#include "profile/profile.h"
 #include "profile/symbol.h"
 
 const struct kspan_symbol kspan_no_stack = { .name = "unknown", .module = "unknown" };

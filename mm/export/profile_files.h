@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The files that each profile has, in the directory of its client. */
+#ifndef _KSPAN_PROFILE_FILES_H
+#define _KSPAN_PROFILE_FILES_H
+
+#include "export/files.h"
+
+struct kspan_profile;
+
+#define KSPAN_NR_PROFILE_FILES	6
+
+extern const struct kspan_file kspan_profile_file[KSPAN_NR_PROFILE_FILES];
+
+/* heap, allocs, heap.txt, heap.folded, sample_bytes and reset: a struct kspan_files of @profile. */
+#define KSPAN_PROFILE_FILES(profile) {						\
+	.file = kspan_profile_file,						\
+	.nr = KSPAN_NR_PROFILE_FILES,						\
+	.of = (profile),							\
+}
+
+#endif /* _KSPAN_PROFILE_FILES_H */
