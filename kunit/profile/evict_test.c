@@ -205,7 +205,8 @@ static void names_of_the_evicted_are_let_go(struct kunit *test)
 		rcu_read_lock();
 		if (!IS_ENABLED(CONFIG_PREEMPT_RT))
 			local_irq_save(flags);
-		bucket = kspan_bucket_alloc(HEAP, make_stack(1, 1000 + i), 64, label, ONE, GFP_ATOMIC);
+		bucket = kspan_bucket_alloc(HEAP, make_stack(1, 1000 + i), 64, label, ONE,
+					    GFP_ATOMIC);
 		if (!IS_ENABLED(CONFIG_PREEMPT_RT))
 			local_irq_restore(flags);
 		rcu_read_unlock();

@@ -90,7 +90,8 @@ static void expect_same(struct kunit *test, const char *whose, const struct seen
 	KUNIT_EXPECT_EQ_MSG(test, now->start_ns, before->start_ns, "%s", whose);
 	KUNIT_EXPECT_EQ_MSG(test, now->last_cut, before->last_cut, "%s", whose);
 	for (i = 0; i < KSPAN_NR_PROFILE_COUNTERS; i++)
-		KUNIT_EXPECT_EQ_MSG(test, now->counters[i], before->counters[i], "%s: %d", whose, i);
+		KUNIT_EXPECT_EQ_MSG(test, now->counters[i], before->counters[i], "%s: %d",
+				    whose, i);
 }
 
 static void expect_others_as_they_were(struct kunit *test)
@@ -143,17 +144,27 @@ static struct kspan_bucket *alloc_in(struct kspan_profile *profile, unsigned lon
 }
 
 /* How many of @n allocations of @size bytes are samples. */
-#define samples_in(var, n, size)						\
-({										\
-	unsigned int __hits = 0, __i;						\
-	u64 __weight;								\
-										\
-	for (__i = 0; __i < (n); __i++)						\
-		if (kspan_profile_due(var, size) &&				\
-		    kspan_profile_take(&(var), size, &__weight))		\
-			__hits++;						\
-	__hits;									\
-})
+static unsigned int samples_in_a(unsigned int n, size_t size)
+{
+	unsigned int hits = 0;
+	u64 weight;
+
+	while (n--)
+		hits += kspan_profile_due(profiles_test_a, size) &&
+			kspan_profile_take(A, size, &weight);
+	return hits;
+}
+
+static unsigned int samples_in_b(unsigned int n, size_t size)
+{
+	unsigned int hits = 0;
+	u64 weight;
+
+	while (n--)
+		hits += kspan_profile_due(profiles_test_b, size) &&
+			kspan_profile_take(B, size, &weight);
+	return hits;
+}
 
 /* ------------------------------------------------------------------ rates */
 
@@ -164,8 +175,8 @@ static void rate_of_one_is_not_that_of_others(struct kunit *test)
 	look_at_others();
 	KUNIT_EXPECT_EQ(test, kspan_profile_set_sample_bytes(A, 0), 0);
 	KUNIT_EXPECT_EQ(test, changes_heard, heard + 1);
-	KUNIT_EXPECT_EQ(test, samples_in(profiles_test_a, 50, 64), 0U);
-	KUNIT_EXPECT_EQ(test, samples_in(profiles_test_b, 50, 64), 50U);
+	KUNIT_EXPECT_EQ(test, samples_in_a(50, 64), 0U);
+	KUNIT_EXPECT_EQ(test, samples_in_b(50, 64), 50U);
 	KUNIT_EXPECT_EQ(test, kspan_profile_set_sample_bytes(A, KSPAN_SAMPLE_BYTES_MAX + 1),
 			-EINVAL);
 	KUNIT_EXPECT_EQ(test, changes_heard, heard + 1);
@@ -173,8 +184,8 @@ static void rate_of_one_is_not_that_of_others(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, kspan_profile_set_sample_bytes(A, 1), 0);
 	KUNIT_EXPECT_EQ(test, kspan_profile_set_sample_bytes(B, 0), 0);
-	KUNIT_EXPECT_EQ(test, samples_in(profiles_test_a, 50, 64), 50U);
-	KUNIT_EXPECT_EQ(test, samples_in(profiles_test_b, 50, 64), 0U);
+	KUNIT_EXPECT_EQ(test, samples_in_a(50, 64), 50U);
+	KUNIT_EXPECT_EQ(test, samples_in_b(50, 64), 0U);
 	KUNIT_EXPECT_EQ(test, kspan_profile_sample_bytes(HEAP), 1ULL);
 	KUNIT_EXPECT_EQ(test, changes_heard, heard + 2);
 }
@@ -187,7 +198,7 @@ static void bytes_of_one_are_not_counted_by_others(struct kunit *test)
 	migrate_disable();
 	this_cpu_write(A->samplers->left, 1000);
 	this_cpu_write(B->samplers->left, 1000);
-	KUNIT_EXPECT_EQ(test, samples_in(profiles_test_a, 7, 10), 0U);
+	KUNIT_EXPECT_EQ(test, samples_in_a(7, 10), 0U);
 	KUNIT_EXPECT_EQ(test, this_cpu_read(A->samplers->left), 930L);
 	KUNIT_EXPECT_EQ(test, this_cpu_read(B->samplers->left), 1000L);
 	migrate_enable();
@@ -197,14 +208,14 @@ static void one_that_stops_stops_nobody_else(struct kunit *test)
 {
 	look_at_others();
 	kspan_profile_stop(A);
-	KUNIT_EXPECT_EQ(test, samples_in(profiles_test_a, 50, 64), 0U);
-	KUNIT_EXPECT_EQ(test, samples_in(profiles_test_b, 50, 64), 50U);
+	KUNIT_EXPECT_EQ(test, samples_in_a(50, 64), 0U);
+	KUNIT_EXPECT_EQ(test, samples_in_b(50, 64), 50U);
 	/* Noted, and in force when it starts. */
 	KUNIT_EXPECT_EQ(test, kspan_profile_set_sample_bytes(A, 1), 0);
-	KUNIT_EXPECT_EQ(test, samples_in(profiles_test_a, 50, 64), 0U);
+	KUNIT_EXPECT_EQ(test, samples_in_a(50, 64), 0U);
 	expect_others_as_they_were(test);
 	kspan_profile_start(A);
-	KUNIT_EXPECT_EQ(test, samples_in(profiles_test_a, 50, 64), 50U);
+	KUNIT_EXPECT_EQ(test, samples_in_a(50, 64), 50U);
 }
 
 /* Objects of a CPU's array are counted at the rate of the profile that the array is of. */
@@ -426,7 +437,7 @@ static void end_of_one_is_not_that_of_others(struct kunit *test)
 	end(A, &have_a);
 	expect_others_as_they_were(test);
 	KUNIT_EXPECT_PTR_EQ(test, alloc_in(B, 1), b);
-	KUNIT_EXPECT_EQ(test, samples_in(profiles_test_b, 50, 64), 50U);
+	KUNIT_EXPECT_EQ(test, samples_in_b(50, 64), 50U);
 	expect_sums(test, B, 1, 2, 2);
 
 	/* And it may begin again, with nothing. The rate is the last that was asked for. */
@@ -434,9 +445,9 @@ static void end_of_one_is_not_that_of_others(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, have_a);
 	KUNIT_EXPECT_EQ(test, kspan_profile_counter(A, KSPAN_SAMPLES), 0UL);
 	expect_sums(test, A, 0, 0, 0);
-	KUNIT_EXPECT_EQ(test, samples_in(profiles_test_a, 50, 64), 0U);
+	KUNIT_EXPECT_EQ(test, samples_in_a(50, 64), 0U);
 	kspan_profile_start(A);
-	KUNIT_EXPECT_EQ(test, samples_in(profiles_test_a, 50, 64), 50U);
+	KUNIT_EXPECT_EQ(test, samples_in_a(50, 64), 50U);
 	expect_sums(test, B, 1, 2, 2);
 	kspan_bucket_free(b, ONE);
 	kspan_bucket_free(b, ONE);

@@ -294,7 +294,8 @@ static void sample_is_freed_with_the_weight_it_was_taken_at(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, objs);
 	for (i = 0; i < KEPT; i++) {
 		if (i % 500 == 0)
-			KUNIT_EXPECT_EQ(test, kspan_profile_set_sample_bytes(HEAP, rates[i / 500 % 4]), 0);
+			KUNIT_EXPECT_EQ(test, 0, kspan_profile_set_sample_bytes(HEAP,
+							rates[i / 500 % 4]));
 		objs[i] = alloc_for_sample(512);
 	}
 	have = counts(test);
@@ -302,7 +303,8 @@ static void sample_is_freed_with_the_weight_it_was_taken_at(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, have.inuse_objects, have.alloc_objects);
 	for (i = 0; i < KEPT; i++) {
 		if (i % 300 == 0)
-			KUNIT_EXPECT_EQ(test, kspan_profile_set_sample_bytes(HEAP, rates[i / 300 % 4]), 0);
+			KUNIT_EXPECT_EQ(test, 0, kspan_profile_set_sample_bytes(HEAP,
+							rates[i / 300 % 4]));
 		kspan_free(objs[i]);
 	}
 	kvfree(objs);

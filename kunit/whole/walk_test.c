@@ -80,8 +80,8 @@ static void fill_table(struct kunit *test)
 
 	memset(buckets, 0, sizeof(buckets));
 	for (i = 0; i < NR_BUCKETS; i++) {
-		buckets[i] = kspan_bucket_alloc(HEAP, make_stack(2, i), i + 1, label, allocs_of(i) * ONE,
-						GFP_KERNEL);
+		buckets[i] = kspan_bucket_alloc(HEAP, make_stack(2, i), i + 1, label,
+						allocs_of(i) * ONE, GFP_KERNEL);
 		KUNIT_ASSERT_NOT_NULL(test, buckets[i]);
 		kspan_bucket_free(buckets[i], (allocs_of(i) - live_of(i)) * ONE);
 	}
@@ -111,8 +111,8 @@ static void count_all(unsigned int nr)
 	for (i = 0; i < NR_BUCKETS; i++)
 		count_one(i);
 	if (nr == 1)
-		buckets[NR_BUCKETS] = kspan_bucket_alloc(HEAP, make_stack(2, NR_BUCKETS), NR_BUCKETS + 1,
-							 label, ONE, GFP_KERNEL);
+		buckets[NR_BUCKETS] = kspan_bucket_alloc(HEAP, make_stack(2, NR_BUCKETS),
+							 NR_BUCKETS + 1, label, ONE, GFP_KERNEL);
 }
 
 /* How many rows of the test's there are, all of which have @more than in the beginning. */
@@ -417,8 +417,8 @@ static void holds_are_short(struct kunit *test)
 	}
 	kspan_snapshot_free(snap);
 	for (i = 0; i < made; i++) {
-		struct kspan_bucket *bucket = kspan_bucket_alloc(HEAP, make_stack(2, i), 64, label, ONE,
-								 GFP_KERNEL);
+		struct kspan_bucket *bucket = kspan_bucket_alloc(HEAP, make_stack(2, i), 64, label,
+								 ONE, GFP_KERNEL);
 
 		if (bucket)
 			kspan_bucket_free(bucket, 2 * ONE);

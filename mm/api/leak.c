@@ -189,9 +189,9 @@ static void report_where(const struct kspan_left *left)
 void kspan_leak_of_cache(const struct kspan_left *left)
 {
 	if (kspan_report(KSPAN_CACHES_LEFT, left->addr,
-			 "cache %.60s destroyed with %lu objects in use%s%s", kspan_label_name(left->label),
-			 left->objects, left->creator ? ", created by module " : "",
-			 left->creator ?: ""))
+			 "cache %.60s destroyed with %lu objects in use%s%s",
+			 kspan_label_name(left->label), left->objects,
+			 left->creator ? ", created by module " : "", left->creator ?: ""))
 		report_where(left);
 }
 
@@ -248,7 +248,8 @@ void kspan_leak_of_module(const struct module *mod)
 	while (kspan_cache_left_by(mod, &left)) {
 		if (kspan_report(KSPAN_CACHES_LEFT, left.addr,
 				 "cache %.60s with %lu objects in use was not destroyed by module %s",
-				 kspan_label_name(left.label), left.objects, mod->name) && left.objects)
+				 kspan_label_name(left.label), left.objects, mod->name) &&
+		    left.objects)
 			report_where(&left);
 		kspan_label_put(left.label);
 	}

@@ -55,7 +55,7 @@ struct kspan_bucket {
 	u64 carried;			/* ... these, in whole objects: see count_alloc() */
 	u64 live;			/* in use; survives a reset */
 
-	u64 told;			/* of live, what reports of leaks have spoken of; likewise */
+	u64 told;			/* of live, what a report of leaks has told; likewise */
 
 	/* nr_frames names, or NULL: not resolved yet; written once, under the table's mutex. */
 	const struct kspan_symbol **symbols;
