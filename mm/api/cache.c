@@ -46,7 +46,7 @@ static void end_cache(struct kspan_cache *cache)
 }
 
 /* @name is what its creator calls it. 0, or -ENOMEM with @cache freed. */
-static int publish(struct kspan_cache *cache, const char *name)
+static int publish_or_delete(struct kspan_cache *cache, const char *name)
 {
 	int err = kspan_cache_publish(cache, name);
 
@@ -98,7 +98,7 @@ static struct kspan_cache *create_named(const char *name, unsigned int size, uns
 	cache->creator = kspan_symbol_get(caller - 1);
 	cache->useroffset = useroffset;
 	cache->usersize = usersize;
-	return publish(cache, name) ? NULL : cache;
+	return publish_or_delete(cache, name) ? NULL : cache;
 }
 
 /**
@@ -287,7 +287,7 @@ static int create_internal(struct kspan_cache **out, const char *name, unsigned 
 	if (!cache)
 		return -ENOMEM;
 	cache->internal = true;
-	if (publish(cache, name))
+	if (publish_or_delete(cache, name))
 		return -ENOMEM;
 	*out = cache;
 	return 0;

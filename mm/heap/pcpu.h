@@ -32,7 +32,7 @@
 #include "base/lock.h"
 #include "base/stats.h"
 #include "heap/heap.h"
-#include "profile/sample.h"
+#include "profile/profile.h"
 
 struct kspan_magazine;
 
