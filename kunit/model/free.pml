@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Freeing, at once, after a finalizer or after a grace period: mm/api/free.c, release.c, deferred.c; finalizer.c.
+ * Freeing, at once, after a finalizer or after a grace period: mm/api/free.c, release.c,
+ * deferred.c; finalizer.c.
  */
 
 /* What waits for the workers. */

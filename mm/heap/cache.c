@@ -23,6 +23,7 @@
 #include "heap/retire.h"
 #include "profile/profile.h"
 
+/* Guards the lists of caches, see cache.h. */
 DEFINE_MUTEX(kspan_cache_mutex);
 EXPORT_SYMBOL_FOR_TESTS(kspan_cache_mutex);
 LIST_HEAD(kspan_caches);

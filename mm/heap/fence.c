@@ -173,7 +173,7 @@ static noinline void record_trace(struct trace *trace)
 
 /* A span for an object in @slot, whose page is shown; NULL without memory. */
 static struct kspan_span *fill_slot(struct pool *p, struct slot *slot, struct kspan_cache *cache,
-			       size_t size)
+				    size_t size)
 {
 	u32 offset = round_down(PAGE_SIZE - size, kspan_cache_align(cache, size));
 	void *obj = page_of(p, slot) + offset;

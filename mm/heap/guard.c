@@ -110,7 +110,7 @@ void __kspan_guard_alloc(struct kspan_span *span, void *obj, size_t size)
 		check_bytes(span, obj, room - 1, room, POISON_END, NULL, "write after free");
 	if (span->cache->flags & KSPAN_RED_ZONE)
 		check_bytes(span, obj, room, span->slot_size, SLUB_RED_INACTIVE, NULL,
-		      "write behind a free object");
+			    "write behind a free object");
 	if (span->cache->flags & KSPAN_POISON) {
 		kspan_kasan_unpoison(obj, room);
 		memset(obj, POISON_INUSE, room);
@@ -129,8 +129,8 @@ void __kspan_guard_check(const struct kspan_span *span, const void *obj,
 			 const struct kspan_bucket *bucket)
 {
 	if (has_red_zone(span))
-		check_bytes(span, obj, live_size(span, obj), span->slot_size, SLUB_RED_ACTIVE, bucket,
-		      "write behind an object");
+		check_bytes(span, obj, live_size(span, obj), span->slot_size, SLUB_RED_ACTIVE,
+			    bucket, "write behind an object");
 }
 
 void __kspan_guard_free(struct kspan_span *span, void *obj)

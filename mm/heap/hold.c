@@ -5,9 +5,9 @@
  * that such an object has: of memory that a driver has from kspan and the kernel frees, that
  * would give the whole page away, whoever else lives in it. With these references the worst is
  * that one is missing afterwards. Each that is says that one object was freed so, and stays
- * allocated for ever (shim/handback.c is there to keep that from happening). It is looked for when a
- * span is freed, under memory pressure, when a cache is destroyed with objects left, and when the
- * stats are read, and made up for.
+ * allocated for ever (shim/handback.c is there to keep that from happening). It is looked for when
+ * a span is freed, under memory pressure, when a cache is destroyed with objects left, and when
+ * the stats are read, and made up for.
  *
  * A page that somebody else holds, for a moment, hides what is missing until he lets go of it.
  *

@@ -428,7 +428,7 @@ unsigned long kspan_node_release_empty(struct kspan_cache *cache, struct kspan_n
 
 /* The next few from where the walk is; how many, 0 at the end. */
 static unsigned int walk_spans(struct kspan_node *node, struct kspan_span_line *lines,
-			      unsigned int room)
+			       unsigned int room)
 {
 	struct kspan_span *span;
 	unsigned int n;

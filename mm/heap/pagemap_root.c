@@ -185,7 +185,8 @@ static void root_replace(struct root *new)
 
 	for (k = 0; k < new->nr_pages; k++)
 		filled += new->page[k] != page_at(new->start + (k << ROOT_SHIFT));
-	atomic_long_add(filled * PAGE_SIZE + root_bytes(new) - root_bytes(&old), &kspan_pagemap_size);
+	atomic_long_add(filled * PAGE_SIZE + root_bytes(new) - root_bytes(&old),
+			&kspan_pagemap_size);
 
 	kspan_lock(&kspan_pagemap_lock, flags);
 	root = *new;

@@ -25,7 +25,6 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_alloc_more);
 DEFINE_STATIC_KEY_FALSE(kspan_free_more);
 EXPORT_SYMBOL_FOR_TESTS(kspan_free_more);
 
-
 /* Of the bottom of each array: never that of an object in an array. */
 static u8 no_state = KSPAN_STATE_FREE;
 

@@ -165,7 +165,7 @@ static bool look_in_magazines(const struct looking *at, struct kspan_cache *cach
 
 /* Calls @fn for each cache that a span is of; true if one of the calls was. */
 static bool look_through(const struct looking *at,
-		 bool (*fn)(const struct looking *at, struct kspan_cache *cache))
+			 bool (*fn)(const struct looking *at, struct kspan_cache *cache))
 {
 	struct kspan_span *span, *before;
 	bool any = false;
