@@ -56,6 +56,7 @@ struct kspan_weak *kspan_weak_find(struct kspan_special_set *set, u32 offset)
 	refcount_inc(&special->weak.handle->refs);
 	return special->weak.handle;
 }
+EXPORT_SYMBOL_FOR_TESTS(kspan_weak_find);
 
 /**
  * kspan_weak_deref() - the object behind a weak handle
