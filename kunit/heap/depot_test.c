@@ -119,8 +119,9 @@ static void depot_is_bounded(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, t->node->nr_magazines, max);
 	/* What is freed beyond it went to the spans, which went home. */
-	KUNIT_EXPECT_LE(test, t->node->nr_out, (unsigned long)max * kspan_cache_own(t->cache)->batch +
-					       kspan_pcpu_cached(t->cache));
+	KUNIT_EXPECT_LE(test, t->node->nr_out,
+			(unsigned long)max * kspan_cache_own(t->cache)->batch +
+			kspan_pcpu_cached(t->cache));
 }
 
 static void objects_in_the_depot_are_not_in_use(struct kunit *test)

@@ -163,7 +163,8 @@ static void index_is_exact_at_every_offset_of_every_class(struct kunit *test)
 	u32 offset;
 
 	for (i = 0; i < KSPAN_NR_CLASSES; i++) {
-		u32 bytes = kspan_cache_own(kspan_class_cache[i])->span_pages * PAGE_SIZE, wrong = 0;
+		u32 pages = kspan_cache_own(kspan_class_cache[i])->span_pages;
+		u32 bytes = pages * PAGE_SIZE, wrong = 0;
 
 		span_set(span, kspan_classes[i].slot_size, bytes);
 		for (offset = 0; offset < bytes; offset++)

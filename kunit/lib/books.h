@@ -236,6 +236,7 @@ static inline void books_array(struct books *b, const struct kspan_cache *cache,
 static inline void books_depot(struct books *b, const struct kspan_cache *cache, int nid)
 {
 	const struct kspan_node *node = kspan_cache_node(cache, nid);
+	unsigned int most = kspan_cache_own(cache)->depot_max;
 	const struct kspan_magazine *mag;
 	unsigned int full = 0, spares = 0, i;
 
@@ -248,9 +249,9 @@ static inline void books_depot(struct books *b, const struct kspan_cache *cache,
 		spares++;
 	books_same(b, "full magazines", node->nr_magazines, full);
 	books_same(b, "spare magazines", node->nr_spares, spares);
-	if (full > kspan_cache_own(cache)->depot_max || spares > kspan_cache_own(cache)->depot_max)
+	if (full > most || spares > most)
 		books_wrong(b, "a depot of cache %s has %u and %u magazines, at most %u",
-			    kspan_cache_name(cache), full, spares, kspan_cache_own(cache)->depot_max);
+			    kspan_cache_name(cache), full, spares, most);
 }
 
 static inline int books_order(const void *a, const void *b)
@@ -395,7 +396,8 @@ static inline void books_objects(struct books *b, const struct kspan_span *span)
 	if (span->state[span->nr_objs] != KSPAN_STATE_FREE)
 		books_wrong(b, "the tail of a span is in state %u", span->state[span->nr_objs]);
 	used = counts[KSPAN_STATE_ALLOCATED] + counts[KSPAN_STATE_SPECIALS];
-	books_same(b, "free objects of a span", kspan_span_own(span)->nr_free, counts[KSPAN_STATE_FREE]);
+	books_same(b, "free objects of a span", kspan_span_own(span)->nr_free,
+		   counts[KSPAN_STATE_FREE]);
 	if (used + ready + counts[KSPAN_STATE_FREE] != span->nr_objs)
 		books_wrong(b, "objects of cache %s are neither free nor used: %u, %u, %u, %u, %u",
 			    kspan_cache_name(cache), counts[KSPAN_STATE_CACHED],
@@ -424,16 +426,17 @@ static inline size_t books_header_bytes(const struct kspan_span *span)
 static inline void books_span(struct books *b, const struct kspan_cache *cache, int nid,
 			      const struct kspan_span *span, enum kspan_span_list where)
 {
-	enum kspan_span_list want = !kspan_span_own(span)->nr_free ? KSPAN_LIST_FULL :
-		kspan_span_own(span)->nr_free == span->nr_objs ? KSPAN_LIST_EMPTY : KSPAN_LIST_PARTIAL;
+	const struct kspan_span_own *own = kspan_span_own(span);
+	enum kspan_span_list want = !own->nr_free ? KSPAN_LIST_FULL :
+		own->nr_free == span->nr_objs ? KSPAN_LIST_EMPTY : KSPAN_LIST_PARTIAL;
 	unsigned int i, wrong = 0;
 
 	if (span->cache != cache || span->nid != nid)
 		books_wrong(b, "a span is on the list of cache %s, node %d, and not its",
 			    kspan_cache_name(cache), nid);
-	if (where != want || kspan_span_own(span)->where != want)
+	if (where != want || own->where != want)
 		books_wrong(b, "a span with %u of %u free is on list %d and says %d",
-			    kspan_span_own(span)->nr_free, span->nr_objs, where, kspan_span_own(span)->where);
+			    own->nr_free, span->nr_objs, where, own->where);
 	if (test_bit(KSPAN_SPAN_RCU_QUEUED, &span->flags))
 		books_wrong(b, "a span still waits for a grace period");
 	if (test_bit(KSPAN_SPAN_BYPASSED, &span->flags)) {

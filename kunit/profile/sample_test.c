@@ -284,6 +284,11 @@ static void cpu_that_was_away_learns_of_the_change(struct kunit *test)
 
 #define KEPT	2000
 
+static void set_rate(struct kunit *test, u64 bytes)
+{
+	KUNIT_EXPECT_EQ(test, 0, kspan_profile_set_sample_bytes(HEAP, bytes));
+}
+
 static void sample_is_freed_with_the_weight_it_was_taken_at(struct kunit *test)
 {
 	static const u64 rates[] = { 3000, 1, 100000, 0 };
@@ -294,8 +299,7 @@ static void sample_is_freed_with_the_weight_it_was_taken_at(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, objs);
 	for (i = 0; i < KEPT; i++) {
 		if (i % 500 == 0)
-			KUNIT_EXPECT_EQ(test, 0, kspan_profile_set_sample_bytes(HEAP,
-							rates[i / 500 % 4]));
+			set_rate(test, rates[i / 500 % 4]);
 		objs[i] = alloc_for_sample(512);
 	}
 	have = counts(test);
@@ -303,8 +307,7 @@ static void sample_is_freed_with_the_weight_it_was_taken_at(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, have.inuse_objects, have.alloc_objects);
 	for (i = 0; i < KEPT; i++) {
 		if (i % 300 == 0)
-			KUNIT_EXPECT_EQ(test, 0, kspan_profile_set_sample_bytes(HEAP,
-							rates[i / 300 % 4]));
+			set_rate(test, rates[i / 300 % 4]);
 		kspan_free(objs[i]);
 	}
 	kvfree(objs);

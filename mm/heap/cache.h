@@ -77,6 +77,9 @@ extern struct list_head kspan_left_caches;
 /* The cache of spans with a single object; those of the size classes are in kspan.h. */
 extern struct kspan_cache *kspan_large_cache;
 
+/* node.c: are objects of a span handed out in random order? Else the lowest first. A parameter. */
+extern bool kspan_freelist_random;
+
 const char *kspan_cache_name(const struct kspan_cache *cache);
 
 /*

@@ -50,9 +50,6 @@ void kspan_hold_look_at_all(void);
 /* The kernel is about to free @obj as it must not, which has been reported. Any context. */
 void kspan_hold_expect(const void *obj);
 
-/* Are objects of a span handed out in random order, or the lowest first? A module parameter. */
-extern bool kspan_freelist_random;
-
 /* The parts of the heap that start and end, besides those of the headers above. */
 int kspan_pcpu_init(void);
 int kspan_hotplug_init(void);
