@@ -10,7 +10,7 @@ KSPAN_HISTORY=${KSPAN_HISTORY:-$KSPAN_CACHE/rows}
 
 # Of every row: what runs it, and what it runs in.
 common_inputs=(scripts/lib.sh scripts/run-row scripts/modules scripts/kernel scripts/guest
-	scripts/guest-init scripts/guest-scan scripts/arch scripts/configs scripts/tests/lib.sh)
+	scripts/guest-init scripts/guest-scan scripts/arch scripts/configs scripts/kernels scripts/tests/lib.sh)
 # Of every row that has modules.
 module_inputs=(Kbuild Makefile include mm kunit)
 

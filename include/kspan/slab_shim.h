@@ -207,6 +207,19 @@ static inline void kspan_shim_kfree_bulk(size_t n, void **objs)
 		kspan_shim_kfree(objs[--n]);
 }
 
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0)
+static __always_inline void kspan_shim_kvfree_atomic(const void *obj)
+{
+	if (kspan_shim_owns(obj))
+		kspan_free(obj);
+	else
+		kvfree_atomic(obj);
+}
+
+DEFINE_FREE(kspan_shim_kvfree_atomic, void *,
+	    if (!IS_ERR_OR_NULL(_T)) kspan_shim_kvfree_atomic(_T))
+#endif
+
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
 /* Of what kmalloc_nolock() gave, which stays with the core; elsewhere, of anything. */
 static __always_inline void kspan_shim_kfree_nolock(const void *obj)
@@ -249,6 +262,19 @@ do {										\
 #define kspan_shim_kfree_rcu(...)						\
 	KSPAN_SHIM_1_OR_2(__VA_ARGS__, kspan_shim_kfree_rcu_2,			\
 			  kspan_shim_kfree_rcu_1)(__VA_ARGS__)
+
+/* The head is of a type of its own, and the core's macro wants that. */
+#ifdef kfree_rcu_nolock
+#define kspan_shim_kfree_rcu_nolock(ptr, rhf)					\
+do {										\
+	typeof(ptr) ___kspan_ptr = (ptr);					\
+										\
+	if (kspan_shim_owns(___kspan_ptr))						\
+		kspan_free_rcu((void *)___kspan_ptr);				\
+	else if (___kspan_ptr)							\
+		kfree_call_rcu_nolock(&___kspan_ptr->rhf, (void *)___kspan_ptr);	\
+} while (0)
+#endif
 
 /*
  * ---------------------------------------------------------------------------------------
@@ -705,8 +731,15 @@ static __always_inline void *kspan_shim_cache_alloc_lru(struct kmem_cache *s, st
 	return kspan_shim_no_tail_call(kspan_cache_alloc(kspan_shim_cache(s), gfp));
 }
 
-static __always_inline int kspan_shim_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp, size_t n,
-						       void **objs)
+/* How many, or since 7.1 whether: as the core's function has it. */
+#ifdef alloc_hooks
+typedef typeof(kmem_cache_alloc_bulk_noprof(NULL, 0, 0, NULL)) kspan_shim_bulk_t;
+#else
+typedef typeof(kmem_cache_alloc_bulk(NULL, 0, 0, NULL)) kspan_shim_bulk_t;
+#endif
+
+static __always_inline kspan_shim_bulk_t kspan_shim_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp,
+								     size_t n, void **objs)
 {
 	int got;
 
@@ -724,6 +757,14 @@ static __always_inline void kspan_shim_cache_free(struct kmem_cache *s, void *ob
 	else
 		kmem_cache_free(s, obj);
 }
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+/* kspan's memory is charged to nobody. */
+static __always_inline bool kspan_shim_cache_charge(void *obj, gfp_t gfp)
+{
+	return kspan_shim_owns(obj) || kmem_cache_charge(obj, gfp);
+}
+#endif
 
 /* Without a cache, the objects may come from anywhere. */
 static inline void kspan_shim_cache_free_bulk(struct kmem_cache *s, size_t n, void **objs)
@@ -818,6 +859,16 @@ static inline mempool_t *kspan_shim_mempool_create_slab_pool(int min_nr, struct 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
 #undef kfree_nolock
 #define kfree_nolock			kspan_shim_kfree_nolock
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0)
+#undef kvfree_atomic
+#undef __free_kvfree_atomic
+#define kvfree_atomic			kspan_shim_kvfree_atomic
+#define __free_kvfree_atomic		__free_kspan_shim_kvfree_atomic
+#endif
+#ifdef kfree_rcu_nolock
+#undef kfree_rcu_nolock
+#define kfree_rcu_nolock		kspan_shim_kfree_rcu_nolock
 #endif
 
 #undef kcalloc
@@ -927,13 +978,21 @@ static inline mempool_t *kspan_shim_mempool_create_slab_pool(int min_nr, struct 
 
 /* Since 6.10 these name the functions below the macros; some code calls them. */
 #ifdef alloc_hooks
+#undef kmalloc_array_node_noprof
+#undef kmalloc_array_noprof
+#undef kmalloc_node_noprof
 #undef kmalloc_node_track_caller_noprof
+#undef kmalloc_noprof
 #undef kmalloc_track_caller_noprof
+#undef krealloc_array_noprof
+#undef krealloc_noprof
 #undef kvcalloc_node_noprof
 #undef kvcalloc_noprof
+#undef kvmalloc_array_node_noprof
 #undef kvmalloc_array_noprof
 #undef kvmalloc_node_noprof
 #undef kvmalloc_noprof
+#undef kzalloc_noprof
 
 #define kmalloc_array_node_noprof(...)	kmalloc_array_node(__VA_ARGS__)
 #define kmalloc_array_noprof(...)	kmalloc_array(__VA_ARGS__)
@@ -985,6 +1044,10 @@ static inline mempool_t *kspan_shim_mempool_create_slab_pool(int min_nr, struct 
 #undef mempool_create_slab_pool
 #undef mempool_free_slab
 #undef mempool_init_slab_pool
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#undef kmem_cache_charge
+#define kmem_cache_charge		kspan_shim_cache_charge
+#endif
 
 #define kmem_cache_alloc		kspan_shim_cache_alloc
 #define kmem_cache_alloc_bulk		kspan_shim_cache_alloc_bulk

@@ -34,6 +34,15 @@ static void kernel_frees(void *obj)
 	kspan_set_test_hook(NULL);
 }
 
+/* A reference of @obj's page goes, by kfree() where that drops one, else by somebody's mistake. */
+static void lose(void *obj)
+{
+	if (KSPAN_KFREE_DROPS)
+		kernel_frees(obj);
+	else
+		page_ref_dec(virt_to_head_page(obj));
+}
+
 /*
  * Spans of pages of an order that kfree() does not warn of. The kernel's checkers know that a large
  * object begins with its page: it is given the first object of a span.
@@ -90,7 +99,7 @@ static void what_is_not_handed_back_is_a_leak_at_worst(struct kunit *test)
 	refs = page_ref_count(w.page);
 	slab = global_node_page_state_pages(NR_SLAB_UNRECLAIMABLE_B);
 
-	kernel_frees(w.first);
+	lose(w.first);
 	KUNIT_EXPECT_EQ(test, page_ref_count(w.page), refs - 1);
 	KUNIT_EXPECT_TRUE(test, kspan_in_span(w.first));
 	other = (void *)__get_free_pages(GFP_KERNEL, order);
@@ -125,7 +134,7 @@ static void no_number_of_frees_gives_the_page_away(struct kunit *test)
 
 	whole_new(test, &w);
 	for (i = 0; i < 1000; i++)
-		kernel_frees(w.first);
+		lose(w.first);
 	KUNIT_EXPECT_GT(test, page_ref_count(w.page), 0);
 	KUNIT_EXPECT_EQ(test, caught.nr, 0U);
 	/* Freed by kspan too, it is the span's end that finds it. */
@@ -141,12 +150,41 @@ static void looking_at_some_comes_round(struct kunit *test)
 	int i;
 
 	whole_new(test, &w);
-	kernel_frees(w.first);
+	lose(w.first);
 	for (i = 0; i < 100000 && !caught.nr; i++)
 		kspan_hold_look_at_some();
 	expect_report(test, KSPAN_CORE_FREES_LOST, w.first, "of 1 of cache kspan-lost");
 	whole_free(test, &w);
 }
+
+/* Where kfree() knows large objects by their page. */
+#ifdef kunit_warning_suppress
+static void what_kfree_refuses_stays(struct kunit *test)
+{
+	unsigned long slab;
+	struct whole w;
+	int refs, i;
+
+	if (KSPAN_KFREE_DROPS)
+		kunit_skip(test, "this kernel's kfree() refuses nothing");
+	whole_new(test, &w);
+	refs = page_ref_count(w.page);
+	slab = global_node_page_state_pages(NR_SLAB_UNRECLAIMABLE_B);
+	kunit_warning_suppress(test) {
+		for (i = 0; i < 1000; i++)
+			kernel_frees(w.first);
+		KUNIT_EXPECT_GE(test, KUNIT_SUPPRESSED_WARNING_COUNT(), 1);
+	}
+	KUNIT_EXPECT_EQ(test, page_ref_count(w.page), refs);
+	KUNIT_EXPECT_LT(test, abs_diff(slab, global_node_page_state_pages(NR_SLAB_UNRECLAIMABLE_B)),
+			256UL);
+	for (i = 0; i < w.nr; i++)
+		KUNIT_EXPECT_TRUE(test, filled_with(w.objs[i], i, WHOLE_SLOT));
+	kspan_hold_look_at_all();
+	whole_free(test, &w);
+	KUNIT_EXPECT_EQ(test, caught.nr, 0U);
+}
+#endif
 
 /* A page that somebody else holds outlives its span, as it always did. */
 static void a_held_page_goes_with_its_last_holder(struct kunit *test)
@@ -179,6 +217,9 @@ static struct kunit_case hold_cases[] = {
 	KUNIT_CASE(what_is_not_handed_back_is_a_leak_at_worst),
 	KUNIT_CASE(no_number_of_frees_gives_the_page_away),
 	KUNIT_CASE(looking_at_some_comes_round),
+#ifdef kunit_warning_suppress
+	KUNIT_CASE(what_kfree_refuses_stays),
+#endif
 	KUNIT_CASE(a_held_page_goes_with_its_last_holder),
 	{}
 };

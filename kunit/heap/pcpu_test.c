@@ -314,8 +314,7 @@ static void interrupt_allocates_in_the_middle_of_a_task(struct kunit *test)
 
 	/* On the timer's CPU, so that both use the same array. */
 	migrate_disable();
-	hrtimer_init(&irq->timer, CLOCK_MONOTONIC, c->mode);
-	irq->timer.function = churn_timer;
+	kspan_hrtimer_setup(&irq->timer, churn_timer, CLOCK_MONOTONIC, c->mode);
 	while (READ_ONCE(irq->runs) < 5 * TIMER_FIRES && task->runs < TASK_RUNS_MOST) {
 		/* Not by itself: on a slow machine it would take all the time there is. */
 		delay = (10 + task->runs * 37 % 300) * NSEC_PER_USEC;

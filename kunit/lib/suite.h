@@ -6,8 +6,10 @@
 #include <kunit/test.h>
 #include <linux/module.h>
 
+#include "compat.h"
+
 MODULE_DESCRIPTION("KUnit suite of kspan");
 MODULE_LICENSE("GPL");
-MODULE_IMPORT_NS(KSPAN_INTERNAL);
+MODULE_IMPORT_NS(KSPAN_INTERNAL_NS);
 
 #endif /* _KSPAN_KUNIT_SUITE_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What differs between the kernels that kspan builds for, and nothing else: the other
- * sources carry no version tests.
+ * sources carry no version tests. KSPAN_HAS_... are found by Kbuild in the kernel's headers.
  */
 #ifndef _KSPAN_COMPAT_H
 #define _KSPAN_COMPAT_H
@@ -12,10 +12,15 @@
 #include <linux/module.h>
 #include <linux/rcupdate.h>
 #include <linux/shrinker.h>
+#include <linux/slab.h>
 #include <linux/version.h>
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0) || LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
-#error "kspan builds for Linux 6.1 to 6.12"
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#error "kspan builds for Linux 6.1 and later"
+#endif
+/* Kbuild has one file say so. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 4, 0) && defined(KSPAN_TELL_IF_NEW)
+#warning "kspan is tested with Linux 6.1 to 7.3, and this kernel is newer"
 #endif
 
 /*
@@ -30,8 +35,13 @@
 #endif
 
 /* Internals that the KUnit suites call, exported only where there is a KUnit. */
+#ifdef KSPAN_HAS_NAMESPACE_STRINGS
+#define KSPAN_INTERNAL_NS		"KSPAN_INTERNAL"
+#else
+#define KSPAN_INTERNAL_NS		KSPAN_INTERNAL
+#endif
 #if IS_ENABLED(CONFIG_KUNIT)
-#define EXPORT_SYMBOL_FOR_TESTS(sym)	EXPORT_SYMBOL_NS_GPL(sym, KSPAN_INTERNAL)
+#define EXPORT_SYMBOL_FOR_TESTS(sym)	EXPORT_SYMBOL_NS_GPL(sym, KSPAN_INTERNAL_NS)
 #else
 #define EXPORT_SYMBOL_FOR_TESTS(sym)	static_assert(true)
 #endif
@@ -57,19 +67,46 @@ static inline bool kspan_is_own_text(unsigned long addr)
 #define kspan_assign_str(dst, src)	__assign_str(dst, src)
 #endif
 
-/* krealloc() is a macro since 6.10. */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+/* What krealloc() calls, and with what; it is a macro since 6.10. */
+#if defined(krealloc_node_align) && defined(DECL_TOKEN_PARAMS)
+#define KSPAN_KREALLOC_NAME	"krealloc_node_align_noprof"
+#define KSPAN_KREALLOC_PARAMS	const void *obj, DECL_TOKEN_PARAMS(size, token), \
+				unsigned long align, gfp_t gfp, int node
+#elif defined(krealloc_node_align)
+#define KSPAN_KREALLOC_NAME	"krealloc_node_align_noprof"
+#define KSPAN_KREALLOC_PARAMS	const void *obj, size_t size, unsigned long align, gfp_t gfp, \
+				int node
+#else
+#ifdef krealloc
 #define KSPAN_KREALLOC_NAME	"krealloc_noprof"
 #else
 #define KSPAN_KREALLOC_NAME	"krealloc"
 #endif
+#define KSPAN_KREALLOC_PARAMS	const void *obj, size_t size, gfp_t gfp
+#endif
 
-/* Waits for what kfree_rcu() was given; false where there is no way to, until 6.12. */
+/*
+ * Of what it takes for a large object, kfree() drops the one reference and counts its bytes out;
+ * since 6.15 it knows large objects by their page, and leaves alone what is none.
+ */
+#ifdef KSPAN_HAS_LARGE_KMALLOC
+#define KSPAN_KFREE_DROPS	false
+#else
+#define KSPAN_KFREE_DROPS	true
+#endif
+
+/* Waits for what kfree_rcu() was given; false where there is no way to, until 6.12, or now. */
 static inline bool kspan_kvfree_rcu_barrier(void)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#ifdef KSPAN_HAS_KVFREE_RCU_BARRIER
 	kvfree_rcu_barrier();
 	return true;
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+	/* The function is not for modules, but the end of any cache calls it. */
+	struct kmem_cache *cache = kmem_cache_create("kspan-barrier", sizeof(long), 0, 0, NULL);
+
+	kmem_cache_destroy(cache);
+	return cache;
 #else
 	return false;
 #endif
@@ -93,8 +130,6 @@ static inline void kspan_shrinker_free(struct shrinker *shrinker)
 	shrinker_free(shrinker);
 }
 #else
-#include <linux/slab.h>
-
 static inline struct shrinker *kspan_shrinker_alloc(const char *name)
 {
 	struct shrinker *shrinker = kzalloc(sizeof(*shrinker), GFP_KERNEL);
@@ -118,6 +153,25 @@ static inline void kspan_shrinker_free(struct shrinker *shrinker)
 	unregister_shrinker(shrinker);
 	kfree(shrinker);
 }
+#endif
+
+/* For what the tests load: timers have other names since 6.15. */
+#ifdef KSPAN_HAS_TIMER_DELETE
+#define kspan_timer_delete_sync	timer_delete_sync
+#else
+#define kspan_timer_delete_sync	del_timer_sync
+#endif
+
+#ifdef KSPAN_HAS_HRTIMER_SETUP
+#define kspan_hrtimer_setup	hrtimer_setup
+#else
+#define kspan_hrtimer_setup(timer, fn, clock, mode)				\
+do {										\
+	struct hrtimer *___timer = (timer);					\
+										\
+	hrtimer_init(___timer, clock, mode);					\
+	___timer->function = (fn);						\
+} while (0)
 #endif
 
 #endif /* _KSPAN_COMPAT_H */

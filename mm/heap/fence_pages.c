@@ -6,7 +6,8 @@
  *
  *	lookup_address()	gives the entry of an address in the kernel's page table;
  *	set_memory_uc(), _wb()	there and back again, split a large page into entries;
- *	__flush_tlb_all()	empties this CPU's TLB;
+ *	__flush_tlb_global()	empties this CPU's TLB, where a hypervisor may have its own way;
+ *				else instructions do;
  *	die notifiers		are called in the middle of an oops.
  *
  * The other CPUs are sent an interrupt that flushes theirs and is not waited for, since interrupts
@@ -30,6 +31,8 @@
 #include "heap/fence_pages.h"
 
 #ifdef CONFIG_X86_64
+#include <asm/invpcid.h>
+#include <asm/paravirt.h>
 #include <asm/set_memory.h>
 #include <asm/special_insns.h>
 #include <asm/tlbflush.h>
@@ -75,13 +78,33 @@ struct flush {
 
 static DEFINE_PER_CPU_ALIGNED(struct flush, flushes);
 
+/* What the kernel's own function does, which is KVM's alone since 6.18. */
+static void flush_tlb(void)
+{
+#ifdef CONFIG_PARAVIRT
+	__flush_tlb_global();
+#else
+	unsigned long flags, cr4;
+
+	if (boot_cpu_has(X86_FEATURE_INVPCID)) {
+		invpcid_flush_all();
+		return;
+	}
+	local_irq_save(flags);
+	cr4 = native_read_cr4();
+	asm volatile("mov %0, %%cr4" : : "r" (cr4 ^ X86_CR4_PGE) : "memory");
+	asm volatile("mov %0, %%cr4" : : "r" (cr4) : "memory");
+	local_irq_restore(flags);
+#endif
+}
+
 static void flush_this_cpu(void *arg)
 {
 	struct flush *flush = arg;
 
 	/* What is hidden from here on asks again. A full barrier: before what is flushed. */
 	atomic_xchg(&flush->pending, 0);
-	__flush_tlb_all();
+	flush_tlb();
 }
 
 static void flush_other_cpus(void)
@@ -103,7 +126,7 @@ void kspan_fence_page_hide(const struct kspan_fence_page *page)
 	preempt_disable();
 	/* Leads to no page, not even by the CPU's mistake (L1TF). */
 	set_pte(page->entry, __pte(0));
-	__flush_tlb_all();
+	flush_tlb();
 	flush_other_cpus();
 	preempt_enable();
 }

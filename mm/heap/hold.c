@@ -10,6 +10,7 @@
  * the stats are read, and made up for.
  *
  * A page that somebody else holds, for a moment, hides what is missing until he lets go of it.
+ * Since 6.15 kfree() warns and drops nothing; the references are for whoever else does.
  *
  * Locks: none. The spans are found in the page map, under RCU.
  */
@@ -64,6 +65,8 @@ static void account_again(struct page *page, unsigned int nr)
 {
 	long bytes = compound_nr(page) << PAGE_SHIFT;
 
+	if (!KSPAN_KFREE_DROPS)
+		return;
 	mod_node_page_state(page_pgdat(page), NR_SLAB_UNRECLAIMABLE_B, nr * bytes);
 }
 
@@ -104,6 +107,8 @@ void kspan_hold_expect(const void *obj)
 {
 	struct page *page = virt_to_head_page(obj);
 
+	if (!KSPAN_KFREE_DROPS)
+		return;
 	page_ref_inc(page);
 	account_again(page, 1);
 }

@@ -72,7 +72,7 @@ static void note(const void *obj, unsigned long ip)
 
 /* ---- Stand-ins ----------------------------------------------------------------------- */
 
-static void free_large_kmalloc_here(struct folio *folio, void *obj)
+static void free_large_kmalloc_here(void *page, void *obj)
 {
 	int idx = kspan_reroute_enter();
 
@@ -90,7 +90,7 @@ static void kfree_sensitive_here(const void *obj)
 	kspan_reroute_leave(idx);
 }
 
-static void *krealloc_here(const void *obj, size_t size, gfp_t gfp)
+static void *krealloc_here(KSPAN_KREALLOC_PARAMS)
 {
 	int idx = kspan_reroute_enter();
 	void *resized = kspan_realloc(obj, size, gfp);

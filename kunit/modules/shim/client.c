@@ -202,8 +202,9 @@ static int core_memory_goes_back_to_the_core(void)
 	bitmap = bitmap_zalloc(100, GFP_KERNEL);
 	CHECK(bitmap && !kspan_owns(bitmap));
 	bitmap_free(bitmap);
+	/* A macro: of a cache of the core's, and in 7.x of kmalloc(). */
 	name = __getname();
-	CHECK(name && !kspan_owns(name));
+	CHECK(name && (!kspan_owns(name) || LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)));
 	__putname(name);
 	if (!IS_ENABLED(CONFIG_FS_POSIX_ACL))
 		return 0;
@@ -313,7 +314,9 @@ static int use_cache(struct kmem_cache *cache, bool constructs)
 		CHECK(ours(obj, sizeof(*obj), true));
 		kmem_cache_free(cache, obj);
 	}
-	CHECK(kmem_cache_alloc_bulk(cache, GFP_KERNEL, SHIM_OBJECTS, objs) == SHIM_OBJECTS);
+	/* How many, or in 7.x whether. */
+	CHECK(kmem_cache_alloc_bulk(cache, GFP_KERNEL, SHIM_OBJECTS, objs) ==
+	      (typeof(kmem_cache_alloc_bulk(cache, GFP_KERNEL, 0, objs)))SHIM_OBJECTS);
 	for (i = 0; i < SHIM_OBJECTS; i++)
 		CHECK(objs[i] && kspan_owns(objs[i]));
 	kmem_cache_free_bulk(cache, SHIM_OBJECTS, objs);
@@ -343,6 +346,148 @@ static int caches_are_kspans(void)
 	kmem_cache_destroy(NULL);
 	return 0;
 }
+
+/* What Linux 7 has besides. */
+#ifdef kmalloc_obj
+struct shim_counted {
+	unsigned char nr;
+	int values[] __counted_by(nr);
+};
+
+static int objects_by_their_type(void)
+{
+	struct shim_counted *counted;
+	struct shim_object *obj;
+
+	obj = kmalloc_obj(*obj);
+	CHECK(ours(obj, sizeof(*obj), false));
+	kfree(obj);
+	obj = kzalloc_obj(struct shim_object, GFP_ATOMIC);
+	CHECK(ours(obj, sizeof(*obj), true));
+	kfree(obj);
+	obj = kzalloc_objs(*obj, 5);
+	CHECK(ours(obj, 5 * sizeof(*obj), true));
+	kfree(obj);
+	CHECK(!kmalloc_objs(*obj, SIZE_MAX / 2));
+	counted = kzalloc_flex(*counted, values, 9);
+	CHECK(counted && kspan_owns(counted) && ksize(counted) >= struct_size(counted, values, 9));
+	kfree(counted);
+	obj = kvmalloc_obj(*obj);
+	CHECK(ours(obj, sizeof(*obj), false));
+	kvfree(obj);
+	obj = kvzalloc_objs(*obj, 1000);
+	CHECK(ours(obj, 1000 * sizeof(*obj), true));
+	kvfree(obj);
+	return 0;
+}
+#else
+static int objects_by_their_type(void)
+{
+	return 0;
+}
+#endif
+
+/* What may be called in any context is the core's; what frees it may be given anything. */
+#ifdef kmalloc_nolock
+static int frees_without_a_lock(void)
+{
+	void *core = kmalloc_nolock(100, 0, NUMA_NO_NODE);
+	void *obj = kmalloc(100, GFP_KERNEL);
+
+	CHECK(core && !kspan_owns(core) && ours(obj, 100, false));
+	kfree_nolock(core);
+	kfree_nolock(obj);
+	kfree_nolock(NULL);
+	CHECK(!kspan_owns(obj));
+	return 0;
+}
+#else
+static int frees_without_a_lock(void)
+{
+	return 0;
+}
+#endif
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0)
+static int frees_while_atomic(void)
+{
+	char *kept __free(kvfree_atomic) = kmalloc(100, GFP_KERNEL);
+	char *obj = kvmalloc(100, GFP_KERNEL), *large = kvmalloc(2 * KMALLOC_MAX_SIZE, GFP_KERNEL);
+
+	CHECK(kept && kspan_owns(kept) && obj && kspan_owns(obj) && large && !kspan_owns(large));
+	kvfree_atomic(obj);
+	kvfree_atomic(large);
+	CHECK(!kspan_owns(obj));
+	return 0;
+}
+#else
+static int frees_while_atomic(void)
+{
+	return 0;
+}
+#endif
+
+#ifdef kfree_rcu_nolock
+static int heads_of_another_type(void)
+{
+	struct {
+		unsigned long value;
+		struct kvfree_rcu_head rcu;
+	} *obj, *core;
+	int i;
+
+	for (i = 0; i < SHIM_OBJECTS; i++) {
+		obj = kzalloc_obj(*obj);
+		CHECK(ours(obj, sizeof(*obj), true));
+		core = kmalloc_nolock(sizeof(*core), 0, NUMA_NO_NODE);
+		CHECK(core && !kspan_owns(core));
+		if (i & 1) {
+			kfree_rcu(obj, rcu);
+			kfree_rcu(core, rcu);
+		} else {
+			kfree_rcu_nolock(obj, rcu);
+			kfree_rcu_nolock(core, rcu);
+		}
+	}
+	return 0;
+}
+#else
+static int heads_of_another_type(void)
+{
+	return 0;
+}
+#endif
+
+#ifdef kmem_cache_create
+static int caches_with_all_arguments(void)
+{
+	struct kmem_cache_args args = {
+		.align = 64,
+		.usersize = 8,
+		.ctor = construct,
+#ifdef SLAB_NO_SHEAVES
+		.sheaf_capacity = 32,
+#endif
+	};
+	struct kmem_cache *cache = kmem_cache_create("shim_args", sizeof(struct shim_object), &args, 0);
+	struct shim_object *obj;
+
+	CHECK(cache);
+	obj = kmem_cache_alloc(cache, GFP_KERNEL);
+	CHECK(obj && kspan_owns(obj) && obj->value == constructed);
+	CHECK(IS_ALIGNED((unsigned long)obj, 64));
+	CHECK(kspan_usercopy_ok(obj, 8) && !kspan_usercopy_ok(obj, 9));
+	CHECK(kmem_cache_charge(obj, GFP_KERNEL));
+	kmem_cache_free(cache, obj);
+	kmem_cache_destroy(cache);
+	return 0;
+}
+#else
+static int caches_with_all_arguments(void)
+{
+	return 0;
+}
+#endif
 
 static int slab_mempools_work(void)
 {
@@ -585,7 +730,12 @@ static int (*const cases[])(void) = {
 	core_memory_goes_back_to_the_core,
 	frees_after_a_grace_period,
 	scope_ends_with_the_right_free,
+	objects_by_their_type,
+	frees_without_a_lock,
+	frees_while_atomic,
+	heads_of_another_type,
 	caches_are_kspans,
+	caches_with_all_arguments,
 	slab_mempools_work,
 	members_may_have_these_names,
 	copies_are_held_to_the_object,

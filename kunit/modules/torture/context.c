@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 #include <linux/timer.h>
 
+#include "compat.h"
 #include "torture.h"
 
 #define BURST	4	/* operations at a time */
@@ -36,7 +37,8 @@ struct torture_contexts {
 
 static void timer_fires(struct timer_list *timer)
 {
-	struct torture_contexts *contexts = from_timer(contexts, timer, timer.timer);
+	struct torture_contexts *contexts = container_of(timer, struct torture_contexts,
+							 timer.timer);
 
 	torture_act(&contexts->timer.actor, BURST);
 }
@@ -77,11 +79,11 @@ struct torture_contexts *torture_contexts_new(u64 seed)
 		return NULL;
 	timer_setup(&contexts->timer.timer, timer_fires, 0);
 	actor_init(&contexts->timer.actor, IN_TIMER, seed);
-	hrtimer_init(&contexts->soft.timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL_SOFT);
-	contexts->soft.timer.function = hrtimer_fires;
+	kspan_hrtimer_setup(&contexts->soft.timer, hrtimer_fires, CLOCK_MONOTONIC,
+			    HRTIMER_MODE_REL_SOFT);
 	actor_init(&contexts->soft.actor, IN_HRTIMER_SOFT, seed);
-	hrtimer_init(&contexts->hard.timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL);
-	contexts->hard.timer.function = hrtimer_fires;
+	kspan_hrtimer_setup(&contexts->hard.timer, hrtimer_fires, CLOCK_MONOTONIC,
+			    HRTIMER_MODE_REL);
 	actor_init(&contexts->hard.actor, IN_HRTIMER_HARD, seed);
 	tasklet_setup(&contexts->tasklet.tasklet, tasklet_runs);
 	actor_init(&contexts->tasklet.actor, IN_TASKLET, seed);
@@ -110,7 +112,7 @@ void torture_contexts_free(struct torture_contexts *contexts)
 {
 	if (!contexts)
 		return;
-	del_timer_sync(&contexts->timer.timer);
+	kspan_timer_delete_sync(&contexts->timer.timer);
 	hrtimer_cancel(&contexts->soft.timer);
 	hrtimer_cancel(&contexts->hard.timer);
 	tasklet_kill(&contexts->tasklet.tasklet);
