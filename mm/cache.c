@@ -416,9 +416,15 @@ static void cache_release(struct kspan_cache *cache)
 	/* Late frees go straight to the spans: an array that was emptied stays so. */
 	WRITE_ONCE(cache->pcpu_limit, 0);
 	drain(cache);
-	/* As slab does: what the kernel itself is about to free may be of this cache. */
-	if (cache_sum(cache, node_out) && kspan_kvfree_rcu_barrier())
+	/*
+	 * As slab does: what the kernel itself is about to free may be of this cache. It may also
+	 * have been about to put it into an array, of a CPU that had not heard of the limit: that
+	 * array may have looked empty from here, as neither need have seen the other's store.
+	 */
+	if (cache_sum(cache, node_out) && kspan_kvfree_rcu_barrier()) {
 		kspan_finalizers_settle(&cache->finalizers);
+		drain(cache);
+	}
 	cache_release_empty(cache, ULONG_MAX);
 	left_in(cache, cache_sum(cache, node_out), &left);
 	if (left.objects) {
