@@ -199,9 +199,15 @@ static void release_cache(struct kspan_cache *cache)
 	/* Late frees go straight to the spans: an array that was emptied stays so. */
 	WRITE_ONCE(cache->pcpu_limit, 0);
 	kspan_cache_drain(cache);
-	/* As slab does: what the kernel itself is about to free may be of this cache. */
-	if (kspan_cache_out(cache) && kspan_kvfree_rcu_barrier())
+	/*
+	 * As slab does: what the kernel itself is about to free may be of this cache. It may also
+	 * have been about to put it into an array, of a CPU that had not heard of the limit: that
+	 * array may have looked empty from here, as neither need have seen the other's store.
+	 */
+	if (kspan_cache_out(cache) && kspan_kvfree_rcu_barrier()) {
 		kspan_settle(&cache->finalizers);
+		kspan_cache_drain(cache);
+	}
 	kspan_cache_release_empty(cache, ULONG_MAX);
 	left_in(cache, kspan_cache_out(cache), &left);
 	if (left.objects) {
