@@ -163,15 +163,20 @@ static inline void kspan_bucket_bring_to_cut(struct kspan_bucket *bucket)
  */
 bool kspan_bucket_awaited(struct kspan_bucket *bucket);
 
+/* A bucket, with a reference, and its counts at a cut. */
+struct kspan_bucket_copy {
+	struct kspan_bucket *bucket;
+	u64 allocs, carried, live;
+};
+
 /*
  * A cut through the counts of all buckets, as they are at this moment, if there are at most @most;
- * how many there are. kspan_table_walk_cut(), which has to follow then, calls @fn for each of
- * these, with the table's lock held for a few at a time: bucket->cut_allocs and so on are what they
- * were. Both in one hold of the table's mutex; process context.
+ * how many there are. kspan_table_copy_cut(), which has to follow then, copies what these were,
+ * with the table's lock held for a few at a time; how many. Both in one hold of the table's mutex;
+ * process context.
  */
 unsigned long kspan_table_cut(struct kspan_table *table, unsigned long most);
-void kspan_table_walk_cut(struct kspan_table *table,
-			  void (*fn)(struct kspan_bucket *bucket, void *arg), void *arg);
+size_t kspan_table_copy_cut(struct kspan_table *table, struct kspan_bucket_copy *copies);
 
 /* The next bucket of a walk, with a reference; NULL at its end. Under the table's mutex. */
 void kspan_table_walk_begin(struct kspan_table *table);
