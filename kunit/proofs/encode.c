@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 
-#include "../../mm/encode.h"
+#include "../../mm/export/encode.h"
 
 #define KSPAN_BUF_MIN	SZ_4K
 #define WIRE_VARINT	0

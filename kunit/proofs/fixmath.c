@@ -4,7 +4,7 @@
  * divided by zero, the result is not negative and no more than that of the smallest number. How
  * near it comes is for the suite fixmath to say.
  */
-#include "../../mm/bucket.h"
+#include "../../mm/profile/profile.h"
 
 #define ONE_32		BIT_ULL(32)
 #define LN2_32		2977044472ULL

@@ -31,6 +31,6 @@ static void interrupt(void);
 #define WRITE_ONCE(x, value)		(interrupt(), (void)((x) = (value)))
 #define data_race(x)			(interrupt(), (x))
 
-#include "../../mm/pcpu.h"
+#include "../../mm/heap/pcpu.h"
 
 #endif /* PCPU_H */

@@ -7,7 +7,7 @@
 #define max_t(type, a, b)	max((type)(a), (type)(b))
 #define is_power_of_2(n)	(((n) & ((n) - 1)) == 0)
 
-#include "../../mm/span.h"
+#include "../../mm/heap/span.h"
 #include "kspan_span_reciprocal.inc"
 #include "every.h"
 
