@@ -18,40 +18,48 @@ struct shelf {
 	u64 things[NR_THINGS];
 };
 
-static struct shelf shelf, other_shelf;
+/* Not static: lockdep is told of their queues as of memory that comes and goes. */
+static struct shelf *shelf, *other_shelf;
 
-static void shelf_open(struct shelf *s)
+static struct shelf *shelf_open(void)
 {
-	memset(s, 0, sizeof(*s));
-	kspan_special_set_init(&s->records);
-	kspan_finalizers_open(&s->waiting);
+	struct shelf *s = kzalloc(sizeof(*s), GFP_KERNEL);
+
+	if (s) {
+		kspan_special_set_init(&s->records);
+		kspan_finalizers_open(&s->waiting);
+	}
+	return s;
 }
 
 static void shelf_close(struct kunit *test, struct shelf *s)
 {
+	if (!s)
+		return;
 	KUNIT_EXPECT_TRUE(test, kspan_special_set_empty(&s->records));
 	kspan_finalizers_close(&s->waiting);
+	kfree(s);
 }
 
 static int special_init(struct kunit *test)
 {
 	if (test_begin(test))
 		return -EINVAL;
-	shelf_open(&shelf);
-	shelf_open(&other_shelf);
-	return 0;
+	shelf = shelf_open();
+	other_shelf = shelf_open();
+	return shelf && other_shelf ? 0 : -ENOMEM;
 }
 
 static void special_exit(struct kunit *test)
 {
-	shelf_close(test, &shelf);
-	shelf_close(test, &other_shelf);
+	shelf_close(test, shelf);
+	shelf_close(test, other_shelf);
 	test_end(test);
 }
 
 static u32 offset_of(unsigned int thing)
 {
-	return thing * sizeof(shelf.things[0]);
+	return thing * sizeof(shelf->things[0]);
 }
 
 static int add_record(struct shelf *s, unsigned int thing, struct kspan_special *special)
@@ -74,7 +82,7 @@ static int add(struct kunit *test, unsigned int thing, enum kspan_special_kind k
 	KUNIT_ASSERT_NOT_NULL(test, special);
 	/* Where the test knows it by; each kind keeps something else there. */
 	special->cleanup.arg = mark;
-	err = add_record(&shelf, thing, special);
+	err = add_record(shelf, thing, special);
 	if (err)
 		kspan_special_delete(special);
 	return err;
@@ -82,7 +90,7 @@ static int add(struct kunit *test, unsigned int thing, enum kspan_special_kind k
 
 static struct kspan_special *unlink_kinds(unsigned int thing, unsigned int kinds)
 {
-	return kspan_special_unlink(&shelf.records, offset_of(thing), kinds);
+	return kspan_special_unlink(&shelf->records, offset_of(thing), kinds);
 }
 
 static struct kspan_special *remove_one(unsigned int thing, enum kspan_special_kind kind)
@@ -90,9 +98,9 @@ static struct kspan_special *remove_one(unsigned int thing, enum kspan_special_k
 	struct kspan_special *special;
 	unsigned long flags;
 
-	spin_lock_irqsave(&shelf.records.lock, flags);
-	special = kspan_special_remove(&shelf.records, offset_of(thing), kind);
-	spin_unlock_irqrestore(&shelf.records.lock, flags);
+	spin_lock_irqsave(&shelf->records.lock, flags);
+	special = kspan_special_remove(&shelf->records, offset_of(thing), kind);
+	spin_unlock_irqrestore(&shelf->records.lock, flags);
 	return special;
 }
 
@@ -203,12 +211,12 @@ static void those_that_come_first_leave_before_all_others(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, add(test, 1, KSPAN_SPECIAL_CLEANUP, &marks[1]), 0);
 	KUNIT_EXPECT_EQ(test, add(test, 1, KSPAN_SPECIAL_WEAK, &marks[2]), 0);
 
-	list = kspan_special_unlink_first(&shelf.records, offset_of(1), first);
+	list = kspan_special_unlink_first(&shelf->records, offset_of(1), first);
 	KUNIT_EXPECT_NULL(test, expect_next(test, list, KSPAN_SPECIAL_WEAK, &marks[2]));
-	list = kspan_special_unlink_first(&shelf.records, offset_of(1), first);
+	list = kspan_special_unlink_first(&shelf->records, offset_of(1), first);
 	list = expect_next(test, list, KSPAN_SPECIAL_PROFILE, &marks[0]);
 	KUNIT_EXPECT_NULL(test, expect_next(test, list, KSPAN_SPECIAL_CLEANUP, &marks[1]));
-	KUNIT_EXPECT_NULL(test, kspan_special_unlink_first(&shelf.records, offset_of(1), first));
+	KUNIT_EXPECT_NULL(test, kspan_special_unlink_first(&shelf->records, offset_of(1), first));
 }
 
 static void neighbours_keep_their_records(struct kunit *test)
@@ -217,16 +225,16 @@ static void neighbours_keep_their_records(struct kunit *test)
 
 	/* Every second leaves first. */
 	for (i = 0; i < NR_THINGS; i++) {
-		KUNIT_EXPECT_EQ(test, add(test, i, KSPAN_SPECIAL_CLEANUP, &shelf.things[i]), 0);
-		KUNIT_EXPECT_EQ(test, add(test, i, KSPAN_SPECIAL_WEAK, &shelf.things[i]), 0);
+		KUNIT_EXPECT_EQ(test, add(test, i, KSPAN_SPECIAL_CLEANUP, &shelf->things[i]), 0);
+		KUNIT_EXPECT_EQ(test, add(test, i, KSPAN_SPECIAL_WEAK, &shelf->things[i]), 0);
 	}
 	for (i = 0; i < NR_THINGS; i++) {
 		unsigned int thing = i * 2 % NR_THINGS;
 		struct kspan_special *list = unlink_kinds(thing, KSPAN_KINDS_ALL);
 
-		list = expect_next(test, list, KSPAN_SPECIAL_CLEANUP, &shelf.things[thing]);
+		list = expect_next(test, list, KSPAN_SPECIAL_CLEANUP, &shelf->things[thing]);
 		KUNIT_EXPECT_NULL(test, expect_next(test, list, KSPAN_SPECIAL_WEAK,
-						    &shelf.things[thing]));
+						    &shelf->things[thing]));
 	}
 }
 
@@ -239,10 +247,10 @@ static void sets_have_nothing_of_each_other(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, special);
 	special->cleanup.arg = &marks[1];
 	KUNIT_EXPECT_EQ(test, add(test, 1, KSPAN_SPECIAL_WEAK, &marks[0]), 0);
-	KUNIT_EXPECT_EQ(test, add_record(&other_shelf, 1, special), 0);
+	KUNIT_EXPECT_EQ(test, add_record(other_shelf, 1, special), 0);
 	list = unlink_kinds(1, KSPAN_KINDS_ALL);
 	KUNIT_EXPECT_NULL(test, expect_next(test, list, KSPAN_SPECIAL_WEAK, &marks[0]));
-	list = kspan_special_unlink(&other_shelf.records, offset_of(1), KSPAN_KINDS_ALL);
+	list = kspan_special_unlink(&other_shelf->records, offset_of(1), KSPAN_KINDS_ALL);
 	KUNIT_EXPECT_NULL(test, expect_next(test, list, KSPAN_SPECIAL_WEAK, &marks[1]));
 }
 
@@ -285,13 +293,13 @@ static void second_of_a_kind_is_refused_among_many(struct kunit *test)
 	unsigned int i;
 
 	for (i = 0; i < NR_THINGS; i++)
-		KUNIT_EXPECT_EQ(test, add(test, i, KSPAN_SPECIAL_WEAK, &shelf.things[i]), 0);
+		KUNIT_EXPECT_EQ(test, add(test, i, KSPAN_SPECIAL_WEAK, &shelf->things[i]), 0);
 	for (i = 0; i < NR_THINGS; i++)
 		KUNIT_EXPECT_EQ(test, add(test, i, KSPAN_SPECIAL_WEAK, NULL), -EEXIST);
 	for (i = 0; i < NR_THINGS; i++) {
 		list = unlink_kinds(i, KSPAN_KINDS_ALL);
 		KUNIT_EXPECT_NULL(test, expect_next(test, list, KSPAN_SPECIAL_WEAK,
-						    &shelf.things[i]));
+						    &shelf->things[i]));
 	}
 }
 
@@ -336,7 +344,7 @@ static void finalize(void *obj, void *arg)
 
 static void take_back(void *obj)
 {
-	tell(obj == &shelf.things[1] ? 't' : '?');
+	tell(obj == &shelf->things[1] ? 't' : '?');
 }
 
 static void clean_up(void *arg)
@@ -372,12 +380,12 @@ static void owner_gets_its_object_back_after_the_finalizer(struct kunit *test)
 	char a = 'a', b = 'b';
 
 	memset(story, 0, sizeof(story));
-	queue_cleanup(test, &shelf, clean_up, &a);
-	queue_finalizer(test, &shelf, &shelf.things[1]);
-	queue_cleanup(test, &shelf, clean_up, &b);
-	kspan_finalizers_flush(&shelf.waiting);
+	queue_cleanup(test, shelf, clean_up, &a);
+	queue_finalizer(test, shelf, &shelf->things[1]);
+	queue_cleanup(test, shelf, clean_up, &b);
+	kspan_finalizers_flush(&shelf->waiting);
 	KUNIT_EXPECT_STREQ(test, story, "aftb");
-	KUNIT_EXPECT_TRUE(test, kspan_finalizers_idle(&shelf.waiting));
+	KUNIT_EXPECT_TRUE(test, kspan_finalizers_idle(&shelf->waiting));
 	KUNIT_EXPECT_EQ(test, kspan_special_count(), before);
 }
 
@@ -396,26 +404,26 @@ static void owner_waits_for_no_other(struct kunit *test)
 	memset(story, 0, sizeof(story));
 	stands = false;
 	may_go = false;
-	queue_cleanup(test, &other_shelf, stand, NULL);
+	queue_cleanup(test, other_shelf, stand, NULL);
 	KUNIT_EXPECT_TRUE(test, test_wait_for(&stands));
-	queue_cleanup(test, &shelf, clean_up, &a);
-	kspan_finalizers_flush(&shelf.waiting);
+	queue_cleanup(test, shelf, clean_up, &a);
+	kspan_finalizers_flush(&shelf->waiting);
 	KUNIT_EXPECT_STREQ(test, story, "a");
-	KUNIT_EXPECT_FALSE(test, kspan_finalizers_idle(&other_shelf.waiting));
+	KUNIT_EXPECT_FALSE(test, kspan_finalizers_idle(&other_shelf->waiting));
 	test_tell(&may_go);
-	kspan_finalizers_flush(&other_shelf.waiting);
-	KUNIT_EXPECT_TRUE(test, kspan_finalizers_idle(&other_shelf.waiting));
+	kspan_finalizers_flush(&other_shelf->waiting);
+	KUNIT_EXPECT_TRUE(test, kspan_finalizers_idle(&other_shelf->waiting));
 }
 
 static void flush_says_whether_anything_ran(struct kunit *test)
 {
-	unsigned long runs = kspan_finalizers_flush(&shelf.waiting);
+	unsigned long runs = kspan_finalizers_flush(&shelf->waiting);
 	char a = 'a';
 
 	memset(story, 0, sizeof(story));
-	KUNIT_EXPECT_EQ(test, kspan_finalizers_flush(&shelf.waiting), runs);
-	queue_cleanup(test, &shelf, clean_up, &a);
-	KUNIT_EXPECT_NE(test, kspan_finalizers_flush(&shelf.waiting), runs);
+	KUNIT_EXPECT_EQ(test, kspan_finalizers_flush(&shelf->waiting), runs);
+	queue_cleanup(test, shelf, clean_up, &a);
+	KUNIT_EXPECT_NE(test, kspan_finalizers_flush(&shelf->waiting), runs);
 }
 
 /* ------------------------------------------------------------------ weak handles */
@@ -432,18 +440,18 @@ static void *deref(struct kspan_weak *weak)
 
 static void handle_of_anything_reads_null_once_released(struct kunit *test)
 {
-	struct kspan_special *special = kspan_weak_new(&shelf.things[1], GFP_KERNEL);
+	struct kspan_special *special = kspan_weak_new(&shelf->things[1], GFP_KERNEL);
 	struct kspan_weak *weak, *again;
 	unsigned long flags;
 
 	KUNIT_ASSERT_NOT_NULL(test, special);
 	weak = special->weak.handle;
-	KUNIT_EXPECT_EQ(test, add_record(&shelf, 1, special), 0);
-	spin_lock_irqsave(&shelf.records.lock, flags);
-	again = kspan_weak_find(&shelf.records, offset_of(1));
-	spin_unlock_irqrestore(&shelf.records.lock, flags);
+	KUNIT_EXPECT_EQ(test, add_record(shelf, 1, special), 0);
+	spin_lock_irqsave(&shelf->records.lock, flags);
+	again = kspan_weak_find(&shelf->records, offset_of(1));
+	spin_unlock_irqrestore(&shelf->records.lock, flags);
 	KUNIT_EXPECT_PTR_EQ(test, again, weak);
-	KUNIT_EXPECT_PTR_EQ(test, deref(weak), (void *)&shelf.things[1]);
+	KUNIT_EXPECT_PTR_EQ(test, deref(weak), (void *)&shelf->things[1]);
 
 	kspan_weak_release(unlink_kinds(1, KSPAN_KINDS_ALL));
 	KUNIT_EXPECT_NULL(test, deref(weak));

@@ -230,10 +230,9 @@ struct kspan_table *kspan_table_new(struct kspan_profile *profile, size_t max_by
 {
 	unsigned long nr = roundup_pow_of_two(clamp(max_bytes / 1024, 256UL, 65536UL));
 	struct kspan_table *table = kzalloc(sizeof(*table), GFP_KERNEL);
-	int err = -ENOMEM;
 
 	if (!table)
-		return ERR_PTR(err);
+		return ERR_PTR(-ENOMEM);
 	table->chains = kvcalloc(nr, sizeof(*table->chains), GFP_KERNEL);
 	if (!table->chains)
 		goto fail;
@@ -247,15 +246,11 @@ struct kspan_table *kspan_table_new(struct kspan_profile *profile, size_t max_by
 	table->gone_end = &table->gone_first;
 	table->bytes_max = max_bytes;
 	table->start_ns = ktime_get_ns();
-	table->notifier.notifier_call = kspan_table_notified;
-	err = register_module_notifier(&table->notifier);
-	if (err)
-		goto fail;
+	kspan_table_listen(table);
 	return table;
 fail:
-	kvfree(table->chains);
 	kfree(table);
-	return ERR_PTR(err);
+	return ERR_PTR(-ENOMEM);
 }
 
 /* Nothing is in use in it any more, and no snapshot has one of its buckets. */
@@ -263,7 +258,7 @@ void kspan_table_destroy(struct kspan_table *table)
 {
 	struct kspan_bucket *bucket, *next;
 
-	unregister_module_notifier(&table->notifier);
+	kspan_table_unlisten(table);
 	kspan_bucket_flush_evicted();
 	list_for_each_entry_safe(bucket, next, &table->all, all)
 		kspan_bucket_put(bucket);

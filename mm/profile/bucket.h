@@ -13,7 +13,6 @@
 #include <linux/llist.h>
 #include <linux/lockdep.h>
 #include <linux/mutex.h>
-#include <linux/notifier.h>
 #include <linux/overflow.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
@@ -77,7 +76,7 @@ struct kspan_table {
 	 */
 	struct mutex mutex;
 	u64 start_ns;			/* of the cumulative counts; under mutex, read without */
-	struct notifier_block notifier;	/* of modules */
+	struct list_head listening;	/* to modules; under kspan_tables_mutex */
 
 	/* Chains and counts, and all below: a leaf lock. nr and bytes are read without. */
 	spinlock_t lock;
@@ -189,8 +188,11 @@ int kspan_bucket_resolve(struct kspan_bucket *bucket);
 /* The names and the label. Process context; of the last one that has a reference. */
 void kspan_bucket_release_names(struct kspan_bucket *bucket);
 
-/* A struct notifier_block's, of modules. */
-int kspan_table_notified(struct notifier_block *nb, unsigned long action, void *data);
+/* One notifier for all tables: who makes a profile may himself be called by one. */
+int kspan_names_init(void);
+void kspan_names_exit(void);
+void kspan_table_listen(struct kspan_table *table);
+void kspan_table_unlisten(struct kspan_table *table);
 /* What the notifier does when @mod comes to the state @action; for the tests. */
 void kspan_table_module_event(struct kspan_table *table, unsigned long action,
 			      const struct module *mod);

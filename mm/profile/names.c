@@ -6,10 +6,12 @@
  * while those can still be read, and are taken out of their chains: other code may come to lie at
  * the same addresses, and would be taken for it.
  *
- * Locks: the table's mutex, under it the symbols' mutex, and the table's lock. Process context.
+ * Locks: kspan_tables_mutex, then the table's mutex, under it the symbols' mutex, and the table's
+ * lock. Process context.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/list.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/notifier.h>
@@ -21,6 +23,10 @@
 #include "base/lock.h"
 #include "profile/bucket.h"
 #include "profile/stack.h"
+
+/* Which tables hear of modules; outside their mutexes. */
+static DEFINE_MUTEX(kspan_tables_mutex);
+static LIST_HEAD(tables);		/* under it */
 
 int kspan_bucket_resolve(struct kspan_bucket *bucket)
 {
@@ -131,8 +137,39 @@ void kspan_table_module_event(struct kspan_table *table, unsigned long action,
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_table_module_event);
 
-int kspan_table_notified(struct notifier_block *nb, unsigned long action, void *data)
+void kspan_table_listen(struct kspan_table *table)
 {
-	kspan_table_module_event(container_of(nb, struct kspan_table, notifier), action, data);
+	mutex_lock(&kspan_tables_mutex);
+	list_add_tail(&table->listening, &tables);
+	mutex_unlock(&kspan_tables_mutex);
+}
+
+void kspan_table_unlisten(struct kspan_table *table)
+{
+	mutex_lock(&kspan_tables_mutex);
+	list_del(&table->listening);
+	mutex_unlock(&kspan_tables_mutex);
+}
+
+static int names_module_event(struct notifier_block *nb, unsigned long action, void *data)
+{
+	struct kspan_table *table;
+
+	mutex_lock(&kspan_tables_mutex);
+	list_for_each_entry(table, &tables, listening)
+		kspan_table_module_event(table, action, data);
+	mutex_unlock(&kspan_tables_mutex);
 	return NOTIFY_OK;
+}
+
+static struct notifier_block names_notifier = { .notifier_call = names_module_event };
+
+int kspan_names_init(void)
+{
+	return register_module_notifier(&names_notifier);
+}
+
+void kspan_names_exit(void)
+{
+	unregister_module_notifier(&names_notifier);
 }

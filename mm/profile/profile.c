@@ -26,16 +26,21 @@ int kspan_profiles_init(u64 seed)
 {
 	int state = cpuhp_setup_state_multi(CPUHP_BP_PREPARE_DYN, "mm/kspan:starts", cpu_starts,
 					    NULL);
+	int err;
 
 	if (state < 0)
 		return state;
 	hotplug_state = state;
 	kspan_sample_seed(seed);
-	return 0;
+	err = kspan_names_init();
+	if (err)
+		cpuhp_remove_multi_state(hotplug_state);
+	return err;
 }
 
 void kspan_profiles_exit(void)
 {
+	kspan_names_exit();
 	cpuhp_remove_multi_state(hotplug_state);
 }
 
