@@ -458,7 +458,7 @@ static int heads_of_another_type(void)
 }
 #endif
 
-#ifdef kmem_cache_create
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
 static int caches_with_all_arguments(void)
 {
 	struct kmem_cache_args args = {
@@ -469,9 +469,10 @@ static int caches_with_all_arguments(void)
 		.sheaf_capacity = 32,
 #endif
 	};
-	struct kmem_cache *cache = kmem_cache_create("shim_args", sizeof(struct shim_object), &args, 0);
+	struct kmem_cache *cache;
 	struct shim_object *obj;
 
+	cache = kmem_cache_create("shim_args", sizeof(*obj), &args, 0);
 	CHECK(cache);
 	obj = kmem_cache_alloc(cache, GFP_KERNEL);
 	CHECK(obj && kspan_owns(obj) && obj->value == constructed);
