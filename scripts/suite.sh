@@ -63,7 +63,8 @@ suite_program() {
 	[ -x "$dir/$program" ] || cat >"$dir/$program" <<-END
 		#!/bin/sh
 		exec "$dir/usr/lib64/ld-linux-x86-64.so.2" \\
-			--library-path "$dir/usr/lib/x86_64-linux-gnu" "$dir/usr/bin/$program" "\$@"
+			--library-path "$dir/usr/lib/x86_64-linux-gnu:$dir/usr/lib" \\
+			"$dir/usr/bin/$program" "\$@"
 	END
 	chmod +x "$dir/$program"
 	echo "$dir/$program"

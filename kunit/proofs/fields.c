@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The word of the fast path, whatever is in it: what changes one of its fields does not carry into
+ * another, with as many inside at once as marks are apart.
+ */
+#include "pcpu.h"
+
+static void interrupt(void)
+{
+}
+
+static struct {
+	struct kspan_pcpu pcpu;
+	struct kspan_slot slot[BIT(8) * sizeof(long) / sizeof(struct kspan_slot)];
+} array;
+
+/* An array that nobody is in, with any budget, any mark and any number of slots filled. */
+static u64 any_word(u32 *budget, u32 *n, u8 *mark)
+{
+	*budget = nondet_u32();
+	*n = nondet_u32();
+	*mark = kspan_mark_of(nondet_uint());
+	given(*budget <= S32_MAX);
+	given(*n < ARRAY_SIZE(array.slot));
+	return (u64)*budget << 32 | *n * KSPAN_SLOT | *mark;
+}
+
+void prove_inside(void)
+{
+	u32 budget, n, i, k = nondet_u32();
+	u8 mark, byte, other = kspan_mark_of(nondet_uint());
+	u64 word = any_word(&budget, &n, &mark);
+
+	given(k < KSPAN_MARK_STEP);
+	array.pcpu.word = word;
+	for (i = 0; i < k; i++)
+		prove(kspan_pcpu_enter(&array.pcpu) == word + i * KSPAN_WORD_BUSY);
+
+	byte = array.pcpu.word;
+	prove(array.pcpu.word >> 32 == budget);
+	prove((array.pcpu.word >> 24 & 0xff) == k);
+	prove((array.pcpu.word >> 8 & 0xffff) == n * KSPAN_SLOT >> 8);
+	prove(byte == mark + k);
+	prove(kspan_word_alone(array.pcpu.word) == !k);
+	prove(kspan_word_count(array.pcpu.word) == n);
+	prove(kspan_pcpu_end(&array.pcpu) == array.pcpu.slot + n);
+	/* With others inside it is neither a mark nor any other state of an object. */
+	prove(byte >= KSPAN_NR_STATES);
+	prove(!k || byte != other);
+
+	for (i = 0; i < k; i++)
+		kspan_pcpu_leave(&array.pcpu);
+	prove(array.pcpu.word == word);
+}
+
+/* What is done to the word alone: by who pops and pushes, @i at a time. */
+void prove_steps(void)
+{
+	u32 budget, n, k = nondet_u32(), i = nondet_u32(), room = nondet_u32();
+	u8 mark;
+	u64 word = any_word(&budget, &n, &mark), popped, pushed;
+
+	given(i <= n && i <= budget);
+	popped = word - i * (KSPAN_WORD_BUDGET + KSPAN_SLOT);
+	prove(popped >> 32 == budget - i && kspan_word_count(popped) == n - i);
+	prove((u8)popped == mark && kspan_word_alone(popped));
+	/* A budget that is spent is seen by the sign; of an empty array the mark is still right. */
+	popped = word - (KSPAN_WORD_BUDGET + KSPAN_SLOT);
+	prove(((s64)popped < 0) == !budget || !n);
+	prove((u8)popped == mark);
+
+	/* One comparison says whether there is room and nobody inside. */
+	given(room < ARRAY_SIZE(array.slot) && k < KSPAN_MARK_STEP);
+	prove(((u32)(word + k * KSPAN_WORD_BUSY) < room * KSPAN_SLOT) == (!k && n < room));
+	given(n + i < ARRAY_SIZE(array.slot));
+	pushed = word + i * KSPAN_SLOT;
+	prove(pushed >> 32 == budget && kspan_word_count(pushed) == n + i);
+	prove((u8)pushed == mark && kspan_word_alone(pushed));
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The fast path, whose CPU is the only one. What an interrupt does not divide is one step, in front
+ * of which a proof may do something else: interrupt() is its.
+ */
+#ifndef PCPU_H
+#define PCPU_H
+
+#define preempt_disable()		do { } while (0)
+#define preempt_enable()		do { } while (0)
+#define this_cpu_add_return(x, n)	(interrupt(), (x) += (n))
+#define this_cpu_sub(x, n)		(interrupt(), (void)((x) -= (n)))
+#define __this_cpu_read(x)		(interrupt(), (x))
+#define __this_cpu_write(x, value)	(interrupt(), (void)((x) = (value)))
+#define this_cpu_read(x)		__this_cpu_read(x)
+#define this_cpu_inc(x)			do { } while (0)
+#define this_cpu_add(x, n)		do { } while (0)
+#define this_cpu_sub_return(x, n)	(0)
+#define in_nmi()			false
+#define is_power_of_2(n)		(((n) & ((n) - 1)) == 0)
+#define numa_mem_id()			0
+#define max_t(type, a, b)		max((type)(a), (type)(b))
+#define ARCH_KMALLOC_MINALIGN		8
+
+static void interrupt(void);
+
+#undef READ_ONCE
+#undef WRITE_ONCE
+#undef data_race
+#define READ_ONCE(x)			(interrupt(), (x))
+#define WRITE_ONCE(x, value)		(interrupt(), (void)((x) = (value)))
+#define data_race(x)			(interrupt(), (x))
+
+#include "../../mm/pcpu.h"
+
+#endif /* PCPU_H */
