@@ -26,6 +26,13 @@ byte cut_allocs[NBUCKETS];
 byte cut_live[NBUCKETS];
 byte moment_allocs[NBUCKETS];	/* as they were when the last cut was made: nowhere in the code */
 byte moment_live[NBUCKETS];
+byte moment_listed;		/* likewise: the buckets that there were */
+#endif
+
+#ifdef EVICT
+bool cut_kept;
+byte passed[NBUCKETS];
+byte cut_missed;		/* a set */
 #endif
 
 /* What must hold, and is nowhere in the code. */
@@ -255,11 +262,75 @@ inline kspan_bucket_put(b)
 		:: refs[b] == 0 ->
 			assert(!hashed[b] && !listed[b] && live[b] == 0);
 			bucket_is[b] = BUCKET_FREED;
+#ifndef EVICTED_AT_ONCE
 			bucket_waits[b] = readers
+#endif
 		:: else
 		fi
 	}
 }
+
+/* ---- Eviction: a stack of another chain wants room ---- */
+
+#ifdef EVICT
+inline take_out(b)
+{
+	hashed[b] = false;
+	unhashed[b] = true;
+	listed[b] = false
+}
+
+/* A bucket that is evicted before the walk of a snapshot has come by is kept for it. */
+inline awaited(b)
+{
+	if
+#ifndef EVICTED_OVER_CUT
+#ifdef EXPORT
+	:: cut_kept && born[b] != last_cut && passed[b] != last_cut ->
+#ifndef AWAITED_OVER_CUT
+		bring_to_cut(b);
+#endif
+		cut_missed = cut_missed | (1 << b)
+#endif
+#endif
+	:: else -> evicted = evicted | (1 << b)
+	fi
+}
+
+#ifdef EVICTED_IN_USE
+#define EVICTABLE
+#else
+#define EVICTABLE && live[b] == 0
+#endif
+
+/* Whichever pop_gone() or next_idle() may come upon, or none, and there is no room. */
+inline make_room()
+{
+	b = 0;
+	do
+	:: b < NBUCKETS && listed[b] EVICTABLE ->
+		TOUCH_BUCKET(b);
+		take_out(b);
+		awaited(b);
+		break
+	:: b < NBUCKETS -> b++
+	:: b == NBUCKETS -> break
+	od;
+	b = 0
+}
+
+/* put_later() of each, which are those of @set. */
+inline put_evicted(set)
+{
+	for (b : 0 .. NBUCKETS - 1) {
+		if
+		:: set & (1 << b) -> kspan_bucket_put(b)
+		:: else
+		fi
+	}
+	set = 0
+}
+#endif
 
 /* ---- Whoever walks the whole table: one after the other, by the mutex ---- */
 
@@ -270,9 +341,14 @@ inline make_cut(resets)
 	d_step {
 		last_cut++;
 		cut_resets = resets;
+		moment_listed = 0;
+#ifdef EVICT
+		cut_kept = !resets;
+#endif
 		for (tmp : 0 .. NBUCKETS - 1) {
 			moment_allocs[tmp] = allocs[tmp];
 			moment_live[tmp] = live[tmp];
+			moment_listed = moment_listed | (listed[tmp] << tmp);
 			if
 			:: resets && listed[tmp] ->
 				counted[tmp] = 0;
@@ -341,6 +417,23 @@ inline kspan_profile_reset()
 }
 #endif
 
+#if defined(EXPORT) && defined(EVICT)
+inline walk_missed()
+{
+	for (b : 0 .. NBUCKETS - 1) {
+		if
+		:: missed & (1 << b) ->
+			spin_lock_irqsave(bucket_lock);
+			TOUCH_BUCKET(b);
+			copy_bucket();
+			spin_unlock_irqrestore(bucket_lock)
+		:: else
+		fi
+	}
+	put_evicted(missed)
+}
+#endif
+
 #ifdef EXPORT
 /* copy_bucket(), and what is done with the copies: they are of one moment. */
 inline copy_bucket()
@@ -368,6 +461,9 @@ inline kspan_snapshot_take()
 			if
 			:: listed[b] ->
 				bring_to_cut(b);
+#ifdef EVICT
+				passed[b] = last_cut;
+#endif
 				if
 				:: born[b] != last_cut -> copy_bucket()
 				:: else
@@ -379,6 +475,18 @@ inline kspan_snapshot_take()
 #endif
 		}
 	}
+#ifdef EVICT
+	spin_lock_irqsave(bucket_lock);
+	d_step {
+		cut_kept = false;
+		missed = cut_missed;
+		cut_missed = 0
+	}
+	spin_unlock_irqrestore(bucket_lock);
+	walk_missed();
+	/* All that there were at the cut, whatever became of them since. */
+	assert(copied == moment_listed);
+#endif
 	/* resolve_copies() */
 	NOTHING_HELD;
 	mutex_unlock(bucket_mutex);
@@ -401,12 +509,55 @@ inline use_snapshot()
 }
 #endif
 
+#ifdef EVICT
+/* Bucket @b, if it is there; with a reference. */
+inline walk_next()
+{
+	spin_lock_irqsave(bucket_lock);
+	d_step {
+		listed_then = listed[b];
+		if
+		:: listed_then ->
+#ifndef LEAVES_WITHOUT_REFERENCE
+			refs[b]++
+#endif
+		:: else
+		fi
+	}
+	spin_unlock_irqrestore(bucket_lock)
+}
+
+inline mark_gone()
+{
+	spin_lock_irqsave(bucket_lock);
+	d_step {
+		TOUCH_BUCKET(b);
+		hashed[b] = false;
+		unhashed[b] = true
+	}
+	spin_unlock_irqrestore(bucket_lock)
+}
+#endif
+
 /* text_leaves(): the module whose functions are in every stack. */
 inline text_leaves()
 {
 #ifndef WALK_WITHOUT_MUTEX
 	mutex_lock(bucket_mutex);
 #endif
+#ifdef EVICT
+	for (b : 0 .. NBUCKETS - 1) {
+		walk_next();
+		if
+		:: listed_then ->
+			/* kspan_bucket_resolve() */
+			NOTHING_HELD;
+			mark_gone();
+			kspan_bucket_put(b)
+		:: else
+		fi
+	}
+#else
 	for (b : 0 .. NBUCKETS - 1) {
 		/* From one to the next under the lock, the names of each without it. */
 		if
@@ -423,6 +574,7 @@ inline text_leaves()
 		:: else
 		fi
 	}
+#endif
 #ifndef WALK_WITHOUT_MUTEX
 	mutex_unlock(bucket_mutex)
 #endif

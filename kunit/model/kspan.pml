@@ -27,6 +27,11 @@
  *	kspan_snapshot_take()		snapshot.c, with take_copies() and resolve_copies()
  *	use_snapshot()			snapshot.c fill_row(), kspan_snapshot_free()
  *	text_leaves()			bucket.c, from module_event()
+ *	make_room(), awaited()		bucket.c, with pop_gone() and next_idle(): any bucket that
+ *					one of these might come upon
+ *	put_evicted()			bucket.c, with put_later()
+ *	hand_out(), mark_specials(), kfree_spare()	parts of what is said above
+ *	add_specials(), check_end()	the model's own
  *	special_add_profile(), special_add()	attach.c kspan_attach(); special.c
  *					kspan_special_add()
  *	kspan_free()			free.c kspan_free(), free_fast(), free_object(), free_slow()
@@ -35,6 +40,7 @@
  *					free_finalized(), free_finalized_later()
  *	RcuWorker			deferred.c rcu_worker(), mark_waiting()
  *	Exporter, Resetter, Leaver	debugfs.c reading a profile, writing reset; module_event()
+ *	Evicter				bucket.c kspan_bucket_alloc(), for a stack of another chain
  *	Client, Interrupt, Reader	users of kspan, in a thread, in an interrupt, of a weak handle
  *
  * What must hold, in every state that can be reached:
@@ -47,7 +53,8 @@
  *	- an object is sampled once (special_add_profile())
  *	- one hashed bucket for a stack (insert()); no count in one that nobody will see
  *	- a snapshot is of one moment, and sees no more in use than was allocated (copy_bucket());
- *	  a reset drops nothing that has been counted since (drop_unused())
+ *	  it has every bucket of that moment (kspan_snapshot_take()); a reset drops nothing that has
+ *	  been counted since (drop_unused()); nothing in use is evicted (kspan_bucket_put())
  *	- nothing is touched that has been given back: buckets, spans, what a weak handle led to
  *	and at the end (check_end()):
  *	- everything is free, on one list or in one array, and every special is gone
@@ -88,6 +95,7 @@
 #define RCU_WORKER		5
 #define WEAK_READER		6
 #define TABLE_WALKER		7
+#define TABLE_EVICTER		6	/* no reader, nor is there a weak handle */
 
 #include "locks.pml"
 #include "span.pml"
@@ -341,7 +349,7 @@ end:	do
 proctype Exporter(byte me; byte cpu)
 {
 	LOCALS;
-	byte b, copied;
+	byte b, copied, missed;
 
 	kspan_snapshot_take();
 	use_snapshot();
@@ -371,6 +379,7 @@ proctype Leaver(byte me; byte cpu)
 {
 	LOCALS;
 	byte b;
+	bool listed_then;
 
 	text_leaves();
 	done++
@@ -378,6 +387,29 @@ proctype Leaver(byte me; byte cpu)
 #define LEAVERS	1
 #else
 #define LEAVERS	0
+#endif
+
+#ifdef EVICT
+/* kspan_bucket_alloc(), for a stack of another chain, of which nothing else is said. */
+proctype Evicter(byte me; byte cpu)
+{
+	LOCALS;
+	byte b, evicted;
+
+	spin_lock_irqsave(bucket_lock);
+	STEP {
+		make_room();
+#ifdef EVICTED_UNDER_LOCK
+		put_evicted(evicted);
+#endif
+		spin_unlock_irqrestore(bucket_lock)
+	}
+	put_evicted(evicted);
+	done++
+}
+#define EVICTERS	1
+#else
+#define EVICTERS	0
 #endif
 
 /* ---- The end ---- */
@@ -400,7 +432,12 @@ inline check_end()
 		found = 0;
 		for (i : 0 .. NBUCKETS - 1) {
 			assert(live[i] == 0);
+#ifdef EVICT
+			/* What has left the table before a reset came by is told to nobody. */
+			assert(allocs[i] == counted[i] || !listed[i]);
+#else
 			assert(allocs[i] == counted[i]);
+#endif
 			found = found + allocs[i]
 		}
 #ifndef RESET
@@ -454,10 +491,13 @@ init {
 #ifdef MODULE_LEAVES
 		run Leaver(TABLE_WALKER, 0);
 #endif
+#ifdef EVICT
+		run Evicter(TABLE_EVICTER, 0);
+#endif
 		i = 0
 	}
 end:	atomic {
-		done == CLIENTS + INTERRUPTS + EXPORTS + RESETS + LEAVERS && working == 0 &&
+		done == CLIENTS + INTERRUPTS + EXPORTS + RESETS + LEAVERS + EVICTERS && working == 0 &&
 		finalizers == 0 && cleanups == 0 && !rcu_work && READER_DONE ->
 		check_end()
 	}
