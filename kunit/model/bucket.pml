@@ -44,7 +44,7 @@ byte samples;			/* allocations that were sampled */
 				 (bucket_is[b] == BUCKET_FREED && bucket_waits[b] != 0))
 #define TOUCH_BUCKET(b)		assert(BUCKET_IS_THERE(b))
 
-inline find()
+inline find_bucket()
 {
 	d_step {
 		bucket = NONE;
@@ -96,7 +96,7 @@ inline kfree_spare()
 	}
 }
 
-inline insert()
+inline publish()
 {
 	d_step {
 		for (tmp : 0 .. NBUCKETS - 1) {
@@ -114,7 +114,7 @@ inline insert()
 
 /* Before the counts of bucket @b change. */
 #if defined(EXPORT) || defined(RESET)
-inline bring_to_cut(b)
+inline kspan_bucket_bring_to_cut(b)
 {
 	if
 	:: cut[b] != last_cut ->
@@ -129,13 +129,13 @@ inline bring_to_cut(b)
 	fi
 }
 #else
-#define bring_to_cut(b)	skip
+#define kspan_bucket_bring_to_cut(b)	skip
 #endif
 
 #ifdef COUNT_OVER_CUT
 #define BEFORE_COUNT(b)	skip
 #else
-#define BEFORE_COUNT(b)	bring_to_cut(b)
+#define BEFORE_COUNT(b)	kspan_bucket_bring_to_cut(b)
 #endif
 
 inline count_alloc()
@@ -171,7 +171,7 @@ inline kspan_bucket_alloc()
 {
 	STEP {
 		FIND_LOCK;
-		find()
+		find_bucket()
 	}
 	if
 	:: bucket != NONE ->
@@ -209,11 +209,11 @@ inline kspan_bucket_alloc()
 			spin_lock_irqsave(bucket_lock);
 			STEP {
 #ifndef NO_RECHECK
-				find();
+				find_bucket();
 #endif
 				if
 				:: bucket == NONE ->
-					insert();
+					publish();
 					bucket = spare;
 					spare = NONE
 				:: else
@@ -273,7 +273,7 @@ inline kspan_bucket_put(b)
 /* ---- Eviction: a stack of another chain wants room ---- */
 
 #ifdef EVICT
-inline take_out(b)
+inline kspan_table_take_out(b)
 {
 	hashed[b] = false;
 	unhashed[b] = true;
@@ -288,7 +288,7 @@ inline awaited(b)
 #ifdef EXPORT
 	:: cut_kept && born[b] != last_cut && passed[b] != last_cut ->
 #ifndef AWAITED_OVER_CUT
-		bring_to_cut(b);
+		kspan_bucket_bring_to_cut(b);
 #endif
 		cut_missed = cut_missed | (1 << b)
 #endif
@@ -304,13 +304,13 @@ inline awaited(b)
 #endif
 
 /* Whichever pop_gone() or next_idle() may come upon, or none, and there is no room. */
-inline make_room()
+inline kspan_table_make_room()
 {
 	b = 0;
 	do
 	:: b < NBUCKETS && listed[b] EVICTABLE ->
 		TOUCH_BUCKET(b);
-		take_out(b);
+		kspan_table_take_out(b);
 		awaited(b);
 		break
 	:: b < NBUCKETS -> b++
@@ -319,8 +319,8 @@ inline make_room()
 	b = 0
 }
 
-/* put_later() of each, which are those of @set. */
-inline put_evicted(set)
+/* kspan_bucket_put_later() of each, which are those of @set. */
+inline kspan_table_put_evicted(set)
 {
 	for (b : 0 .. NBUCKETS - 1) {
 		if
@@ -362,7 +362,7 @@ inline make_cut(resets)
 }
 #endif
 
-/* The walk of kspan_bucket_copy_cut() looks at one bucket in a hold of the lock. */
+/* The walk of kspan_table_copy_cut() looks at one bucket in a hold of the lock. */
 #ifdef RESET
 inline drop_unused()
 {
@@ -396,7 +396,7 @@ inline kspan_profile_reset()
 		STEP {
 			if
 			:: listed[b] ->
-				bring_to_cut(b);
+				kspan_bucket_bring_to_cut(b);
 				if
 				:: born[b] != last_cut -> drop_unused()
 				:: else
@@ -430,7 +430,7 @@ inline walk_missed()
 		:: else
 		fi
 	}
-	put_evicted(missed)
+	kspan_table_put_evicted(missed)
 }
 #endif
 
@@ -460,7 +460,7 @@ inline kspan_snapshot_take()
 		STEP {
 			if
 			:: listed[b] ->
-				bring_to_cut(b);
+				kspan_bucket_bring_to_cut(b);
 #ifdef EVICT
 				passed[b] = last_cut;
 #endif
@@ -511,7 +511,7 @@ inline use_snapshot()
 
 #ifdef EVICT
 /* Bucket @b, if it is there; with a reference. */
-inline walk_next()
+inline kspan_table_walk_next()
 {
 	spin_lock_irqsave(bucket_lock);
 	d_step {
@@ -547,7 +547,7 @@ inline text_leaves()
 #endif
 #ifdef EVICT
 	for (b : 0 .. NBUCKETS - 1) {
-		walk_next();
+		kspan_table_walk_next();
 		if
 		:: listed_then ->
 			/* kspan_bucket_resolve() */

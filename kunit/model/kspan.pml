@@ -21,15 +21,15 @@
  *	put_slot()			supply.c kspan_supply_put(); pcpu.h kspan_pcpu_push();
  *					magazine.c kspan_pcpu_free_slow(); pcpu.c
  *					kspan_pcpu_take_oldest()
- *	count_alloc(), insert(), find(), bucket_new()	bucket.c
- *	make_cut(), bring_to_cut()	bucket.c; kspan_profile_reset() and kspan_snapshot_take()
- *					have kspan_bucket_copy_cut() in them
+ *	make_cut()			cut.c; kspan_profile_reset() and kspan_snapshot_take() have
+ *					kspan_table_copy_cut() and its walk_cut() in them
  *	kspan_snapshot_take()		snapshot.c, with take_copies() and resolve_copies()
  *	use_snapshot()			snapshot.c fill_row(), kspan_snapshot_free()
- *	text_leaves()			bucket.c, from module_event()
- *	make_room(), awaited()		bucket.c, with pop_gone() and next_idle(): any bucket that
+ *	text_leaves()			names.c, from kspan_table_module_event()
+ *	kspan_table_make_room()		evict.c, with pop_gone() and next_idle(): any bucket that
  *					one of these might come upon
- *	put_evicted()			bucket.c, with put_later()
+ *	awaited()			cut.c kspan_bucket_awaited(), and what
+ *					kspan_table_make_room() does by what it says
  *	hand_out(), mark_specials(), kfree_spare()	parts of what is said above
  *	add_specials(), check_end()	the model's own
  *	special_add_profile(), special_add()	attach.c kspan_attach(); special.c
@@ -39,7 +39,8 @@
  *	FinalizerWorker			finalizer.c run_queue(), run_one(); release.c
  *					free_finalized(), free_finalized_later()
  *	RcuWorker			deferred.c rcu_worker(), mark_waiting()
- *	Exporter, Resetter, Leaver	debugfs.c reading a profile, writing reset; module_event()
+ *	Exporter, Resetter, Leaver	debugfs.c reading a profile, writing reset; names.c
+ *					kspan_table_module_event()
  *	Evicter				bucket.c kspan_bucket_alloc(), for a stack of another chain
  *	Client, Interrupt, Reader	users of kspan, in a thread, in an interrupt, of a weak handle
  *
@@ -51,7 +52,7 @@
  *	- an object is handed out once until it is given back, with no special on it and no sample
  *	  of its last life that the bucket still counts (hand_out(), put_slot())
  *	- an object is sampled once (special_add_profile())
- *	- one hashed bucket for a stack (insert()); no count in one that nobody will see
+ *	- one hashed bucket for a stack (publish()); no count in one that nobody will see
  *	- a snapshot is of one moment, and sees no more in use than was allocated (copy_bucket());
  *	  it has every bucket of that moment (kspan_snapshot_take()); a reset drops nothing that has
  *	  been counted since (drop_unused()); nothing in use is evicted (kspan_bucket_put())
@@ -398,13 +399,13 @@ proctype Evicter(byte me; byte cpu)
 
 	spin_lock_irqsave(bucket_lock);
 	STEP {
-		make_room();
+		kspan_table_make_room();
 #ifdef EVICTED_UNDER_LOCK
-		put_evicted(evicted);
+		kspan_table_put_evicted(evicted);
 #endif
 		spin_unlock_irqrestore(bucket_lock)
 	}
-	put_evicted(evicted);
+	kspan_table_put_evicted(evicted);
 	done++
 }
 #define EVICTERS	1
