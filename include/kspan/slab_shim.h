@@ -263,7 +263,7 @@ do {										\
 	KSPAN_SHIM_1_OR_2(__VA_ARGS__, kspan_shim_kfree_rcu_2,			\
 			  kspan_shim_kfree_rcu_1)(__VA_ARGS__)
 
-/* The head is of a type of its own, and the core's macro wants that. */
+/* The core's macro, with its head of another type. */
 #ifdef kfree_rcu_nolock
 #define kspan_shim_kfree_rcu_nolock(ptr, rhf)					\
 do {										\
@@ -272,7 +272,9 @@ do {										\
 	if (kspan_shim_owns(___kspan_ptr))						\
 		kspan_free_rcu((void *)___kspan_ptr);				\
 	else if (___kspan_ptr)							\
-		kfree_call_rcu_nolock(&___kspan_ptr->rhf, (void *)___kspan_ptr);	\
+		kfree_call_rcu_nolock((void *)___kspan_ptr +			\
+				      offsetof(typeof(*___kspan_ptr), rhf),	\
+				      (void *)___kspan_ptr);			\
 } while (0)
 #endif
 
@@ -731,15 +733,15 @@ static __always_inline void *kspan_shim_cache_alloc_lru(struct kmem_cache *s, st
 	return kspan_shim_no_tail_call(kspan_cache_alloc(kspan_shim_cache(s), gfp));
 }
 
-/* How many, or since 7.1 whether: as the core's function has it. */
+/* How many, or in 7.x whether: as the core's function has it. */
 #ifdef alloc_hooks
-typedef typeof(kmem_cache_alloc_bulk_noprof(NULL, 0, 0, NULL)) kspan_shim_bulk_t;
+#define KSPAN_SHIM_BULK		typeof(kmem_cache_alloc_bulk_noprof(NULL, 0, 0, NULL))
 #else
-typedef typeof(kmem_cache_alloc_bulk(NULL, 0, 0, NULL)) kspan_shim_bulk_t;
+#define KSPAN_SHIM_BULK		typeof(kmem_cache_alloc_bulk(NULL, 0, 0, NULL))
 #endif
 
-static __always_inline kspan_shim_bulk_t kspan_shim_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp,
-								     size_t n, void **objs)
+static __always_inline KSPAN_SHIM_BULK
+kspan_shim_cache_alloc_bulk(struct kmem_cache *s, gfp_t gfp, size_t n, void **objs)
 {
 	int got;
 
