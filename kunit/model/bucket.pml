@@ -26,6 +26,13 @@ byte cut_allocs[NBUCKETS];
 byte cut_live[NBUCKETS];
 byte moment_allocs[NBUCKETS];	/* as they were when the last cut was made: nowhere in the code */
 byte moment_live[NBUCKETS];
+byte moment_listed;		/* likewise: the buckets that there were */
+#endif
+
+#ifdef EVICT
+bool cut_kept;
+byte passed[NBUCKETS];
+byte cut_missed;		/* a set */
 #endif
 
 /* What must hold, and is nowhere in the code. */
@@ -37,7 +44,7 @@ byte samples;			/* allocations that were sampled */
 				 (bucket_is[b] == BUCKET_FREED && bucket_waits[b] != 0))
 #define TOUCH_BUCKET(b)		assert(BUCKET_IS_THERE(b))
 
-inline find()
+inline find_bucket()
 {
 	d_step {
 		bucket = NONE;
@@ -89,7 +96,7 @@ inline kfree_spare()
 	}
 }
 
-inline insert()
+inline publish()
 {
 	d_step {
 		for (tmp : 0 .. NBUCKETS - 1) {
@@ -107,7 +114,7 @@ inline insert()
 
 /* Before the counts of bucket @b change. */
 #if defined(EXPORT) || defined(RESET)
-inline bring_to_cut(b)
+inline kspan_bucket_bring_to_cut(b)
 {
 	if
 	:: cut[b] != last_cut ->
@@ -122,13 +129,13 @@ inline bring_to_cut(b)
 	fi
 }
 #else
-#define bring_to_cut(b)	skip
+#define kspan_bucket_bring_to_cut(b)	skip
 #endif
 
 #ifdef COUNT_OVER_CUT
 #define BEFORE_COUNT(b)	skip
 #else
-#define BEFORE_COUNT(b)	bring_to_cut(b)
+#define BEFORE_COUNT(b)	kspan_bucket_bring_to_cut(b)
 #endif
 
 inline count_alloc()
@@ -164,7 +171,7 @@ inline kspan_bucket_alloc()
 {
 	STEP {
 		FIND_LOCK;
-		find()
+		find_bucket()
 	}
 	if
 	:: bucket != NONE ->
@@ -202,11 +209,11 @@ inline kspan_bucket_alloc()
 			spin_lock_irqsave(bucket_lock);
 			STEP {
 #ifndef NO_RECHECK
-				find();
+				find_bucket();
 #endif
 				if
 				:: bucket == NONE ->
-					insert();
+					publish();
 					bucket = spare;
 					spare = NONE
 				:: else
@@ -255,11 +262,75 @@ inline kspan_bucket_put(b)
 		:: refs[b] == 0 ->
 			assert(!hashed[b] && !listed[b] && live[b] == 0);
 			bucket_is[b] = BUCKET_FREED;
+#ifndef EVICTED_AT_ONCE
 			bucket_waits[b] = readers
+#endif
 		:: else
 		fi
 	}
 }
+
+/* ---- Eviction: a stack of another chain wants room ---- */
+
+#ifdef EVICT
+inline kspan_table_take_out(b)
+{
+	hashed[b] = false;
+	unhashed[b] = true;
+	listed[b] = false
+}
+
+/* A bucket that is evicted before the walk of a snapshot has come by is kept for it. */
+inline awaited(b)
+{
+	if
+#ifndef EVICTED_OVER_CUT
+#ifdef EXPORT
+	:: cut_kept && born[b] != last_cut && passed[b] != last_cut ->
+#ifndef AWAITED_OVER_CUT
+		kspan_bucket_bring_to_cut(b);
+#endif
+		cut_missed = cut_missed | (1 << b)
+#endif
+#endif
+	:: else -> evicted = evicted | (1 << b)
+	fi
+}
+
+#ifdef EVICTED_IN_USE
+#define EVICTABLE
+#else
+#define EVICTABLE && live[b] == 0
+#endif
+
+/* Whichever pop_gone() or next_idle() may come upon, or none, and there is no room. */
+inline kspan_table_make_room()
+{
+	b = 0;
+	do
+	:: b < NBUCKETS && listed[b] EVICTABLE ->
+		TOUCH_BUCKET(b);
+		kspan_table_take_out(b);
+		awaited(b);
+		break
+	:: b < NBUCKETS -> b++
+	:: b == NBUCKETS -> break
+	od;
+	b = 0
+}
+
+/* kspan_bucket_put_later() of each, which are those of @set. */
+inline kspan_table_put_evicted(set)
+{
+	for (b : 0 .. NBUCKETS - 1) {
+		if
+		:: set & (1 << b) -> kspan_bucket_put(b)
+		:: else
+		fi
+	}
+	set = 0
+}
+#endif
 
 /* ---- Whoever walks the whole table: one after the other, by the mutex ---- */
 
@@ -270,9 +341,14 @@ inline make_cut(resets)
 	d_step {
 		last_cut++;
 		cut_resets = resets;
+		moment_listed = 0;
+#ifdef EVICT
+		cut_kept = !resets;
+#endif
 		for (tmp : 0 .. NBUCKETS - 1) {
 			moment_allocs[tmp] = allocs[tmp];
 			moment_live[tmp] = live[tmp];
+			moment_listed = moment_listed | (listed[tmp] << tmp);
 			if
 			:: resets && listed[tmp] ->
 				counted[tmp] = 0;
@@ -286,7 +362,7 @@ inline make_cut(resets)
 }
 #endif
 
-/* The walk of kspan_bucket_copy_cut() looks at one bucket in a hold of the lock. */
+/* The walk of kspan_table_copy_cut() looks at one bucket in a hold of the lock. */
 #ifdef RESET
 inline drop_unused()
 {
@@ -320,7 +396,7 @@ inline kspan_profile_reset()
 		STEP {
 			if
 			:: listed[b] ->
-				bring_to_cut(b);
+				kspan_bucket_bring_to_cut(b);
 				if
 				:: born[b] != last_cut -> drop_unused()
 				:: else
@@ -338,6 +414,23 @@ inline kspan_profile_reset()
 		fi
 	}
 	unused = 0
+}
+#endif
+
+#if defined(EXPORT) && defined(EVICT)
+inline walk_missed()
+{
+	for (b : 0 .. NBUCKETS - 1) {
+		if
+		:: missed & (1 << b) ->
+			spin_lock_irqsave(bucket_lock);
+			TOUCH_BUCKET(b);
+			copy_bucket();
+			spin_unlock_irqrestore(bucket_lock)
+		:: else
+		fi
+	}
+	kspan_table_put_evicted(missed)
 }
 #endif
 
@@ -367,7 +460,10 @@ inline kspan_snapshot_take()
 		STEP {
 			if
 			:: listed[b] ->
-				bring_to_cut(b);
+				kspan_bucket_bring_to_cut(b);
+#ifdef EVICT
+				passed[b] = last_cut;
+#endif
 				if
 				:: born[b] != last_cut -> copy_bucket()
 				:: else
@@ -379,6 +475,18 @@ inline kspan_snapshot_take()
 #endif
 		}
 	}
+#ifdef EVICT
+	spin_lock_irqsave(bucket_lock);
+	d_step {
+		cut_kept = false;
+		missed = cut_missed;
+		cut_missed = 0
+	}
+	spin_unlock_irqrestore(bucket_lock);
+	walk_missed();
+	/* All that there were at the cut, whatever became of them since. */
+	assert(copied == moment_listed);
+#endif
 	/* resolve_copies() */
 	NOTHING_HELD;
 	mutex_unlock(bucket_mutex);
@@ -401,12 +509,55 @@ inline use_snapshot()
 }
 #endif
 
+#ifdef EVICT
+/* Bucket @b, if it is there; with a reference. */
+inline kspan_table_walk_next()
+{
+	spin_lock_irqsave(bucket_lock);
+	d_step {
+		listed_then = listed[b];
+		if
+		:: listed_then ->
+#ifndef LEAVES_WITHOUT_REFERENCE
+			refs[b]++
+#endif
+		:: else
+		fi
+	}
+	spin_unlock_irqrestore(bucket_lock)
+}
+
+inline mark_gone()
+{
+	spin_lock_irqsave(bucket_lock);
+	d_step {
+		TOUCH_BUCKET(b);
+		hashed[b] = false;
+		unhashed[b] = true
+	}
+	spin_unlock_irqrestore(bucket_lock)
+}
+#endif
+
 /* text_leaves(): the module whose functions are in every stack. */
 inline text_leaves()
 {
 #ifndef WALK_WITHOUT_MUTEX
 	mutex_lock(bucket_mutex);
 #endif
+#ifdef EVICT
+	for (b : 0 .. NBUCKETS - 1) {
+		kspan_table_walk_next();
+		if
+		:: listed_then ->
+			/* kspan_bucket_resolve() */
+			NOTHING_HELD;
+			mark_gone();
+			kspan_bucket_put(b)
+		:: else
+		fi
+	}
+#else
 	for (b : 0 .. NBUCKETS - 1) {
 		/* From one to the next under the lock, the names of each without it. */
 		if
@@ -423,6 +574,7 @@ inline text_leaves()
 		:: else
 		fi
 	}
+#endif
 #ifndef WALK_WITHOUT_MUTEX
 	mutex_unlock(bucket_mutex)
 #endif

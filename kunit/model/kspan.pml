@@ -21,12 +21,17 @@
  *	put_slot()			supply.c kspan_supply_put(); pcpu.h kspan_pcpu_push();
  *					magazine.c kspan_pcpu_free_slow(); pcpu.c
  *					kspan_pcpu_take_oldest()
- *	count_alloc(), insert(), find(), bucket_new()	bucket.c
- *	make_cut(), bring_to_cut()	bucket.c; kspan_profile_reset() and kspan_snapshot_take()
- *					have kspan_bucket_copy_cut() in them
+ *	make_cut()			cut.c; kspan_profile_reset() and kspan_snapshot_take() have
+ *					kspan_table_copy_cut() and its walk_cut() in them
  *	kspan_snapshot_take()		snapshot.c, with take_copies() and resolve_copies()
  *	use_snapshot()			snapshot.c fill_row(), kspan_snapshot_free()
- *	text_leaves()			bucket.c, from module_event()
+ *	text_leaves()			names.c, from kspan_table_module_event()
+ *	kspan_table_make_room()		evict.c, with pop_gone() and next_idle(): any bucket that
+ *					one of these might come upon
+ *	awaited()			cut.c kspan_bucket_awaited(), and what
+ *					kspan_table_make_room() does by what it says
+ *	hand_out(), mark_specials(), kfree_spare()	parts of what is said above
+ *	add_specials(), check_end()	the model's own
  *	special_add_profile(), special_add()	attach.c kspan_attach(); special.c
  *					kspan_special_add()
  *	kspan_free()			free.c kspan_free(), free_fast(), free_object(), free_slow()
@@ -34,7 +39,9 @@
  *	FinalizerWorker			finalizer.c run_queue(), run_one(); release.c
  *					free_finalized(), free_finalized_later()
  *	RcuWorker			deferred.c rcu_worker(), mark_waiting()
- *	Exporter, Resetter, Leaver	debugfs.c reading a profile, writing reset; module_event()
+ *	Exporter, Resetter, Leaver	debugfs.c reading a profile, writing reset; names.c
+ *					kspan_table_module_event()
+ *	Evicter				bucket.c kspan_bucket_alloc(), for a stack of another chain
  *	Client, Interrupt, Reader	users of kspan, in a thread, in an interrupt, of a weak handle
  *
  * What must hold, in every state that can be reached:
@@ -45,9 +52,10 @@
  *	- an object is handed out once until it is given back, with no special on it and no sample
  *	  of its last life that the bucket still counts (hand_out(), put_slot())
  *	- an object is sampled once (special_add_profile())
- *	- one hashed bucket for a stack (insert()); no count in one that nobody will see
+ *	- one hashed bucket for a stack (publish()); no count in one that nobody will see
  *	- a snapshot is of one moment, and sees no more in use than was allocated (copy_bucket());
- *	  a reset drops nothing that has been counted since (drop_unused())
+ *	  it has every bucket of that moment (kspan_snapshot_take()); a reset drops nothing that has
+ *	  been counted since (drop_unused()); nothing in use is evicted (kspan_bucket_put())
  *	- nothing is touched that has been given back: buckets, spans, what a weak handle led to
  *	and at the end (check_end()):
  *	- everything is free, on one list or in one array, and every special is gone
@@ -88,6 +96,7 @@
 #define RCU_WORKER		5
 #define WEAK_READER		6
 #define TABLE_WALKER		7
+#define TABLE_EVICTER		6	/* no reader, nor is there a weak handle */
 
 #include "locks.pml"
 #include "span.pml"
@@ -341,7 +350,7 @@ end:	do
 proctype Exporter(byte me; byte cpu)
 {
 	LOCALS;
-	byte b, copied;
+	byte b, copied, missed;
 
 	kspan_snapshot_take();
 	use_snapshot();
@@ -371,6 +380,7 @@ proctype Leaver(byte me; byte cpu)
 {
 	LOCALS;
 	byte b;
+	bool listed_then;
 
 	text_leaves();
 	done++
@@ -378,6 +388,29 @@ proctype Leaver(byte me; byte cpu)
 #define LEAVERS	1
 #else
 #define LEAVERS	0
+#endif
+
+#ifdef EVICT
+/* kspan_bucket_alloc(), for a stack of another chain, of which nothing else is said. */
+proctype Evicter(byte me; byte cpu)
+{
+	LOCALS;
+	byte b, evicted;
+
+	spin_lock_irqsave(bucket_lock);
+	STEP {
+		kspan_table_make_room();
+#ifdef EVICTED_UNDER_LOCK
+		kspan_table_put_evicted(evicted);
+#endif
+		spin_unlock_irqrestore(bucket_lock)
+	}
+	kspan_table_put_evicted(evicted);
+	done++
+}
+#define EVICTERS	1
+#else
+#define EVICTERS	0
 #endif
 
 /* ---- The end ---- */
@@ -400,7 +433,12 @@ inline check_end()
 		found = 0;
 		for (i : 0 .. NBUCKETS - 1) {
 			assert(live[i] == 0);
+#ifdef EVICT
+			/* What has left the table before a reset came by is told to nobody. */
+			assert(allocs[i] == counted[i] || !listed[i]);
+#else
 			assert(allocs[i] == counted[i]);
+#endif
 			found = found + allocs[i]
 		}
 #ifndef RESET
@@ -454,10 +492,13 @@ init {
 #ifdef MODULE_LEAVES
 		run Leaver(TABLE_WALKER, 0);
 #endif
+#ifdef EVICT
+		run Evicter(TABLE_EVICTER, 0);
+#endif
 		i = 0
 	}
 end:	atomic {
-		done == CLIENTS + INTERRUPTS + EXPORTS + RESETS + LEAVERS && working == 0 &&
+		done == CLIENTS + INTERRUPTS + EXPORTS + RESETS + LEAVERS + EVICTERS && working == 0 &&
 		finalizers == 0 && cleanups == 0 && !rcu_work && READER_DONE ->
 		check_end()
 	}

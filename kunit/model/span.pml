@@ -207,7 +207,7 @@ inline alloc_object()
 		:: array[cpu] == NONE
 		fi
 	}
-	/* refill() */
+	/* kspan_supply() */
 	kspan_node_take();
 	if
 	:: slot == NONE ->
@@ -254,7 +254,7 @@ inline put_slot()
 	if
 	:: slot != NONE ->
 		atomic {
-			got = array[cpu];	/* take_oldest() */
+			got = array[cpu];	/* kspan_pcpu_take_oldest() */
 			array[cpu] = NONE
 		}
 		if
