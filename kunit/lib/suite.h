@@ -6,7 +6,7 @@
 #include <kunit/test.h>
 #include <linux/module.h>
 
-#include "compat.h"
+#include "base/compat.h"
 
 MODULE_DESCRIPTION("KUnit suite of kspan");
 MODULE_LICENSE("GPL");

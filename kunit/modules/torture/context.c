@@ -11,7 +11,7 @@
 #include <linux/slab.h>
 #include <linux/timer.h>
 
-#include "compat.h"
+#include "base/compat.h"
 #include "torture.h"
 
 #define BURST	4	/* operations at a time */
