@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 
+#include "../../mm/base/buf.h"
 #include "../../mm/export/encode.h"
 
 #define KSPAN_BUF_MIN	SZ_4K

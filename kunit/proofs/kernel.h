@@ -68,6 +68,13 @@ enum {
 #define WRITE_ONCE(x, value)	((x) = (value))
 #define data_race(x)		(x)
 #define barrier()		do { } while (0)
+#define smp_load_acquire(p)	(*(p))	/* one CPU needs no order */
+#define rcu_read_lock()		do { } while (0)
+#define rcu_read_unlock()	do { } while (0)
+#define rcu_dereference_raw(p)	(p)
+#define rcu_dereference_check(p, held)	(p)
+#define container_of(p, type, member) \
+	((type *)((char *)(p) - offsetof(type, member)))
 #define EXPORT_SYMBOL_GPL(name)
 #define EXPORT_SYMBOL_FOR_TESTS(name)
 #define static_assert(...)	_Static_assert(__VA_ARGS__, "")
@@ -84,6 +91,8 @@ struct rcu_head {};
 struct rnd_state {};
 struct work_struct {};
 struct lock_class_key {};
+struct lockdep_map {};
+struct static_key_false {};
 
 #define kasan_reset_tag(addr)		((void *)(addr))
 #define DECLARE_PER_CPU(type, name)	extern type name
