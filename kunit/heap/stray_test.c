@@ -10,6 +10,7 @@
 #include <linux/cpumask.h>
 #include <linux/kmemleak.h>
 #include <linux/kthread.h>
+#include <linux/lockdep.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
@@ -17,6 +18,7 @@
 #include "heap/pcpu.h"
 #include "heap/retire.h"
 #include "allocator.h"
+#include "watch.h"
 
 /* One object to a page and a bit: no empty span is kept, as would be of a single page. */
 #define OBJ_SIZE	3000
@@ -26,6 +28,15 @@ static struct stray {
 	int here, there;		/* CPUs: the test's, and another one */
 	void *obj;
 } t;
+
+/* Reports of strays outside of any section of RCU's readers. */
+static unsigned int outside;
+
+static bool catch_where(enum kspan_counter what, const void *addr, const char *text)
+{
+	outside += !rcu_read_lock_held();
+	return catch_report(what, addr, text);
+}
 
 static int stray_test_init(struct kunit *test)
 {
@@ -302,6 +313,56 @@ static void last_desc(const struct last_case *c, char *desc)
 
 KUNIT_ARRAY_PARAM(last, last_cases, last_desc);
 
+/*
+ * What is in an array or in a magazine keeps the header that it points to; on its way from there,
+ * until it is known what it is, RCU does.
+ */
+static void stray_out_of_a_magazine_has_its_header(struct kunit *test)
+{
+	struct kspan_node *node = t.cache->node[numa_mem_id()];
+	unsigned int i, batch = t.cache->batch;
+	void *objs[64], *other;
+
+	KUNIT_ASSERT_LT(test, 2 * batch, (unsigned int)ARRAY_SIZE(objs));
+	for (i = 0; i < ARRAY_SIZE(objs); i++) {
+		objs[i] = kspan_cache_alloc(t.cache, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+	}
+	KUNIT_ASSERT_EQ(test, kspan_cache_shrink(t.cache), 1);
+	/* The youngest of the batch that goes: the first that is looked at when it comes back. */
+	for (i = 0; i < batch - 1; i++)
+		kspan_cache_free(t.cache, objs[i]);
+	t.obj = objs[i++];
+	free_twice(test, t.there);
+	for (; i < ARRAY_SIZE(objs) && !node->nr_magazines; i++)
+		kspan_cache_free(t.cache, objs[i]);
+	KUNIT_ASSERT_EQ(test, node->nr_magazines, 1U);
+	expect_reports(test, 0);
+	outside = 0;
+	kspan_report_set_filter(catch_where);
+	while (node->nr_magazines) {
+		other = kspan_cache_alloc(t.cache, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, other);
+		objs[--i] = other;
+	}
+	expect_reports(test, 1);
+	KUNIT_EXPECT_EQ(test, outside, 0U);
+	for (; i < ARRAY_SIZE(objs); i++)
+		kspan_cache_free(t.cache, objs[i]);
+	KUNIT_EXPECT_EQ(test, kspan_cache_shrink(t.cache), 0);
+	expect_reports(test, 1);
+}
+
+static void stray_out_of_an_array_has_its_header(struct kunit *test)
+{
+	free_twice(test, t.there);
+	outside = 0;
+	kspan_report_set_filter(catch_where);
+	KUNIT_EXPECT_EQ(test, kspan_cache_shrink(t.cache), 0);
+	expect_reports(test, 1);
+	KUNIT_EXPECT_EQ(test, outside, 0U);
+}
+
 static void drained_arrays_return_the_object_once(struct kunit *test)
 {
 	const struct last_case *c = test->param_value;
@@ -346,6 +407,78 @@ static void header_stays_while_a_stray_points_to_it(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, other);
 	expect_reports(test, 1);
 	kspan_cache_free(t.cache, other);
+	kspan_retire_flush();
+	KUNIT_EXPECT_EQ(test, kspan_retired(), before);
+}
+
+/* How often others than the test take a lock of nodes, where that is told. */
+static struct {
+	struct task_struct *task;
+	unsigned int nr;
+} locking;
+
+#ifdef CONFIG_LOCKDEP
+static void on_acquire(void *data, struct lockdep_map *lock, unsigned int subclass, int trylock,
+		       int read, int check, struct lockdep_map *next, unsigned long ip)
+{
+	if (READ_ONCE(locking.task) && current != locking.task && lock->name &&
+	    !strcmp(lock->name, "kspan_node_lock"))
+		locking.nr++;
+}
+#else
+#define on_acquire	NULL
+#endif
+
+/* The same of one that has gone to the depot, whose magazines are looked at under their lock. */
+static void header_stays_while_a_magazine_points_to_it(struct kunit *test)
+{
+	struct kspan_node *node = t.cache->node[numa_mem_id()];
+	struct watch watch = {};
+	unsigned long before;
+	unsigned int nr, i;
+	void *own, **objs;
+	bool told;
+
+	own = kspan_cache_alloc(t.cache, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, own);
+	/* Whole spans, of more objects than an array holds. */
+	nr = roundup(t.cache->pcpu_limit / KSPAN_SLOT + 2, span_of(own)->nr_objs);
+	objs = objs_new(test, nr);
+	objs[0] = own;
+	for (i = 1; i < nr; i++) {
+		objs[i] = kspan_cache_alloc(t.cache, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+	}
+	/* Alone in the next span. */
+	own = kspan_cache_alloc(t.cache, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, own);
+	for (i = 0; i < nr; i++)
+		KUNIT_ASSERT_PTR_NE(test, span_of(own), span_of(objs[i]));
+	KUNIT_ASSERT_EQ(test, kspan_cache_shrink(t.cache), 1);
+	kspan_retire_flush();
+	before = kspan_retired();
+	kspan_cache_free(t.cache, own);
+	WRITE_ONCE(*state_at(own), KSPAN_STATE_ALLOCATED);
+	free_to_span(own);
+	KUNIT_EXPECT_FALSE(test, kspan_in_span(own));
+	for (i = 0; i < nr && !node->nr_magazines; i++)
+		kspan_cache_free(t.cache, objs[i]);
+	KUNIT_ASSERT_EQ(test, node->nr_magazines, 1U);
+	kspan_retire_flush();
+	locking.nr = 0;
+	told = IS_ENABLED(CONFIG_LOCKDEP) && watch_begin(&watch, "lock_acquire", on_acquire);
+	WRITE_ONCE(locking.task, current);
+	kspan_retire_flush();
+	WRITE_ONCE(locking.task, NULL);
+	watch_end(&watch);
+	KUNIT_EXPECT_EQ(test, kspan_retired(), before + 1);
+	if (told)
+		KUNIT_EXPECT_GT(test, locking.nr, 0U);
+	expect_reports(test, 0);
+	for (; i < nr; i++)
+		kspan_cache_free(t.cache, objs[i]);
+	KUNIT_EXPECT_EQ(test, kspan_cache_shrink(t.cache), 0);
+	expect_reports(test, 1);
 	kspan_retire_flush();
 	KUNIT_EXPECT_EQ(test, kspan_retired(), before);
 }
@@ -521,8 +654,11 @@ static struct kunit_case stray_cases[] = {
 	KUNIT_CASE(stray_is_found_after_another_round),
 	KUNIT_CASE(stray_below_its_object_in_one_array),
 	KUNIT_CASE(stray_does_not_come_back_from_the_depot),
+	KUNIT_CASE(stray_out_of_a_magazine_has_its_header),
+	KUNIT_CASE(stray_out_of_an_array_has_its_header),
 	KUNIT_CASE_PARAM(drained_arrays_return_the_object_once, last_gen_params),
 	KUNIT_CASE(header_stays_while_a_stray_points_to_it),
+	KUNIT_CASE(header_stays_while_a_magazine_points_to_it),
 	KUNIT_CASE(span_in_use_is_not_freed),
 	KUNIT_CASE(object_in_an_array_is_not_taken_from_its_span),
 	KUNIT_CASE(slow_frees_are_told_apart_at_once),

@@ -45,8 +45,11 @@ load_kspan() {
 	echo 1 >$dir/reset
 }
 
+# unload_kspan: and none of its threads stays, which would be those of a workqueue.
 unload_kspan() {
-	[ -n "${KSPAN_STAYS:-}" ] || rmmod kspan
+	[ -z "${KSPAN_STAYS:-}" ] || return 0
+	rmmod kspan || return
+	not grep -s kspan /proc/[0-9]*/comm
 }
 
 # save_lock_graph: the lock classes, and what was ever taken under them, while kspan is there.
