@@ -48,6 +48,65 @@
 DECLARE_PER_CPU(bool, kspan_locked);
 
 /*
+ * The same with raw spinlocks, for what may be called with preemption off, where PREEMPT_RT lets no
+ * other be taken. There is a mark there as well.
+ */
+#define kspan_raw_lock(lock, flags)			\
+	do {						\
+		local_irq_save(flags);			\
+		__this_cpu_write(kspan_locked, true);	\
+		raw_spin_lock(lock);			\
+	} while (0)
+
+#define kspan_raw_unlock(lock, flags)			\
+	do {						\
+		raw_spin_unlock(lock);			\
+		__this_cpu_write(kspan_locked, false);	\
+		local_irq_restore(flags);		\
+	} while (0)
+
+/* What kspan_raw_lock_anywhere() has found. */
+struct kspan_mark {
+	unsigned long flags;
+	bool was;
+};
+
+static inline void kspan_raw_mark_restore(const struct kspan_mark *mark)
+{
+	__this_cpu_write(kspan_locked, mark->was);
+	local_irq_restore(mark->flags);
+}
+
+/*
+ * As kspan_raw_lock(), in any context, NMI and the middle of kspan included: false if this CPU may
+ * be the one that holds the lock. Tried, not taken, where lockdep would say that nothing is.
+ */
+static inline bool kspan_raw_lock_anywhere(raw_spinlock_t *lock, struct kspan_mark *mark)
+{
+	local_irq_save(mark->flags);
+	mark->was = __this_cpu_read(kspan_locked);
+	__this_cpu_write(kspan_locked, true);
+	if (likely(!mark->was && !in_nmi())) {
+		raw_spin_lock(lock);
+		return true;
+	}
+	while (!raw_spin_trylock(lock)) {
+		if (mark->was) {
+			kspan_raw_mark_restore(mark);
+			return false;
+		}
+		cpu_relax();
+	}
+	return true;
+}
+
+static inline void kspan_raw_unlock_anywhere(raw_spinlock_t *lock, const struct kspan_mark *mark)
+{
+	raw_spin_unlock(lock);
+	kspan_raw_mark_restore(mark);
+}
+
+/*
  * May no lock be taken here? Then this was called in the middle of kspan. On PREEMPT_RT, where
  * the locks sleep: or with preemption or interrupts off, as every handler is.
  */
@@ -95,6 +154,15 @@ do {									\
 	struct mutex *__lock = (lock);					\
 									\
 	mutex_init(__lock);						\
+	lockdep_set_class_and_name(__lock, &__class, name);		\
+} while (0)
+
+#define kspan_raw_spin_lock_init(lock, name)				\
+do {									\
+	static struct lock_class_key __class;				\
+	raw_spinlock_t *__lock = (lock);				\
+									\
+	raw_spin_lock_init(__lock);					\
 	lockdep_set_class_and_name(__lock, &__class, name);		\
 } while (0)
 
