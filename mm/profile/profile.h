@@ -90,6 +90,12 @@ struct kspan_profile_ops {
 	 * cpus_read_lock() and kspan_rate_mutex are held.
 	 */
 	void (*rate_changed)(struct kspan_profile *profile);
+
+	/*
+	 * A snapshot is about to be taken: what the client was told of and has put off is to be
+	 * counted first. May be NULL. Process context, may sleep.
+	 */
+	void (*settle)(struct kspan_profile *profile);
 };
 
 /* Static, by DEFINE_KSPAN_PROFILE(): so what each allocation looks at has a constant address. */
@@ -303,9 +309,11 @@ size_t kspan_symbol_bytes(void);
 
 /*
  * Labels: interned names of caches, or of what else a client tells apart, which outlive them. The
- * same name gives the same pointer; NULL without memory. Process context, may sleep.
+ * same name gives the same pointer; NULL without memory. Any context but NMI, no lock held; sleeps
+ * only if @gfp lets it.
  */
-struct kspan_label *kspan_label_get(const char *name);
+struct kspan_label *kspan_label_get(const char *name, gfp_t gfp);
+/* Likewise. */
 void kspan_label_put(struct kspan_label *label);
 /* One more reference of a label that the caller has one of. Any context. */
 struct kspan_label *kspan_label_hold(struct kspan_label *label);

@@ -142,6 +142,8 @@ struct kspan_snapshot *kspan_snapshot_take(struct kspan_profile *profile)
 		return ERR_PTR(-ENOMEM);
 	snap = &taken->snap;
 
+	if (profile->ops && profile->ops->settle)
+		profile->ops->settle(profile);
 	mutex_lock(&profile->table->mutex);
 	err = take_copies(taken, profile);
 	snap->sample_bytes = kspan_profile_sample_bytes(profile);
