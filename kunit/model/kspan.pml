@@ -9,6 +9,7 @@
  *	bucket.pml	the table of buckets; snapshot, reset, a module that leaves
  *	profile.pml	specials, samples, weak handles
  *	free.pml	freeing, at once and later
+ *	tap.pml		a tap, by itself
  *	kspan.pml	who does it, and what must hold at the end
  *
  * Every inline has the name of its function where there is one. Those that stand for several, or
@@ -51,6 +52,7 @@
  *	- everything is free, on one list or in one array, and every special is gone
  *	- what the buckets have counted is what was sampled, and nothing is in use
  *	- of several frees of one object one was accepted
+ *	- of what a tap has sampled nothing is in use, but what it could not take out in NMI
  *
  * Beyond the model: memory is sequentially consistent; a CPU's array holds one object and batches
  * are of one; one cache, one node, one stack, one weak handle; the list of objects that wait for a
@@ -250,6 +252,8 @@ end:	(weak_posted);
 #define READER_DONE	true
 #endif
 
+#include "tap.pml"
+
 /* ---- Workers ---- */
 
 #ifdef FINALIZER_WORK
@@ -409,6 +413,29 @@ inline check_end()
 	}
 }
 
+#ifdef TAP
+init {
+	byte i, j, found;
+
+	atomic {
+		for (i : 0 .. CLIENTS - 1) {
+			run TapClient(i, i)
+		}
+#ifdef IRQ
+		run TapInterrupt(CLIENTS, 0);
+#endif
+#ifdef TAP_NMI
+		run TapNmi(CLIENTS + INTERRUPTS, 0);
+		run TapLate(CLIENTS + INTERRUPTS + 1, 0);
+#else
+		nmi_done = true;
+		late_done = true;
+#endif
+		i = 0
+	}
+end:	atomic { done == CLIENTS + INTERRUPTS && nmi_done && late_done -> check_tap() }
+}
+#else
 init {
 	byte i, j, found;
 
@@ -460,3 +487,4 @@ end:	atomic {
 		check_end()
 	}
 }
+#endif

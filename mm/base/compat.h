@@ -66,6 +66,70 @@ static inline bool kspan_is_own_text(unsigned long addr)
 #define kspan_assign_str(dst, src)	__assign_str(dst, src)
 #endif
 
+/*
+ * X(function): those of the slab allocator that allocate, and have another name since 6.10. A
+ * stack that a tap shows begins at their caller.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define KSPAN_SLAB_ENTRIES(X)						\
+	X(__kmalloc_noprof)						\
+	X(__kmalloc_node_noprof)					\
+	X(__kmalloc_node_track_caller_noprof)				\
+	X(__kmalloc_cache_noprof)					\
+	X(__kmalloc_cache_node_noprof)					\
+	X(__kmalloc_large_noprof)					\
+	X(__kmalloc_large_node_noprof)					\
+	X(kmem_cache_alloc_noprof)					\
+	X(kmem_cache_alloc_lru_noprof)					\
+	X(kmem_cache_alloc_node_noprof)					\
+	X(kmem_cache_alloc_bulk_noprof)					\
+	X(krealloc_noprof)						\
+	X(__kvmalloc_node_noprof)
+#define KSPAN_ALLOC_BULK	"kmem_cache_alloc_bulk_noprof"
+#define KSPAN_KVMALLOC		"__kvmalloc_node_noprof"
+#else
+#define KSPAN_SLAB_ENTRIES(X)						\
+	X(__kmalloc)							\
+	X(__kmalloc_node)						\
+	X(__kmalloc_node_track_caller)					\
+	X(kmalloc_trace)						\
+	X(kmalloc_node_trace)						\
+	X(kmalloc_large)						\
+	X(kmalloc_large_node)						\
+	X(kmem_cache_alloc)						\
+	X(kmem_cache_alloc_lru)						\
+	X(kmem_cache_alloc_node)					\
+	X(kmem_cache_alloc_bulk)					\
+	X(krealloc)							\
+	X(kvmalloc_node)
+#define KSPAN_ALLOC_BULK	"kmem_cache_alloc_bulk"
+#define KSPAN_KVMALLOC		"kvmalloc_node"
+#endif
+
+/* Probes whose handlers can see what the function was given. */
+#if defined(CONFIG_KRETPROBES) && defined(CONFIG_HAVE_FUNCTION_ARG_ACCESS_API)
+#define KSPAN_HAVE_PROBES
+#endif
+
+/* Argument @n, from 0, of the function that a probe stands at; of the first six. */
+#ifdef CONFIG_S390
+/* What the kernel has for it is not for modules. The sixth is on the stack. */
+#define kspan_argument(regs, n)						\
+	((n) < 5 ? (regs)->gprs[2 + (n)] :				\
+		   ((unsigned long *)((regs)->gprs[15] + STACK_FRAME_OVERHEAD))[(n) - 5])
+#else
+#define kspan_argument(regs, n)		regs_get_kernel_argument(regs, n)
+#endif
+
+/* The same for ftrace, where it hands them on; all registers have to be asked for before 6.2. */
+#if defined(CONFIG_DYNAMIC_FTRACE_WITH_ARGS) && LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+#define KSPAN_FTRACE_ARGUMENT(fregs, n)	ftrace_regs_get_argument(fregs, n)
+#define KSPAN_FTRACE_FLAGS		0
+#elif defined(CONFIG_DYNAMIC_FTRACE_WITH_REGS) && defined(CONFIG_HAVE_FUNCTION_ARG_ACCESS_API)
+#define KSPAN_FTRACE_ARGUMENT(fregs, n)	regs_get_kernel_argument(ftrace_get_regs(fregs), n)
+#define KSPAN_FTRACE_FLAGS		FTRACE_OPS_FL_SAVE_REGS
+#endif
+
 /* krealloc() is a macro since 6.10. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
 #define KSPAN_KREALLOC_NAME	"krealloc_noprof"

@@ -57,6 +57,8 @@ struct kspan_bucket {
 
 	u64 told;			/* of live, what a report of leaks has told; likewise */
 
+	size_t copy;			/* its place in the last snapshot; under the table's mutex */
+
 	/* nr_frames names, or NULL: not resolved yet; written once, under the table's mutex. */
 	const struct kspan_symbol **symbols;
 

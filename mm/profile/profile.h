@@ -96,6 +96,15 @@ struct kspan_profile_ops {
 	 * counted first. May be NULL. Process context, may sleep.
 	 */
 	void (*settle)(struct kspan_profile *profile);
+
+	/*
+	 * Calls @fn for each sample that is in use, with its bucket and when it was taken, by
+	 * ktime_get_mono_fast_ns(); each has to be there while @fn looks at it, which takes no
+	 * lock. NULL: the client does not know when. Process context, kspan_bucket_mutex is held.
+	 */
+	void (*walk_samples)(struct kspan_profile *profile,
+			     void (*fn)(struct kspan_bucket *bucket, u64 taken_ns, void *arg),
+			     void *arg);
 };
 
 /* Static, by DEFINE_KSPAN_PROFILE(): so what each allocation looks at has a constant address. */
@@ -335,6 +344,11 @@ struct kspan_row {
 	/* What the sampler would have seen at sample_bytes: for readers that scale by it. */
 	u64 alloc_samples;
 	u64 inuse_samples;
+	/* Of the samples in use, in milliseconds; if the client knows, and there are any. */
+	bool has_age;
+	u64 age_min;
+	u64 age_average;
+	u64 age_max;
 };
 
 /* A profile at one moment, with names; it belongs to whoever took it, and needs no lock. */

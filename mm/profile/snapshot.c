@@ -26,12 +26,15 @@
 struct copy {
 	struct kspan_bucket *bucket;
 	u64 allocs, carried, live;
+	/* Of samples: how many there are, and their ages in milliseconds. */
+	u64 aged, age_min, age_sum, age_max;
 };
 
 struct taken {
 	struct kspan_snapshot snap;
 	struct copy *copies;
 	size_t nr_copies;
+	u64 fast_ns;		/* ktime_get_mono_fast_ns() */
 };
 
 /* Names of frames whose module left when there was no memory to keep them. */
@@ -81,12 +84,17 @@ static void fill_row(struct kspan_row *row, const struct copy *copy, u64 mean, b
 	row->alloc_samples = mul_u64_u64_div_u64(copy->carried, KSPAN_WEIGHT_ONE, one) +
 			     samples_of(copy->allocs, one, whole);
 	row->inuse_samples = samples_of(copy->live, one, whole);
+	row->has_age = copy->aged;
+	row->age_min = copy->age_min;
+	row->age_average = copy->aged ? div64_u64(copy->age_sum, copy->aged) : 0;
+	row->age_max = copy->age_max;
 }
 
 static void copy_bucket(struct kspan_bucket *bucket, void *arg)
 {
 	struct taken *taken = arg;
 
+	bucket->copy = taken->nr_copies;
 	taken->copies[taken->nr_copies++] = (struct copy) {
 		.bucket = bucket, .allocs = bucket->cut_allocs, .carried = bucket->cut_carried,
 		.live = bucket->cut_live,
@@ -110,9 +118,32 @@ static int take_copies(struct taken *taken, struct kspan_profile *profile)
 		n = kspan_table_cut(profile->table, room);
 	} while (n > room);
 	taken->snap.time_ns = ktime_get_real_ns();
+	taken->fast_ns = ktime_get_mono_fast_ns();
 	taken->snap.duration_ns = ktime_get_ns() - kspan_profile_start_ns(profile);
 	kspan_table_walk_cut(profile->table, copy_bucket, taken);
 	return 0;
+}
+
+/* One that came after the cut, if it has a copy, was of a stack that was there. */
+static void add_age(struct kspan_bucket *bucket, u64 taken_ns, void *arg)
+{
+	struct taken *taken = arg;
+	struct copy *copy = &taken->copies[bucket->copy];
+	u64 age;
+
+	if (bucket->copy >= taken->nr_copies || copy->bucket != bucket)
+		return;
+	age = div_u64(taken->fast_ns - min(taken_ns, taken->fast_ns), NSEC_PER_MSEC);
+	copy->age_min = copy->aged ? min(copy->age_min, age) : age;
+	copy->age_max = max(copy->age_max, age);
+	copy->age_sum += age;
+	copy->aged++;
+}
+
+static void take_ages(struct taken *taken, struct kspan_profile *profile)
+{
+	if (profile->ops && profile->ops->walk_samples)
+		profile->ops->walk_samples(profile, add_age, taken);
 }
 
 /* Every bucket gets its names, but those whose names are lost. */
@@ -147,8 +178,10 @@ struct kspan_snapshot *kspan_snapshot_take(struct kspan_profile *profile)
 	mutex_lock(&profile->table->mutex);
 	err = take_copies(taken, profile);
 	snap->sample_bytes = kspan_profile_sample_bytes(profile);
-	if (!err)
+	if (!err) {
+		take_ages(taken, profile);
 		err = resolve_copies(taken);
+	}
 	mutex_unlock(&profile->table->mutex);
 	if (err)
 		goto fail;
