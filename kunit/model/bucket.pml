@@ -286,7 +286,7 @@ inline make_cut(resets)
 }
 #endif
 
-/* The walk of kspan_bucket_walk_cut() looks at one bucket in a hold of the lock. */
+/* The walk of kspan_bucket_copy_cut() looks at one bucket in a hold of the lock. */
 #ifdef RESET
 inline drop_unused()
 {

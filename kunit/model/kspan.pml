@@ -22,7 +22,7 @@
  *					kspan_pcpu_free_slow(), take_oldest()
  *	count_alloc(), insert(), find(), bucket_new()	bucket.c
  *	make_cut(), bring_to_cut()	bucket.c; kspan_profile_reset() and kspan_snapshot_take()
- *					have kspan_bucket_walk_cut() in them
+ *					have kspan_bucket_copy_cut() in them
  *	kspan_snapshot_take()		snapshot.c, with take_copies() and resolve_copies()
  *	use_snapshot()			snapshot.c fill_row(), kspan_snapshot_free()
  *	text_leaves()			bucket.c, from module_event()

@@ -90,14 +90,20 @@ int kspan_bucket_resolve(struct kspan_bucket *bucket);
  */
 void kspan_bucket_walk(bool (*fn)(struct kspan_bucket *bucket, u64 untold, void *arg), void *arg);
 
+/* A bucket, with a reference, and its counts at a cut. */
+struct kspan_bucket_copy {
+	struct kspan_bucket *bucket;
+	u64 allocs, carried, live;
+};
+
 /*
  * A cut through the counts of all buckets, as they are at this moment, if there are at most @most;
- * how many there are. kspan_bucket_walk_cut(), which has to follow then, calls @fn for each of
- * these, with the table's lock held for a few at a time: bucket->cut_allocs and so on are what they
- * were. Both in one hold of kspan_bucket_mutex; process context.
+ * how many there are. kspan_bucket_copy_cut(), which has to follow then, copies what these were,
+ * with the table's lock held for a few at a time; how many. Both in one hold of kspan_bucket_mutex;
+ * process context.
  */
 unsigned long kspan_bucket_cut(unsigned long most);
-void kspan_bucket_walk_cut(void (*fn)(struct kspan_bucket *bucket, void *arg), void *arg);
+size_t kspan_bucket_copy_cut(struct kspan_bucket_copy *copies);
 
 void kspan_profile_reset(void);
 u64 kspan_profile_start_ns(void);

@@ -24,14 +24,9 @@
 #include "profile/snapshot.h"
 
 /* A snapshot with what it keeps: snap.rows[i] is made from copies[i]. */
-struct copy {
-	struct kspan_bucket *bucket;
-	u64 allocs, carried, live;
-};
-
 struct taken {
 	struct kspan_snapshot snap;
-	struct copy *copies;
+	struct kspan_bucket_copy *copies;
 	size_t nr_copies;
 };
 
@@ -63,7 +58,8 @@ static u64 samples_of(u64 weight, u64 one, bool *whole)
  * one the sums are no whole number of the present weights, but by a chance of one in a million,
  * and then they can be said in them as well.
  */
-static void fill_row(struct kspan_row *row, const struct copy *copy, u64 mean, bool *whole)
+static void fill_row(struct kspan_row *row, const struct kspan_bucket_copy *copy, u64 mean,
+		     bool *whole)
 {
 	const struct kspan_bucket *bucket = copy->bucket;
 	u64 size = bucket->slot_size, one = KSPAN_WEIGHT_ONE;
@@ -84,17 +80,6 @@ static void fill_row(struct kspan_row *row, const struct copy *copy, u64 mean, b
 	row->inuse_samples = samples_of(copy->live, one, whole);
 }
 
-static void copy_bucket(struct kspan_bucket *bucket, void *arg)
-{
-	struct taken *taken = arg;
-
-	taken->copies[taken->nr_copies++] = (struct copy) {
-		.bucket = bucket, .allocs = bucket->cut_allocs, .carried = bucket->cut_carried,
-		.live = bucket->cut_live,
-	};
-	refcount_inc(&bucket->refs);
-}
-
 /* Every bucket as it is at one moment, and when that was. */
 static int take_copies(struct taken *taken)
 {
@@ -112,7 +97,7 @@ static int take_copies(struct taken *taken)
 	} while (n > room);
 	taken->snap.time_ns = ktime_get_real_ns();
 	taken->snap.duration_ns = ktime_get_ns() - kspan_profile_start_ns();
-	kspan_bucket_walk_cut(copy_bucket, taken);
+	taken->nr_copies = kspan_bucket_copy_cut(taken->copies);
 	return 0;
 }
 
