@@ -5,13 +5,15 @@
 
 #include <linux/types.h>
 
+#include "base/lock.h"
+
 struct kspan_span;
 
 /*
  * An object of @span, just put into state RCU_NEXT, is freed after a grace period. Any context
  * but NMI.
  */
-void kspan_rcu_defer(struct kspan_span *span);
+void kspan_rcu_defer(struct kspan_span *span) kspan_no_lock;
 /* Returns once everything deferred before has been freed. Process context, sleeps. */
 void kspan_rcu_flush(void);
 bool kspan_rcu_idle(void);

@@ -78,6 +78,7 @@ static bool is_meant(const struct show *show, const struct kspan_bucket *bucket)
 }
 
 static bool show_bucket(struct kspan_bucket *bucket, u64 untold, void *arg)
+	kspan_must_hold_mutex(&kspan_bucket_mutex)
 {
 	struct show *show = arg;
 

@@ -24,20 +24,70 @@
 
 #include "base/stats.h"
 
+/*
+ * What is said of locks at functions and fields, for clang's analysis of thread safety, which
+ * scripts/contexts runs with KSPAN_CONTEXTS defined; to everybody else it is nothing:
+ *
+ *	kspan_guarded_by(&lock)		field or variable: touched only with the lock held
+ *	kspan_must_hold(&lock)		function: the caller holds this spinlock of kspan's,
+ *	kspan_must_hold_mutex(&lock)	and this mutex
+ *	kspan_no_lock			function: the caller holds no spinlock of kspan's
+ *	kspan_not_checked		function: for a reason that it gives, it need not obey
+ *	kspan_peek(x)			what is guarded, read all the same: it may be old
+ *
+ * Since each is a leaf, to take any is to take kspan_any_lock, of which there is only one.
+ */
+#ifdef KSPAN_CONTEXTS
+#define kspan_context(...)		__attribute__((__VA_ARGS__))
+#define kspan_guarded_by(lock)		kspan_context(guarded_by(lock))
+#define kspan_must_hold(lock)		kspan_context(requires_capability(lock, &kspan_any_lock))
+#define kspan_must_hold_mutex(lock)	kspan_context(requires_capability(lock))
+#define kspan_no_lock			kspan_context(locks_excluded(&kspan_any_lock))
+#define kspan_not_checked		kspan_context(no_thread_safety_analysis)
+#define kspan_peek(x)			((__typeof__(x))0)
+
+extern struct kspan_context(capability("spinlock")) kspan_any_lock { char none; } kspan_any_lock;
+
+static inline void kspan_takes(spinlock_t *lock)
+	kspan_context(acquire_capability(lock, &kspan_any_lock)) kspan_not_checked {}
+static inline void kspan_drops(spinlock_t *lock)
+	kspan_context(release_capability(lock, &kspan_any_lock)) kspan_not_checked {}
+#else
+#define kspan_guarded_by(lock)
+#define kspan_must_hold(lock)
+#define kspan_must_hold_mutex(lock)
+#define kspan_no_lock
+#define kspan_not_checked
+#define kspan_peek(x)			READ_ONCE(x)
+#define kspan_takes(lock)		do { } while (0)
+#define kspan_drops(lock)		do { } while (0)
+#endif
+
 /* As spin_lock_irqsave() and spin_unlock_irqrestore(). On PREEMPT_RT there is no mark. */
 #ifdef CONFIG_PREEMPT_RT
-#define kspan_lock(lock, flags)		spin_lock_irqsave(lock, flags)
-#define kspan_unlock(lock, flags)	spin_unlock_irqrestore(lock, flags)
+#define kspan_lock(lock, flags)				\
+	do {						\
+		spin_lock_irqsave(lock, flags);		\
+		kspan_takes(lock);			\
+	} while (0)
+
+#define kspan_unlock(lock, flags)			\
+	do {						\
+		kspan_drops(lock);			\
+		spin_unlock_irqrestore(lock, flags);	\
+	} while (0)
 #else
 #define kspan_lock(lock, flags)				\
 	do {						\
 		local_irq_save(flags);			\
 		__this_cpu_write(kspan_locked, true);	\
 		spin_lock(lock);			\
+		kspan_takes(lock);			\
 	} while (0)
 
 #define kspan_unlock(lock, flags)			\
 	do {						\
+		kspan_drops(lock);			\
 		spin_unlock(lock);			\
 		__this_cpu_write(kspan_locked, false);	\
 		local_irq_restore(flags);		\

@@ -135,6 +135,7 @@ static struct kspan_cache *cache_create(const char *name, unsigned int object_si
 }
 
 static bool name_is_taken(const char *name)
+	kspan_must_hold_mutex(&kspan_cache_mutex)
 {
 	struct kspan_cache *cache;
 
@@ -150,6 +151,7 @@ static bool name_is_taken(const char *name)
  * one that is made again once the other is gone goes on under its name. 0 or -ENOMEM.
  */
 static int name_apart(struct kspan_cache *cache, const char *name)
+	kspan_must_hold_mutex(&kspan_cache_mutex)
 {
 	char shown[KSPAN_NAME_SIZE];
 	unsigned int number = 1;
@@ -326,7 +328,7 @@ static unsigned long cache_sum(const struct kspan_cache *cache,
 
 static unsigned long node_out(const struct kspan_node *node)
 {
-	return READ_ONCE(node->nr_out);
+	return kspan_peek(node->nr_out);
 }
 
 static unsigned long depot_count(const struct kspan_cache *cache)
@@ -474,7 +476,7 @@ int kspan_cache_shrink(struct kspan_cache *cache)
 	drain(cache);
 	cache_release_empty(cache, ULONG_MAX);
 	for_each_node(nid)
-		if (READ_ONCE(cache->node[nid]->nr_spans))
+		if (kspan_peek(cache->node[nid]->nr_spans))
 			return 1;
 	return 0;
 }
@@ -497,9 +499,9 @@ EXPORT_SYMBOL_GPL(kspan_cache_size);
 static unsigned long node_empty_pages(const struct kspan_node *node)
 {
 	/* Spans of a cache differ in size only when memory was short; an estimate will do. */
-	unsigned long spans = READ_ONCE(node->nr_spans);
+	unsigned long spans = kspan_peek(node->nr_spans);
 
-	return spans ? READ_ONCE(node->nr_empty) * READ_ONCE(node->nr_pages) / spans : 0;
+	return spans ? kspan_peek(node->nr_empty) * kspan_peek(node->nr_pages) / spans : 0;
 }
 
 /* What the depots hold, most of which may lie in spans that are not empty without it. */
@@ -704,6 +706,7 @@ static void forget_spans(struct list_head *spans)
  * headers of their spans go.
  */
 static void forget(struct kspan_cache *cache)
+	kspan_not_checked
 {
 	int nid;
 
@@ -735,7 +738,9 @@ static void destroy_abandoned(void)
 	}
 }
 
+/* Nobody else is left. */
 void kspan_cache_exit(void)
+	kspan_not_checked
 {
 	struct kspan_cache *cache, *next;
 

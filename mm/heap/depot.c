@@ -20,6 +20,7 @@
 
 /* One of the node's two lists of magazines, under its lock. */
 static void push(struct kspan_node *node, struct kspan_magazine **list, struct kspan_magazine *mag)
+	kspan_must_hold(&node->lock)
 {
 	lockdep_assert_held(&node->lock);
 	mag->next = *list;
@@ -27,6 +28,7 @@ static void push(struct kspan_node *node, struct kspan_magazine **list, struct k
 }
 
 static struct kspan_magazine *pop(struct kspan_node *node, struct kspan_magazine **list)
+	kspan_must_hold(&node->lock)
 {
 	struct kspan_magazine *mag = *list;
 
@@ -121,5 +123,5 @@ void kspan_depot_drain(struct kspan_cache *cache, struct kspan_node *node)
 /* Objects in the magazines of @node. */
 unsigned long kspan_depot_count(const struct kspan_cache *cache, const struct kspan_node *node)
 {
-	return (unsigned long)READ_ONCE(node->nr_magazines) * cache->batch;
+	return (unsigned long)kspan_peek(node->nr_magazines) * cache->batch;
 }

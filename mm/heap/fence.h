@@ -9,6 +9,8 @@
 #include <linux/gfp.h>
 #include <linux/types.h>
 
+#include "base/lock.h"
+
 struct kspan_cache;
 struct kspan_span;
 
@@ -24,13 +26,13 @@ bool kspan_fence_fits(size_t size, unsigned int flags);
  * An object of @cache in a slot, handed out; NULL when there is no free slot, no memory for its
  * header, or none may be used here. @size bytes were asked for. Any context but NMI.
  */
-void *kspan_fence_alloc(struct kspan_cache *cache, size_t size, gfp_t gfp, int node);
+void *kspan_fence_alloc(struct kspan_cache *cache, size_t size, gfp_t gfp, int node) kspan_no_lock;
 
 /* From here on every access to the object of @span faults. Any context but NMI. */
 void kspan_fence_free(struct kspan_span *span);
 
 /* @span, which had a slot, is on no list any more: the slot is the last in line for another. */
-void kspan_fence_put(struct kspan_span *span);
+void kspan_fence_put(struct kspan_span *span) kspan_no_lock;
 
 /* Does @addr lie in a slot or beside one? Any context. */
 bool kspan_fence_contains(const void *addr);

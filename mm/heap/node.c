@@ -23,7 +23,9 @@
 bool kspan_freelist_random;
 EXPORT_SYMBOL_FOR_TESTS(kspan_freelist_random);
 
+/* Nobody else knows it yet. */
 void kspan_node_init(struct kspan_node *node)
+	kspan_not_checked
 {
 	kspan_spin_lock_init(&node->lock, "kspan_node_lock");
 	INIT_LIST_HEAD(&node->partial);
@@ -39,6 +41,7 @@ static struct kspan_node *node_of(const struct kspan_span *span)
 
 /* Puts a span on the list that its number of free objects says. */
 static void relist(struct kspan_node *node, struct kspan_span *span)
+	kspan_must_hold(&node->lock)
 {
 	enum kspan_span_list where = KSPAN_LIST_PARTIAL;
 	struct list_head *list = &node->partial;
@@ -119,6 +122,7 @@ static void take_at_random(struct kspan_span *span, struct taking *t, unsigned i
 
 /* Takes what is still wanted, or as much as there is, out of @span's bitmap. */
 static void take(struct kspan_node *node, struct kspan_span *span, struct taking *t)
+	kspan_must_hold(&node->lock)
 {
 	unsigned int want = min(t->want - t->n, span->nr_free);
 
@@ -199,6 +203,7 @@ unsigned int kspan_node_add(struct kspan_span *span, struct kspan_slot *slots, u
 
 /* Takes @span off its node's books; the caller frees it after dropping the lock. */
 static void remove(struct kspan_node *node, struct kspan_span *span, struct list_head *out)
+	kspan_must_hold(&node->lock)
 {
 	lockdep_assert_held(&node->lock);
 	node->nr_empty--;
@@ -218,6 +223,7 @@ static void remove(struct kspan_node *node, struct kspan_span *span, struct list
  * right then. @twice is such an object.
  */
 static bool may_go(struct kspan_node *node, struct kspan_span *span, const void **twice)
+	kspan_must_hold(&node->lock)
 {
 	unsigned int i;
 
@@ -250,6 +256,7 @@ static void free_list(struct list_head *spans)
  * page. So an idle cache holds at most a page, and a burst leaves little behind.
  */
 static unsigned long empty_limit(const struct kspan_cache *cache, const struct kspan_node *node)
+	kspan_must_hold(&node->lock)
 {
 	if (!cache->slot_size || cache->destroyed)
 		return 0;
@@ -262,6 +269,7 @@ static unsigned long empty_limit(const struct kspan_cache *cache, const struct k
  */
 static void give(struct kspan_node *node, struct kspan_span *span, const struct kspan_slot *slot,
 		 struct list_head *superfluous, const void **twice)
+	kspan_must_hold(&node->lock)
 {
 	struct kspan_span *last;
 	unsigned int most = 4;
@@ -383,7 +391,7 @@ static unsigned long release_some(struct kspan_cache *cache, struct kspan_node *
 unsigned long kspan_node_release_empty(struct kspan_cache *cache, struct kspan_node *node,
 				       unsigned long nr)
 {
-	unsigned long pages = 0, left = READ_ONCE(node->nr_empty);
+	unsigned long pages = 0, left = kspan_peek(node->nr_empty);
 
 	while (pages < nr && left) {
 		pages += release_some(cache, node, nr - pages, &left);
@@ -395,6 +403,7 @@ unsigned long kspan_node_release_empty(struct kspan_cache *cache, struct kspan_n
 /* The next few from where the walk is; how many, 0 at the end. */
 static unsigned int walk_some(struct kspan_node *node, struct kspan_span_line *lines,
 			      unsigned int room)
+	kspan_must_hold(&node->lock)
 {
 	struct kspan_span *span;
 	unsigned int n;

@@ -71,6 +71,7 @@ static unsigned long leaf_index(const struct kspan_pagemap *map, const void *add
 
 /* Is there room for leaf @i? Under the lock. */
 static bool has_room(const struct kspan_pagemap *map, unsigned long i)
+	kspan_must_hold(&kspan_pagemap_lock)
 {
 	lockdep_assert_held(&kspan_pagemap_lock);
 	return i < kspan_pagemap_leaves(map) && root.page[i / ROOT_ENTRIES] != no_leaves;
@@ -346,6 +347,7 @@ static bool covered(unsigned long first, unsigned long last)
 
 /* For memory from @first to @last. */
 static int cover(unsigned long first, unsigned long last)
+	kspan_must_hold_mutex(&kspan_pagemap_mutex)
 {
 	struct root new;
 	int err;
@@ -429,6 +431,7 @@ static int fill_node(struct root *new, int nid)
 
 /* The memory that there is, wherever it came from. */
 static int cover_present(void)
+	kspan_must_hold_mutex(&kspan_pagemap_mutex)
 {
 	unsigned long first = ULONG_MAX, last = 0;
 	struct root new;

@@ -10,6 +10,8 @@
 #include <linux/rcupdate.h>
 #include <linux/types.h>
 
+#include "base/lock.h"
+
 struct kspan_span;
 
 /* A leaf covers so many pages of the direct map: one page of pointers. */
@@ -94,8 +96,8 @@ static inline struct kspan_span *kspan_pagemap_find(const void *addr)
 }
 
 int kspan_pagemap_set(const void *base, unsigned int nr_pages, struct kspan_span *span,
-		      gfp_t gfp);
-void kspan_pagemap_clear(const void *base, unsigned int nr_pages);
+		      gfp_t gfp) kspan_no_lock;
+void kspan_pagemap_clear(const void *base, unsigned int nr_pages) kspan_no_lock;
 int kspan_pagemap_cover(const void *first, const void *last);
 
 /* What a visit has found: a leaf, none in this place, or the end of the map. */

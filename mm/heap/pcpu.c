@@ -262,7 +262,7 @@ void *kspan_pcpu_refill(struct kspan_cache *cache, int nid)
 	void *obj = NULL;
 	u8 from;
 
-	if (!READ_ONCE(cache->node[nid]->nr_magazines))
+	if (!kspan_peek(cache->node[nid]->nr_magazines))
 		return NULL;
 	spare = take_spare(cache);
 	/* The header that a stray points to: see retire.c. */
@@ -523,6 +523,7 @@ struct kspan_ending {
 
 /* In an interrupt of each CPU; whoever asks has kspan_cache_mutex, so the list holds still. */
 static void end_budgets_here(void *data)
+	kspan_not_checked
 {
 	struct kspan_ending *ending = data;
 	struct kspan_cache *cache = ending->first;

@@ -96,7 +96,7 @@ static bool look_in_arrays(const struct looking *at, struct kspan_cache *cache)
 		cond_resched();
 	}
 	for_each_node(nid)
-		any |= READ_ONCE(cache->node[nid]->nr_magazines);
+		any |= kspan_peek(cache->node[nid]->nr_magazines);
 	return any;
 }
 
@@ -111,7 +111,7 @@ static bool look_in_magazines(const struct looking *at, struct kspan_cache *cach
 
 	for_each_node(nid) {
 		node = cache->node[nid];
-		if (!READ_ONCE(node->nr_magazines))
+		if (!kspan_peek(node->nr_magazines))
 			continue;
 		kspan_lock(&node->lock, flags);
 		for (mag = node->magazines; mag; mag = mag->next)

@@ -139,10 +139,11 @@ size_t kspan_span_header_bytes(const struct kspan_span *span)
 
 /*
  * A header for @nr_objs objects from @base on, every object free; not accounted yet. @kind is
- * that of a single, or 0.
+ * that of a single, or 0. Nobody else knows it yet.
  */
 static struct kspan_span *header_new(struct kspan_cache *cache, void *base, size_t slot_size,
 				     u32 nr_objs, int kind, int nid, gfp_t gfp)
+	kspan_not_checked
 {
 	bool asked = kind || keeps_asked(cache);
 	struct kspan_span *span;
@@ -310,7 +311,7 @@ void kspan_span_free_retired(struct kspan_span *span)
  */
 void kspan_span_free(struct kspan_span *span)
 {
-	WARN_ON_ONCE(!RB_EMPTY_ROOT(&span->specials));
+	WARN_ON_ONCE(kspan_peek(span->specials.rb_node));
 	if (!test_bit(KSPAN_SPAN_BYPASSED, &span->flags))
 		kspan_hold_look(span);
 	atomic_long_sub(kspan_span_header_bytes(span), &span_bytes);

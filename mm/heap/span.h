@@ -19,6 +19,8 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
+#include "base/lock.h"
+
 struct kspan_cache;
 
 /*
@@ -115,7 +117,7 @@ struct kspan_span {
 
 	/* Guards the specials of this span's objects: a leaf lock, see mm/tracing.c. */
 	spinlock_t special_lock;
-	struct rb_root specials;	/* by (offset, kind); under special_lock */
+	struct rb_root specials kspan_guarded_by(&special_lock);	/* by (offset, kind) */
 
 	unsigned long flags;		/* KSPAN_SPAN_* bits */
 	struct llist_node rcu_node;	/* with KSPAN_SPAN_RCU_QUEUED set, or retired */
@@ -192,11 +194,11 @@ static inline void *kspan_span_tail(const struct kspan_span *span)
 }
 
 struct kspan_span *kspan_span_new(struct kspan_cache *cache, size_t slot_size, gfp_t gfp,
-				  int node);
+				  int node) kspan_no_lock;
 struct kspan_span *kspan_span_new_single(struct kspan_cache *cache, void *obj, size_t room,
-					 size_t size, int kind, int nid, gfp_t gfp);
-void kspan_span_free(struct kspan_span *span);
-void kspan_span_free_retired(struct kspan_span *span);
+					 size_t size, int kind, int nid, gfp_t gfp) kspan_no_lock;
+void kspan_span_free(struct kspan_span *span) kspan_no_lock;
+void kspan_span_free_retired(struct kspan_span *span) kspan_no_lock;
 size_t kspan_span_header_bytes(const struct kspan_span *span);
 
 u32 kspan_span_reciprocal(u32 slot_size, u32 nr_objs);

@@ -21,7 +21,7 @@
 static int walk_node(struct kspan_cache *cache, struct kspan_node *node,
 		     kspan_span_fn fn, void *arg)
 {
-	unsigned long room = READ_ONCE(node->nr_spans), n, i;
+	unsigned long room = kspan_peek(node->nr_spans), n, i;
 	struct kspan_span_line *lines;
 
 	if (!room)

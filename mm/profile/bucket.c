@@ -61,30 +61,30 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_buckets);
 
 static struct hlist_head *chains;
 static unsigned int chains_mask;
-static unsigned long nr_buckets;	/* these three under kspan_bucket_lock */
-static size_t bucket_bytes;
+static unsigned long nr_buckets kspan_in_table;
+static size_t bucket_bytes kspan_in_table;
 size_t kspan_bucket_bytes_max;
 EXPORT_SYMBOL_FOR_TESTS(kspan_bucket_bytes_max);
 static u64 start_ns;			/* of the cumulative counts; under kspan_bucket_mutex */
 
 /* Buckets of text that has left, with nothing in use, the longest idle first; under the lock. */
-static struct kspan_bucket *gone_first;
-static struct kspan_bucket **gone_end = &gone_first;
+static struct kspan_bucket *gone_first kspan_in_table;
+static struct kspan_bucket **gone_end kspan_in_table = &gone_first;
 
 /*
  * Places in the list of all: the next bucket to look at of the one that walks it under
  * kspan_bucket_mutex, and of the hand that looks for one to evict. Under the lock; whoever takes
  * a bucket out moves them on.
  */
-static struct list_head *walk = &kspan_buckets;
-static struct list_head *hand = &kspan_buckets;
+static struct list_head *walk kspan_in_table = &kspan_buckets;
+static struct list_head *hand kspan_in_table = &kspan_buckets;
 
 /* The last cut, under the lock: its number, and whether it is that of a reset. */
-static u32 last_cut;
-static bool cut_resets;
+static u32 last_cut kspan_in_table;
+static bool cut_resets kspan_in_table;
 /* One that is not, whose walk has not ended: what was evicted before that came by. Likewise. */
-static bool cut_kept;
-static struct kspan_bucket *cut_missed;
+static bool cut_kept kspan_in_table;
+static struct kspan_bucket *cut_missed kspan_in_table;
 
 /* How many buckets the hand looks at for one new stack. */
 #define HAND_STEPS	64
@@ -122,8 +122,10 @@ static size_t size_of(unsigned int nr_frames)
 	return struct_size((struct kspan_bucket *)0, frames, nr_frames);
 }
 
+/* Nobody else knows it yet. */
 static struct kspan_bucket *bucket_new(const struct kspan_stack *stack, u32 hash, u32 slot_size,
 				       struct kspan_label *label, gfp_t gfp)
+	kspan_not_checked
 {
 	struct kspan_bucket *bucket;
 
@@ -154,12 +156,14 @@ static struct kspan_bucket *bucket_new(const struct kspan_stack *stack, u32 hash
 }
 
 static bool fits(size_t size)
+	kspan_must_hold(&kspan_bucket_lock)
 {
 	return bucket_bytes + size <= kspan_bucket_bytes_max;
 }
 
 /* Takes @bucket out of the table, whose reference is now the caller's. */
 static void take_out(struct kspan_bucket *bucket)
+	kspan_must_hold(&kspan_bucket_lock)
 {
 	lockdep_assert_held(&kspan_bucket_lock);
 	if (!bucket->unhashed)
@@ -176,6 +180,7 @@ static void take_out(struct kspan_bucket *bucket)
 
 /* @bucket, which is gone, has nothing in use. Nothing will be: it never matches again. */
 static void push_gone(struct kspan_bucket *bucket)
+	kspan_must_hold(&kspan_bucket_lock)
 {
 	lockdep_assert_held(&kspan_bucket_lock);
 	bucket->next = NULL;
@@ -184,6 +189,7 @@ static void push_gone(struct kspan_bucket *bucket)
 }
 
 static struct kspan_bucket *pop_gone(void)
+	kspan_must_hold(&kspan_bucket_lock)
 {
 	struct kspan_bucket *bucket = gone_first;
 
@@ -198,6 +204,7 @@ static struct kspan_bucket *pop_gone(void)
 
 /* The next bucket with nothing in use, if the hand comes upon one in *@steps. */
 static struct kspan_bucket *next_idle(unsigned int *steps)
+	kspan_must_hold(&kspan_bucket_lock)
 {
 	struct kspan_bucket *bucket;
 
@@ -218,6 +225,7 @@ static struct kspan_bucket *next_idle(unsigned int *steps)
 
 /* Keeps the counts of the last cut, before they change for the first time after it. */
 static void bring_to_cut(struct kspan_bucket *bucket)
+	kspan_must_hold(&kspan_bucket_lock)
 {
 	lockdep_assert_held(&kspan_bucket_lock);
 	if (likely(bucket->cut == last_cut))
@@ -234,6 +242,7 @@ static void bring_to_cut(struct kspan_bucket *bucket)
 
 /* Has a walk that wants the counts of the last cut still to come to @bucket? Then it has them. */
 static bool awaited(struct kspan_bucket *bucket)
+	kspan_must_hold(&kspan_bucket_lock)
 {
 	if (likely(!cut_kept) || bucket->born == last_cut || bucket->passed == last_cut)
 		return false;
@@ -243,6 +252,7 @@ static bool awaited(struct kspan_bucket *bucket)
 
 /* Makes room for @size bytes if that can be; the buckets that were evicted, by their next. */
 static struct kspan_bucket *make_room(size_t size)
+	kspan_must_hold(&kspan_bucket_lock)
 {
 	struct kspan_bucket *evicted = NULL, *bucket, **list;
 	unsigned int steps = HAND_STEPS;
@@ -261,6 +271,7 @@ static struct kspan_bucket *make_room(size_t size)
 
 /* Publishes @bucket, unless the table is full. */
 static bool insert(struct kspan_bucket *bucket)
+	kspan_must_hold(&kspan_bucket_lock)
 {
 	size_t size = size_of(bucket->nr_frames);
 
@@ -278,6 +289,7 @@ static bool insert(struct kspan_bucket *bucket)
 }
 
 static void count_alloc(struct kspan_bucket *bucket, u64 weight)
+	kspan_must_hold(&kspan_bucket_lock)
 {
 	bring_to_cut(bucket);
 	bucket->allocs += weight;
@@ -293,6 +305,7 @@ static void count_alloc(struct kspan_bucket *bucket, u64 weight)
 }
 
 static void count_free(struct kspan_bucket *bucket, u64 weight)
+	kspan_must_hold(&kspan_bucket_lock)
 {
 	bring_to_cut(bucket);
 	bucket->live -= weight;
@@ -467,6 +480,7 @@ fail:
 #define WALK_AT_ONCE	32
 
 static void make_cut(bool resets)
+	kspan_must_hold(&kspan_bucket_lock)
 {
 	lockdep_assert_held(&kspan_bucket_lock);
 	last_cut++;
@@ -489,6 +503,7 @@ unsigned long kspan_bucket_cut(unsigned long most)
 
 /* The cumulative counts are zero from here on. */
 static void cut_to_reset(void)
+	kspan_must_hold_mutex(&kspan_bucket_mutex)
 {
 	unsigned long flags;
 
@@ -508,6 +523,7 @@ static void cut_to_reset(void)
 
 /* The next few; false at the end. */
 static __always_inline bool walk_some(void (*fn)(struct kspan_bucket *bucket, void *arg), void *arg)
+	kspan_must_hold(&kspan_bucket_lock)
 {
 	struct kspan_bucket *bucket;
 	unsigned int i;
@@ -543,6 +559,7 @@ static __always_inline void walk_missed(void (*fn)(struct kspan_bucket *bucket, 
 
 /* Calls @fn for each bucket of the last cut, with the lock held for a few at a time. */
 static __always_inline void walk_cut(void (*fn)(struct kspan_bucket *bucket, void *arg), void *arg)
+	kspan_must_hold_mutex(&kspan_bucket_mutex)
 {
 	struct kspan_bucket *missed;
 	unsigned long flags;
@@ -564,6 +581,7 @@ static __always_inline void walk_cut(void (*fn)(struct kspan_bucket *bucket, voi
 }
 
 static void copy_bucket(struct kspan_bucket *bucket, void *arg)
+	kspan_must_hold(&kspan_bucket_lock)
 {
 	struct kspan_bucket_copy **next = arg;
 
@@ -588,6 +606,7 @@ size_t kspan_bucket_copy_cut(struct kspan_bucket_copy *copies)
  * whose text has left and which has come to the line of those since. That is a list of the next.
  */
 static void drop_unused(struct kspan_bucket *bucket, void *unused)
+	kspan_must_hold(&kspan_bucket_lock)
 {
 	lockdep_assert_held(&kspan_bucket_lock);
 	if (bucket->live || bucket->allocs || bucket->carried)
@@ -623,14 +642,14 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_profile_start_ns);
 
 unsigned long kspan_bucket_count(void)
 {
-	return READ_ONCE(nr_buckets);
+	return kspan_peek(nr_buckets);
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_bucket_count);
 
 /* Bytes of the table: chains and buckets, without their names. */
 size_t kspan_bucket_bytes(void)
 {
-	return READ_ONCE(bucket_bytes) + (chains_mask + 1) * sizeof(*chains);
+	return kspan_peek(bucket_bytes) + (chains_mask + 1) * sizeof(*chains);
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_bucket_bytes);
 
@@ -657,6 +676,7 @@ static bool in_module_init(unsigned long addr, const struct module *mod)
 
 /* The next bucket of a walk, with a reference, and the walk moved on; NULL at its end. */
 static struct kspan_bucket *walk_next(void)
+	kspan_must_hold_mutex(&kspan_bucket_mutex)
 {
 	struct kspan_bucket *bucket = NULL;
 	unsigned long flags;
@@ -673,6 +693,7 @@ static struct kspan_bucket *walk_next(void)
 }
 
 static void walk_begin(void)
+	kspan_must_hold_mutex(&kspan_bucket_mutex)
 {
 	unsigned long flags;
 
@@ -684,6 +705,7 @@ static void walk_begin(void)
 
 /* The text of @bucket leaves: out of its chain, unless it was evicted meanwhile. */
 static void mark_gone(struct kspan_bucket *bucket)
+	kspan_must_hold_mutex(&kspan_bucket_mutex)
 {
 	unsigned long flags;
 

@@ -16,6 +16,7 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
+#include "base/lock.h"
 #include "profile/stack.h"
 
 struct kspan_label;
@@ -25,6 +26,16 @@ struct module;
 /* Weights are fixed point with this many fractional bits. */
 #define KSPAN_WEIGHT_SHIFT	20
 #define KSPAN_WEIGHT_ONE	BIT_ULL(KSPAN_WEIGHT_SHIFT)
+
+/*
+ * Serialises what walks or trims the whole table: snapshots, reset, a module that leaves.
+ * Process context, outside the table's lock.
+ */
+extern struct mutex kspan_bucket_mutex;
+extern spinlock_t kspan_bucket_lock;	/* chains and counts: a leaf lock */
+
+/* Touched under the table's lock. */
+#define kspan_in_table	kspan_guarded_by(&kspan_bucket_lock)
 
 struct kspan_bucket {
 	struct hlist_node hash;		/* in a chain; under the table's lock, read under RCU */
@@ -42,23 +53,23 @@ struct kspan_bucket {
 	struct kspan_label *label;	/* holds a reference */
 	u32 nr_frames;
 
-	bool unhashed;			/* never matches again; under the table's lock */
+	bool unhashed kspan_in_table;	/* never matches again */
 	bool gone;			/* its text left; under kspan_bucket_mutex and the lock */
 
-	/* Under the table's lock, see kspan_bucket_cut(). */
-	u32 born;			/* after this cut */
-	u32 cut;			/* the last one that it has been brought to */
-	u32 passed;			/* the last one whose walk has come by */
-	u64 cut_allocs;			/* what those below were then */
-	u64 cut_carried;
-	u64 cut_live;
+	/* See kspan_bucket_cut(). */
+	u32 born kspan_in_table;	/* after this cut */
+	u32 cut kspan_in_table;	/* the last one that it has been brought to */
+	u32 passed kspan_in_table;	/* the last one whose walk has come by */
+	u64 cut_allocs kspan_in_table;	/* what those below were then */
+	u64 cut_carried kspan_in_table;
+	u64 cut_live kspan_in_table;
 
-	/* Sums of weights, in objects; under the table's lock. */
-	u64 allocs;			/* since load or the last reset, but for ... */
-	u64 carried;			/* ... these, in whole objects: see count_alloc() */
-	u64 live;			/* in use; survives a reset */
+	/* Sums of weights, in objects. */
+	u64 allocs kspan_in_table;	/* since load or the last reset, but for ... */
+	u64 carried kspan_in_table;	/* ... these, in whole objects: see count_alloc() */
+	u64 live kspan_in_table;	/* in use; survives a reset */
 
-	u64 told;			/* of live, what reports of leaks have spoken of */
+	u64 told kspan_in_table;	/* of live, what reports of leaks have spoken of */
 
 	/* nr_frames names, or NULL: not resolved yet; written once, under kspan_bucket_mutex. */
 	const struct kspan_symbol **symbols;
@@ -66,23 +77,19 @@ struct kspan_bucket {
 	unsigned long frames[];		/* as struct kspan_stack */
 };
 
-/*
- * Serialises what walks or trims the whole table: snapshots, reset, a module that leaves.
- * Process context, outside the table's lock.
- */
-extern struct mutex kspan_bucket_mutex;
 extern struct list_head kspan_buckets;	/* all; under the table's lock */
-extern spinlock_t kspan_bucket_lock;	/* chains and counts: a leaf lock */
 extern size_t kspan_bucket_bytes_max;	/* of all buckets; tests lower it */
 
 struct kspan_bucket *kspan_bucket_alloc(const struct kspan_stack *stack, u32 slot_size,
-					struct kspan_label *label, u64 weight, gfp_t gfp);
-void kspan_bucket_free(struct kspan_bucket *bucket, u64 weight);
+					struct kspan_label *label, u64 weight, gfp_t gfp)
+	kspan_no_lock;
+void kspan_bucket_free(struct kspan_bucket *bucket, u64 weight) kspan_no_lock;
 
 /* The caller has a reference, or the bucket has live objects. Process context. */
-void kspan_bucket_put(struct kspan_bucket *bucket);
+void kspan_bucket_put(struct kspan_bucket *bucket) kspan_no_lock;
 /* Names for every frame. Process context, under kspan_bucket_mutex. 0 or -ENOMEM. */
-int kspan_bucket_resolve(struct kspan_bucket *bucket);
+int kspan_bucket_resolve(struct kspan_bucket *bucket)
+	kspan_must_hold_mutex(&kspan_bucket_mutex) kspan_no_lock;
 
 /*
  * Calls @fn for each bucket that holds memory, under kspan_bucket_mutex, with how much of that no
@@ -102,8 +109,10 @@ struct kspan_bucket_copy {
  * with the table's lock held for a few at a time; how many. Both in one hold of kspan_bucket_mutex;
  * process context.
  */
-unsigned long kspan_bucket_cut(unsigned long most);
-size_t kspan_bucket_copy_cut(struct kspan_bucket_copy *copies);
+unsigned long kspan_bucket_cut(unsigned long most)
+	kspan_must_hold_mutex(&kspan_bucket_mutex) kspan_no_lock;
+size_t kspan_bucket_copy_cut(struct kspan_bucket_copy *copies)
+	kspan_must_hold_mutex(&kspan_bucket_mutex) kspan_no_lock;
 
 void kspan_profile_reset(void);
 u64 kspan_profile_start_ns(void);

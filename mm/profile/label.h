@@ -6,6 +6,8 @@
 #include <linux/list.h>
 #include <linux/refcount.h>
 
+#include "base/lock.h"
+
 struct kspan_label {
 	refcount_t refs;
 	struct list_head list;	/* under kspan_label_mutex */
@@ -13,8 +15,8 @@ struct kspan_label {
 };
 
 /* Process context, may sleep. The same name gives the same pointer. NULL without memory. */
-struct kspan_label *kspan_label_get(const char *name);
+struct kspan_label *kspan_label_get(const char *name) kspan_no_lock;
 /* Process context, may sleep. */
-void kspan_label_put(struct kspan_label *label);
+void kspan_label_put(struct kspan_label *label) kspan_no_lock;
 
 #endif /* _KSPAN_LABEL_H */

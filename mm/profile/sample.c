@@ -204,6 +204,7 @@ void kspan_sample_init(u64 seed_asked_for)
 
 /* In force on every CPU when it returns. */
 static void set_rate(u64 bytes)
+	kspan_must_hold_mutex(&kspan_rate_mutex)
 {
 	lockdep_assert_held(&kspan_rate_mutex);
 	WRITE_ONCE(rate_mean, bytes);

@@ -82,6 +82,7 @@ static void fill_row(struct kspan_row *row, const struct kspan_bucket_copy *copy
 
 /* Every bucket as it is at one moment, and when that was. */
 static int take_copies(struct taken *taken)
+	kspan_must_hold_mutex(&kspan_bucket_mutex)
 {
 	size_t n = kspan_bucket_count(), room;
 
@@ -103,6 +104,7 @@ static int take_copies(struct taken *taken)
 
 /* Every bucket gets its names, but those whose names are lost. */
 static int resolve_copies(struct taken *taken)
+	kspan_must_hold_mutex(&kspan_bucket_mutex)
 {
 	size_t i;
 

@@ -3,6 +3,8 @@
 #ifndef _KSPAN_STACK_H
 #define _KSPAN_STACK_H
 
+#include "base/lock.h"
+
 /*
  * The deepest stack that is kept whole, in frames. A deeper one loses its outermost frames, and has
  * kspan_stack_truncated() for its root.
@@ -19,7 +21,7 @@ struct kspan_stack {
 };
 
 /* The stack of kspan's caller. Any context but NMI; no lock held. */
-void kspan_stack_capture(struct kspan_stack *stack);
+void kspan_stack_capture(struct kspan_stack *stack) kspan_no_lock;
 
 /*
  * The stack is deeper than the @most frames of it that are kept: its root says so, instead of the

@@ -5,14 +5,16 @@
 
 #include <linux/types.h>
 
+#include "base/lock.h"
+
 struct kspan_symbol;
 
 /* What stands for a module where a function is in none, and where no function is known. */
 #define KSPAN_VMLINUX		"vmlinux"
 #define KSPAN_UNKNOWN_MODULE	"unknown"
 
-const struct kspan_symbol *kspan_symbol_get(unsigned long addr);
-void kspan_symbol_put(const struct kspan_symbol *sym);
+const struct kspan_symbol *kspan_symbol_get(unsigned long addr) kspan_no_lock;
+void kspan_symbol_put(const struct kspan_symbol *sym) kspan_no_lock;
 size_t kspan_symbol_bytes(void);
 
 /* The kernel's text for an address, or the address; for the tests. */

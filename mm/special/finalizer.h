@@ -8,6 +8,8 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
+#include "base/lock.h"
+
 struct kspan_cache;
 struct kspan_special;
 
@@ -31,7 +33,7 @@ void kspan_finalizers_close(struct kspan_finalizers *self);
 void kspan_finalizers_settle(struct kspan_finalizers *self);
 
 /* Queues an unlinked finalizer or cleanup of @cache's. Any context but NMI, no lock held. */
-void kspan_finalizer_queue(struct kspan_cache *cache, struct kspan_special *special);
+void kspan_finalizer_queue(struct kspan_cache *cache, struct kspan_special *special) kspan_no_lock;
 bool kspan_finalizer_idle(void);
 
 int kspan_finalizer_init(void);

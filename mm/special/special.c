@@ -102,6 +102,7 @@ static int compare(u32 offset, u8 kind, const struct kspan_special *special)
 
 /* The first record that is not below (@offset, @kind), or NULL. */
 static struct kspan_special *first_from(struct kspan_span *span, u32 offset, u8 kind)
+	kspan_must_hold(&span->special_lock)
 {
 	struct rb_node *node = span->specials.rb_node;
 	struct kspan_special *found = NULL;
@@ -130,6 +131,7 @@ struct kspan_special *kspan_special_find(struct kspan_span *span, u32 offset,
 EXPORT_SYMBOL_FOR_TESTS(kspan_special_find);
 
 static void insert(struct kspan_span *span, struct kspan_special *special)
+	kspan_must_hold(&span->special_lock)
 {
 	struct rb_node **link = &span->specials.rb_node, *parent = NULL;
 
@@ -200,6 +202,7 @@ static struct kspan_special *next_of_object(struct kspan_special *special)
 /* Takes those of @kinds off the object whose first record is @special, in order. */
 static struct kspan_special *unlink(struct kspan_span *span, struct kspan_special *special,
 				    unsigned int kinds)
+	kspan_must_hold(&span->special_lock)
 {
 	struct kspan_special *list, **tail = &list, *next;
 
@@ -218,6 +221,7 @@ static struct kspan_special *unlink(struct kspan_span *span, struct kspan_specia
 
 /* The first record of the object at @offset, or NULL. */
 static struct kspan_special *first_of_object(struct kspan_span *span, u32 offset)
+	kspan_must_hold(&span->special_lock)
 {
 	struct kspan_special *special = first_from(span, offset, 0);
 

@@ -10,6 +10,9 @@
 #include <linux/rbtree.h>
 #include <linux/types.h>
 
+#include "base/lock.h"
+#include "heap/span.h"
+
 struct kspan_bucket;
 struct kspan_buf;
 struct kspan_span;
@@ -57,22 +60,25 @@ struct kspan_special {
 #define KSPAN_KINDS_ALL		(KSPAN_KIND(KSPAN_NR_SPECIALS) - 1)
 
 /* Any context but NMI; sleeps only if @gfp lets it. NULL without memory. */
-struct kspan_special *kspan_special_new(enum kspan_special_kind kind, gfp_t gfp);
-void kspan_special_delete(struct kspan_special *special);
+struct kspan_special *kspan_special_new(enum kspan_special_kind kind, gfp_t gfp) kspan_no_lock;
+void kspan_special_delete(struct kspan_special *special) kspan_no_lock;
 
 /* These take the span's special_lock; the caller holds no lock of kspan's. */
-int kspan_special_add(struct kspan_span *span, void *obj, struct kspan_special *special);
+int kspan_special_add(struct kspan_span *span, void *obj, struct kspan_special *special)
+	kspan_no_lock;
 struct kspan_special *kspan_special_unlink(struct kspan_span *span, u32 offset,
-					   unsigned int kinds);
+					   unsigned int kinds) kspan_no_lock;
 struct kspan_special *kspan_special_unlink_first(struct kspan_span *span, u32 offset,
-						 unsigned int first);
+						 unsigned int first) kspan_no_lock;
 struct kspan_special *kspan_special_remove(struct kspan_span *span, void *obj,
-					   enum kspan_special_kind kind);
+					   enum kspan_special_kind kind) kspan_no_lock;
 
 /* The special of @kind at @offset; the caller holds special_lock. */
 struct kspan_special *kspan_special_find(struct kspan_span *span, u32 offset,
-					 enum kspan_special_kind kind);
-int kspan_special_add_locked(struct kspan_span *span, void *obj, struct kspan_special *special);
+					 enum kspan_special_kind kind)
+	kspan_must_hold(&span->special_lock);
+int kspan_special_add_locked(struct kspan_span *span, void *obj, struct kspan_special *special)
+	kspan_must_hold(&span->special_lock);
 
 unsigned long kspan_special_count(void);
 size_t kspan_special_bytes(void);

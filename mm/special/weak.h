@@ -3,9 +3,11 @@
 #ifndef _KSPAN_WEAK_H
 #define _KSPAN_WEAK_H
 
+#include "base/lock.h"
+
 struct kspan_special;
 
 /* Clears the handle of an unlinked weak special and deletes the special. No lock held. */
-void kspan_weak_release(struct kspan_special *special);
+void kspan_weak_release(struct kspan_special *special) kspan_no_lock;
 
 #endif /* _KSPAN_WEAK_H */
