@@ -8,8 +8,8 @@
  *
  * lockdep would name the classes of locks that are made at run time after the argument of
  * spin_lock_init(), as it does with those of everybody else. So that the lock graph can be read,
- * and judged by scripts/lock-graph, each lock of kspan's has a name that begins with kspan_. The
- * table of them all is in Documentation/design.rst.
+ * and judged by scripts/checks/lock-graph, each lock of kspan's has a name that begins with
+ * kspan_. The table of them all is in Documentation/design.rst.
  */
 #ifndef _KSPAN_LOCK_H
 #define _KSPAN_LOCK_H

@@ -79,7 +79,7 @@ static void cut_to_reset(struct kspan_table *table)
 
 /*
  * These walks are inlined where they are used, so that what runs under the lock is known when this
- * is compiled: no callback does, and scripts/leaf-locks sees that.
+ * is compiled: no callback does, and scripts/checks/leaf-locks sees that.
  */
 
 /* The next few; false at the end. */

@@ -13,7 +13,7 @@
 #   TURNS    times what each stressor does
 #   MODULE   the driver's, on kspan, in the order in which they are inserted
 #
-# What is known of the filesystem is in /fs.sh (scripts/soak.d); the tree to unpack, with its
+# What is known of the filesystem is in /fs.sh (scripts/tests/soak.d); the tree to unpack, with its
 # checksums, is a tar on the second disk. All is done twice, the first time only shortly: what
 # the kernel keeps for the rest of its life it has then, and after the second time there has to
 # be as much free memory as after the first.
@@ -24,7 +24,7 @@
 fs=$1 files=$2 turns=$3
 shift 3
 disk=/dev/vda tree=/dev/vdb
-# shellcheck source=scripts/soak.d/xfs.sh
+# shellcheck source=scripts/tests/soak.d/xfs.sh
 . /fs.sh
 
 # Each is a process of its own that works as often as is said here and checks what it reads. Those

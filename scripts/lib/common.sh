@@ -5,7 +5,7 @@
 # own `set -euo pipefail` first. Everything here speaks on stderr, so that a
 # script's stdout stays what its caller asked for.
 
-KSPAN_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+KSPAN_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 KSPAN_CACHE=${KSPAN_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/kspan}
 KSPAN_BUILD=${KSPAN_BUILD:-$KSPAN_TOP/build}
 # One clock for a script and the scripts that it calls.

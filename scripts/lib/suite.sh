@@ -3,7 +3,7 @@
 #
 # Programs of another suite of Debian than this machine's, which run here with that suite's
 # libraries: nothing is installed, and apt's sources stay what they are. Sourced, after
-# scripts/lib.sh.
+# scripts/lib/common.sh.
 
 # suite_unpack DIR SUITE PACKAGE...: their files below DIR, all or none.
 suite_unpack() {

@@ -32,7 +32,7 @@ class Judge:
         self.top, self.modules = pathlib.Path(top), pathlib.Path(modules)
         self.kernel, self.children, self.under = kernel, children, list(under)
         self.scripts = self.top / "scripts"
-        self.bad = subprocess.run([self.scripts / "guest-scan", "--signs"], check=True,
+        self.bad = subprocess.run([self.scripts / "guest.d/scan", "--signs"], check=True,
                                   stdout=subprocess.PIPE, text=True).stdout.strip()
         self.patience = LIMIT
 
@@ -127,7 +127,7 @@ class Judge:
             return []
         out = directory / "out"
         text = subprocess.run(
-            [self.scripts / "lock-graph", "--stats", out / "lockdep_stats", "--kallsyms",
+            [self.scripts / "checks/lock-graph", "--stats", out / "lockdep_stats", "--kallsyms",
              out / "kallsyms", out / "lockdep"], stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, check=False).stdout.decode(errors="replace")
         return [sign for sign in patch.fields["Graph"] if not re.search(sign, text)]

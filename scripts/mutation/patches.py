@@ -5,7 +5,7 @@ The text above a patch says what the mistake is and then, in lines of their own,
   Suites: NAME...    which suites run, by the name before _test.c
   Fails: NAME        a test that must fail; may be given again, as may the next two
   Logs: REGEX        a line that must be in the kernel's log
-  Graph: REGEX       a line that scripts/lock-graph must print
+  Graph: REGEX       a line that scripts/checks/lock-graph must print
   With: NAME...      other patches that are applied too
   Ends: HOW          "hung", where threads hang for good, and the guest is ended when all that
                      must be seen has been; "anyhow", where memory is destroyed

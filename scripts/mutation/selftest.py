@@ -236,7 +236,7 @@ class Tests:
 
     def console(self):
         """What is a sign that something is wrong, and what is not."""
-        bad = subprocess.run([TOP / "scripts/guest-scan", "--signs"], check=True,
+        bad = subprocess.run([TOP / "scripts/guest.d/scan", "--signs"], check=True,
                              stdout=subprocess.PIPE, text=True).stdout.strip()
         path = self.directory / "said"
         for what, text, sign in (

@@ -9,9 +9,9 @@ import secrets
 import judge
 
 # What a verdict depends on, besides the mutant and the kernel.
-INPUTS = ("Kbuild", "Makefile", "include", "mm", "kunit", "scripts/guest", "scripts/guest-init",
-          "scripts/guest-scan", "scripts/guest-tests", "scripts/tests/debug",
-          "scripts/tests/lib.sh", "scripts/lock-graph", "scripts/rst_table.py",
+INPUTS = ("Kbuild", "Makefile", "include", "mm", "kunit", "scripts/guest", "scripts/guest.d/init",
+          "scripts/guest.d/scan", "scripts/guest-tests", "scripts/tests/debug",
+          "scripts/tests/lib.sh", "scripts/checks/lock-graph", "scripts/checks/rst_table.py",
           "Documentation/design.rst")
 # What the mutants themselves depend on.
 SOURCES = ("Kbuild", "include", "mm", "scripts/mutation")

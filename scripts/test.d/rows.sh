@@ -2,15 +2,14 @@
 # shellcheck shell=bash disable=SC2154
 #
 # What scripts/test knows of rows: which there are, what each depends on, and how the last
-# run of each went. Sourced, after scripts/lib.sh.
+# run of each went. Sourced, after scripts/lib/common.sh.
 
 # Results of earlier runs, a file a row: the hash of what it depended on, the seconds it took,
 # when it ended, and its last line.
 KSPAN_HISTORY=${KSPAN_HISTORY:-$KSPAN_CACHE/rows}
 
 # Of every row: what runs it, and what it runs in.
-common_inputs=(scripts/lib.sh scripts/run-row scripts/modules scripts/kernel scripts/guest
-	scripts/guest-init scripts/guest-scan scripts/arch scripts/configs scripts/kernels scripts/tests/lib.sh)
+common_inputs=(scripts/{lib,test.d,modules,kernel,kernels,configs,arch,guest,guest.d,tests/lib.sh})
 # Of every row that has modules.
 module_inputs=(Kbuild Makefile include mm kunit)
 

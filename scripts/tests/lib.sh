@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # What the programs of rows share: counting, and reading what a guest has brought back.
-# Sourced, after scripts/lib.sh. A program ends with `end_counts`.
+# Sourced, after scripts/lib/common.sh. A program ends with `end_counts`.
 
 passed=0 failed=0 skipped=0
 
@@ -89,14 +89,14 @@ lock_graph_options() {
 		lock_graph=(--append no_hash_pointers)
 }
 
-# judge_lock_graph NAME: has scripts/lock-graph judge what that guest has saved, if
+# judge_lock_graph NAME: has scripts/checks/lock-graph judge what that guest has saved, if
 # $lock_graph asks for it, each requirement a test.
 judge_lock_graph() {
 	local saved=$ROW_DIR/$1 absent=()
 	((${#lock_graph[@]})) || return 0
 	# Guard mode knows how to hide pages on one machine only.
 	[ "$(arch_of "$ROW_KERNEL")" = amd64 ] || absent=(--absent kspan_fence_lock)
-	"$KSPAN_TOP/scripts/lock-graph" "${absent[@]}" --stats "$saved/lockdep_stats" \
+	"$KSPAN_TOP/scripts/checks/lock-graph" "${absent[@]}" --stats "$saved/lockdep_stats" \
 		--kallsyms "$saved/kallsyms" "$saved/lockdep" >"$ROW_DIR/lock-graph" 2>&1 ||
 		echo "the lock graph is not as Documentation/design.rst says:"
 	add_counts "$ROW_DIR/lock-graph"
