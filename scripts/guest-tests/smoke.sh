@@ -6,7 +6,7 @@
 #
 # Runs in the guest: kspan.ko and a client module on a kernel without KUnit, as
 # their users see them. Prints "ok WHAT" or "not ok WHAT"; profiles go to /out for
-# scripts/tests/smoke to read.
+# scripts/tests/stock to read.
 
 # shellcheck source=scripts/guest-tests/check.sh
 . /check.sh

@@ -4,7 +4,7 @@
 An entry is a paragraph: the file and the function, the lines that go and those that come, blanks
 not counted, and the reason why nobody can see the change:
 
-    mm/file.c function
+    mm/FILE.c function
     - a line as it is
     + the same line as the mutant has it
     Why nothing depends on it, in as many lines as it takes.

@@ -2,7 +2,7 @@
 /*
  * A client of kspan for kernels without KUnit: known numbers of objects of known sizes from
  * known functions, so that what the profile says of them can be compared with what is true.
- * scripts/tests/smoke has the same numbers. With mixed=N it makes N allocations of mixed sizes
+ * scripts/tests/stock has the same numbers. With mixed=N it makes N allocations of mixed sizes
  * instead, for the estimate of a sampled profile; misuse=1 adds a bad free of each kind, leak=1
  * leaves two objects of its cache behind and abandon=1 the cache itself.
  */
