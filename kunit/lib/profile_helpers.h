@@ -115,6 +115,22 @@ static inline bool test_wait_for(const bool *flag)
 	return true;
 }
 
+/*
+ * Waits until the clock shows more than @since; false if it takes too long. A guest's may stand for
+ * as long as a tick.
+ */
+static inline bool test_clock_passes(u64 since)
+{
+	struct test_limit limit = {};
+
+	while (ktime_get_ns() <= since) {
+		if (test_takes_too_long(&limit))
+			return false;
+		cond_resched();
+	}
+	return true;
+}
+
 static inline void test_tell(bool *flag)
 {
 	/* Pairs with the acquire in test_wait_for(). */

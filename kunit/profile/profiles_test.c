@@ -335,6 +335,7 @@ static void snapshot_and_reset_are_of_one(struct kunit *test)
 
 	look_at_others();
 	expect_sums(test, A, 3, 3, 2);
+	KUNIT_ASSERT_TRUE(test, test_clock_passes(b_before.start_ns));
 	kspan_profile_reset(A);
 	expect_sums(test, A, 2, 0, 2);
 	KUNIT_EXPECT_GT(test, kspan_profile_start_ns(A), b_before.start_ns);
