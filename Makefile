@@ -17,9 +17,20 @@ else ifeq ($(wildcard $(KDIR)/include/config/auto.conf),)
 need-kdir = $(error KDIR=$(KDIR) is not the build directory of a configured kernel)
 endif
 
+# Where things go: the module below /lib/modules, all else below the prefix, and what is no place of
+# its own into share/kspan. In another root (DESTDIR=) the list of modules is for others to make.
+prefix ?= /usr/local
+# What uname -r says on it: of Debian's 6.1 the file kernel.release says something else.
+release = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h)
+updates = $(DESTDIR)/lib/modules/$(release)/updates
+headers = $(DESTDIR)$(prefix)/include/kspan
+share = $(DESTDIR)$(prefix)/share/kspan
+depmod = $(if $(DESTDIR),,/sbin/depmod $(release))
+
 kbuild = $(need-kdir)+@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)
 
 .PHONY: all modules kunit tests clean check test demo bench help
+.PHONY: install install-module install-dev uninstall
 
 all modules:
 	$(kbuild) modules
@@ -36,6 +47,30 @@ tests:
 	$(kbuild) KSPAN_TESTS='$(TESTS)' \
 		KSPAN_KUNIT=$(shell grep -qs '^CONFIG_KUNIT=' $(KDIR)/include/config/auto.conf && echo 1) modules
 
+install: install-module install-dev
+
+install-module: all
+	install -D -m 644 kspan.ko $(updates)/kspan.ko
+	install -D -m 644 Module.symvers $(share)/symvers/$(release)/Module.symvers
+	$(depmod)
+
+# What other modules are built with, which needs no kernel. kspan.mk wants a directory of kspan's
+# headers alone: what else is in include/ is the C library's, and no good for a kernel.
+install-dev:
+	install -d $(headers) $(share)/include
+	install -m 644 include/kspan/*.h $(headers)
+	ln -sfn ../../../include/kspan $(share)/include/kspan
+	install -m 644 kspan.mk $(share)
+
+# Directories go when nothing else is in them; outside of another root, only kspan's own.
+uninstall:
+	$(need-kdir)rm -f $(updates)/kspan.ko
+	rm -rf $(headers) $(share)/include $(share)/kspan.mk $(share)/symvers/$(release)
+	@for dir in $(updates) $(share)/symvers $(share) $(if $(DESTDIR),$(dir $(headers))); do \
+		[ ! -d $$dir ] || rmdir $(if $(DESTDIR),-p) --ignore-fail-on-non-empty $$dir; \
+	done
+	$(depmod)
+
 # By hand, since it works without a kernel and for all that any kernel has left.
 clean:
 	@rm -rf build
@@ -51,6 +86,8 @@ help:
 	@echo '                 else the newest with installed headers'
 	@echo 'make kunit       build the KUnit suites too; needs a kernel with KUnit'
 	@echo 'make tests       build every module of the tests that the kernel can have'
+	@echo 'make install     the module, and headers for other modules; KDIR=, prefix=, DESTDIR='
+	@echo 'make uninstall   the same away again, for that kernel'
 	@echo 'make check       checkpatch, sparse, coccicheck, shellcheck, codespell; silent when clean'
 	@echo 'make test        scripts/test: the gate, in QEMU; scripts/test --all for everything'
 	@echo 'make demo        scripts/demo: the profile of a real driver'

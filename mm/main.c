@@ -12,6 +12,8 @@
 #include <linux/rcupdate.h>
 #include <linux/sysfs.h>
 
+#include <kspan/version.h>
+
 #include "api/api.h"
 #include "base/compat.h"
 #include "base/work.h"
@@ -231,4 +233,5 @@ module_init(kspan_init);
 module_exit(kspan_exit);
 
 MODULE_DESCRIPTION("Slab allocator with a sampled live-heap profile");
+MODULE_VERSION(KSPAN_VERSION);
 MODULE_LICENSE("GPL");

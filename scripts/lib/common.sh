@@ -161,7 +161,7 @@ copy_tree() {
 	need make
 	rm -rf "$1"
 	mkdir -p "$1"
-	cp -r "$KSPAN_TOP"/{Kbuild,Makefile,include,mm,kunit} "$1/"
+	cp -r "$KSPAN_TOP"/{Kbuild,Makefile,kspan.mk,include,mm,kunit} "$1/"
 	make -s -C "$1" clean
 }
 

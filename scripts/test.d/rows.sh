@@ -11,7 +11,7 @@ KSPAN_HISTORY=${KSPAN_HISTORY:-$KSPAN_CACHE/rows}
 # Of every row: what runs it, and what it runs in.
 common_inputs=(scripts/{lib,test.d,modules,kernel,kernels,configs,arch,guest,guest.d,tests/lib.sh})
 # Of every row that has modules.
-module_inputs=(Kbuild Makefile include mm kunit)
+module_inputs=(Kbuild Makefile kspan.mk include mm kunit)
 
 # rows_of TIER [NAME...]: the names of its rows, in the order in which they are best begun: the
 # gate first, of it what takes long, and then what is soon done.
