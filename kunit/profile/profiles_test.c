@@ -511,6 +511,23 @@ static void numbers_of_one_are_shown(struct kunit *test)
 	kspan_bucket_free(a, ONE);
 }
 
+/* Nobody sees a table that was given back, and another beginning is as good as the first. */
+static void beginning_that_fails_leaves_nothing_behind(struct kunit *test)
+{
+	look_at_others();
+	end(A, &have_a);
+	fail_all(KSPAN_FAIL_HOTPLUG);
+	KUNIT_EXPECT_EQ(test, kspan_profile_init(A, MAX_BYTES), -ENOMEM);
+	fail_nothing();
+	KUNIT_EXPECT_NULL(test, A->table);
+	expect_others_as_they_were(test);
+
+	have_a = !kspan_profile_init(A, MAX_BYTES);
+	KUNIT_ASSERT_TRUE(test, have_a);
+	kspan_profile_start(A);
+	KUNIT_EXPECT_EQ(test, samples_in_a(50, 64), 50U);
+}
+
 static struct kunit_case profiles_cases[] = {
 	KUNIT_CASE(rate_of_one_is_not_that_of_others),
 	KUNIT_CASE(bytes_of_one_are_not_counted_by_others),
@@ -522,6 +539,7 @@ static struct kunit_case profiles_cases[] = {
 	KUNIT_CASE(cap_and_eviction_are_of_one),
 	KUNIT_CASE(text_leaves_each_table_by_itself),
 	KUNIT_CASE(end_of_one_is_not_that_of_others),
+	KUNIT_CASE(beginning_that_fails_leaves_nothing_behind),
 	KUNIT_CASE(files_are_those_of_their_profile),
 	KUNIT_CASE(numbers_of_one_are_shown),
 	{}

@@ -16,6 +16,7 @@ enum kspan_test_point {
 	KSPAN_FAIL_MAGAZINE,	/* true: no memory for a magazine */
 	KSPAN_FAIL_SPECIAL,	/* true: no memory for a special */
 	KSPAN_FAIL_BUCKET,	/* true: no memory for a bucket */
+	KSPAN_FAIL_HOTPLUG,	/* true: a profile does not hear of CPUs that come */
 	KSPAN_FAIL_KALLSYMS,	/* true: the kernel has no names of functions */
 	KSPAN_FAIL_HANDBACK,	/* true: what the kernel frees is not handed back; any context */
 	KSPAN_AT_RELEASE,	/* a profile special is about to be taken out of its bucket */

@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/compat.h"
+#include "base/hooks.h"
 #include "profile/bucket.h"
 #include "profile/profile.h"
 #include "profile/sample.h"
@@ -64,9 +65,14 @@ int kspan_profile_init(struct kspan_profile *profile, size_t max_bytes)
 	clear_counters(profile);
 	kspan_sample_init(profile);
 	/* No call for the CPUs that run: they hear of the first rate as of any other. */
-	err = cpuhp_state_add_instance_nocalls(hotplug_state, &profile->hotplug);
-	if (err)
+	if (kspan_test_point(KSPAN_FAIL_HOTPLUG))
+		err = -ENOMEM;
+	else
+		err = cpuhp_state_add_instance_nocalls(hotplug_state, &profile->hotplug);
+	if (err) {
 		kspan_table_destroy(table);
+		profile->table = NULL;
+	}
 	return err;
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_profile_init);
