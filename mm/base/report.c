@@ -33,7 +33,7 @@ static bool vreport(enum kspan_counter what, const void *addr, const char *fmt, 
 	kspan_report_filter_t filter = READ_ONCE(report_filter);
 	char text[192];
 
-	this_cpu_inc(kspan_counters.v[what]);
+	kspan_count(what);
 	vscnprintf(text, sizeof(text), fmt, args);
 	if (filter && filter(what, addr, text))
 		return false;

@@ -47,8 +47,14 @@ struct kspan_counters {
 
 DECLARE_PER_CPU(struct kspan_counters, kspan_counters);
 
-#define kspan_count(id)		this_cpu_inc(kspan_counters.v[id])
-#define kspan_count_n(id, n)	this_cpu_add(kspan_counters.v[id], n)
+/* An enumerator is an int: only where it is passed on does the compiler look whose it is. */
+static __always_inline enum kspan_counter kspan_counter_id(enum kspan_counter id)
+{
+	return id;
+}
+
+#define kspan_count(id)		this_cpu_inc(kspan_counters.v[kspan_counter_id(id)])
+#define kspan_count_n(id, n)	this_cpu_add(kspan_counters.v[kspan_counter_id(id)], n)
 
 /* What all CPUs have counted; exact once nobody counts any more. Process context. */
 unsigned long kspan_counter_cpus(enum kspan_counter id);

@@ -157,8 +157,16 @@ void kspan_profile_reset(struct kspan_profile *profile);
 /* Since when the cumulative counts count: ktime_get_ns(). */
 u64 kspan_profile_start_ns(const struct kspan_profile *profile);
 
+/* Likewise as kspan_counter_id(): no counter of anything else. */
+static __always_inline enum kspan_profile_counter
+kspan_profile_counter_id(enum kspan_profile_counter id)
+{
+	return id;
+}
+
 /* Counts an event. Any context. */
-#define kspan_profile_count(profile, id)	this_cpu_inc((profile)->samplers->counts[id])
+#define kspan_profile_count(profile, id)					\
+	this_cpu_inc((profile)->samplers->counts[kspan_profile_counter_id(id)])
 /* The sum over all CPUs; exact once nobody counts any more. */
 unsigned long kspan_profile_counter(const struct kspan_profile *profile,
 				    enum kspan_profile_counter id);
