@@ -365,34 +365,35 @@ static void spans_that_stay_are_told_of_once(struct kunit *test)
 /* A sixteenth of all spans may be kept empty. */
 #define NR_FOR_EMPTY	16000
 
-/* Makes empty spans, and has them go: how many there were. */
-static unsigned int make_empty_spans_go(struct kunit *test)
+static unsigned int empty_spans(void)
 {
-	unsigned int empty = 0;
+	unsigned int sum = 0;
 	int nid;
 
-	make_spans(test, NR_FOR_EMPTY);
-	/* The first ones, which fill spans. */
-	free_objs(0, NR_FOR_EMPTY / 8, 1);
 	for_each_node(nid)
-		empty += kspan_cache_node(cache, nid)->nr_empty;
-	watch_walks(NULL);
-	KUNIT_EXPECT_EQ(test, kspan_cache_shrink(cache), 1);
-	kspan_set_test_hook(NULL);
-	free_objs(NR_FOR_EMPTY / 8, NR_FOR_EMPTY, 1);
-	kspan_cache_destroy(cache);
-	return empty;
+		sum += kspan_cache_node(cache, nid)->nr_empty;
+	return sum;
 }
 
 static void empty_spans_go_a_few_at_a_time(struct kunit *test)
 {
-	unsigned int turn, empty = 0;
+	unsigned int empty;
 
-	/* Whoever is short of memory meanwhile takes them first. */
-	for (turn = 0; turn < 20 && empty <= AT_ONCE_MOST; turn++)
-		empty = make_empty_spans_go(test);
+	make_spans(test, NR_FOR_EMPTY);
+	/* The shrinker, which may be called at any time, would take them first. */
+	mutex_lock(&kspan_cache_mutex);
+	/* The first ones, which fill spans. */
+	free_objs(0, NR_FOR_EMPTY / 8, 1);
+	empty = empty_spans();
 	KUNIT_EXPECT_GT(test, empty, AT_ONCE_MOST + 0U);
+	watch_walks(NULL);
+	KUNIT_EXPECT_GE(test, kspan_cache_release_empty(cache, ULONG_MAX), empty + 0UL);
+	kspan_set_test_hook(NULL);
+	KUNIT_EXPECT_EQ(test, empty_spans(), 0U);
+	mutex_unlock(&kspan_cache_mutex);
 	KUNIT_EXPECT_GT(test, between.holds, empty / AT_ONCE_MOST);
+	free_objs(NR_FOR_EMPTY / 8, NR_FOR_EMPTY, 1);
+	kspan_cache_destroy(cache);
 }
 
 /* ------------------------------------------------------------------ how long */

@@ -193,6 +193,7 @@ unsigned long kspan_cache_release_empty(struct kspan_cache *cache, unsigned long
 							  nr - pages);
 	return pages;
 }
+EXPORT_SYMBOL_FOR_TESTS(kspan_cache_release_empty);
 
 struct kspan_span *kspan_cache_orphan(struct kspan_cache *cache)
 {
