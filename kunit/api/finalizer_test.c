@@ -9,43 +9,11 @@
 
 #include "heap/pcpu.h"
 #include "special/special.h"
-#include "profile_helpers.h"
-
-#define OBJECT_SIZE	48
-#define CONTENT		0x5a
-
-static struct kspan_cache *cache;
-static void *keeper;	/* of the span, whose memory a test looks at when its object is gone */
+#include "kept_cache.h"
 
 static int finalizer_init(struct kunit *test)
 {
-	if (test_begin(test))
-		return -EINVAL;
-	/* Freed objects lose their content at once. */
-	cache = kspan_cache_create("finalizer", OBJECT_SIZE, 0, KSPAN_POISON, NULL);
-	if (!cache)
-		return -ENOMEM;
-	kspan_profile_set_sample_bytes(HEAP, 0);
-	keeper = kspan_cache_alloc(cache, GFP_KERNEL);
-	return kspan_profile_set_sample_bytes(HEAP, 1);
-}
-
-static void finalizer_exit(struct kunit *test)
-{
-	test_end(test);
-	if (!cache)
-		return;
-	kspan_free(keeper);
-	kspan_cache_destroy(cache);
-}
-
-static void *new_object(struct kunit *test)
-{
-	void *obj = kspan_cache_alloc(cache, GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, obj);
-	fill(obj, CONTENT, OBJECT_SIZE);
-	return obj;
+	return kept_cache_begin(test, "finalizer");
 }
 
 /* What a finalizer or cleanup saw when it ran. */
@@ -552,7 +520,7 @@ static struct kunit_case finalizer_cases[] = {
 static struct kunit_suite finalizer_suite = {
 	.name = "kspan_finalizer",
 	.init = finalizer_init,
-	.exit = finalizer_exit,
+	.exit = kept_cache_end,
 	.test_cases = finalizer_cases,
 };
 

@@ -5,43 +5,11 @@
  */
 #include "suite.h"
 
-#include "profile_helpers.h"
-
-#define OBJECT_SIZE	64
-#define CONTENT		0x5a
-
-static struct kspan_cache *cache;
-static void *keeper;	/* of the span, so that memory that was freed may be looked at */
+#include "kept_cache.h"
 
 static int weak_init(struct kunit *test)
 {
-	if (test_begin(test))
-		return -EINVAL;
-	/* Freed objects lose their content at once. */
-	cache = kspan_cache_create("weak", OBJECT_SIZE, 0, KSPAN_POISON, NULL);
-	if (!cache)
-		return -ENOMEM;
-	kspan_profile_set_sample_bytes(HEAP, 0);
-	keeper = kspan_cache_alloc(cache, GFP_KERNEL);
-	return kspan_profile_set_sample_bytes(HEAP, 1);
-}
-
-static void weak_exit(struct kunit *test)
-{
-	test_end(test);
-	if (!cache)
-		return;
-	kspan_free(keeper);
-	kspan_cache_destroy(cache);
-}
-
-static void *new_object(struct kunit *test)
-{
-	void *obj = kspan_cache_alloc(cache, GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(test, obj);
-	fill(obj, CONTENT, OBJECT_SIZE);
-	return obj;
+	return kept_cache_begin(test, "weak");
 }
 
 static struct kspan_weak *get(struct kunit *test, void *obj)
@@ -50,16 +18,6 @@ static struct kspan_weak *get(struct kunit *test, void *obj)
 
 	KUNIT_ASSERT_FALSE(test, IS_ERR_OR_NULL(weak));
 	return weak;
-}
-
-static void *deref(struct kspan_weak *weak)
-{
-	void *obj;
-
-	rcu_read_lock();
-	obj = kspan_weak_deref(weak);
-	rcu_read_unlock();
-	return obj;
 }
 
 /* ------------------------------------------------------------------ handles */
@@ -484,7 +442,7 @@ static struct kunit_case weak_cases[] = {
 static struct kunit_suite weak_suite = {
 	.name = "kspan_weak",
 	.init = weak_init,
-	.exit = weak_exit,
+	.exit = kept_cache_end,
 	.test_cases = weak_cases,
 };
 

@@ -6,6 +6,7 @@
 #include "suite.h"
 
 #include "special/special.h"
+#include "geometry.h"
 #include "profile_helpers.h"
 
 #define OBJ_SIZE	100
@@ -83,25 +84,12 @@ static void each_of_many_is_found(struct kunit *test)
 	}
 }
 
-static const struct geometry_case {
-	const char *desc;
-	unsigned int size, align, flags;
-	unsigned int aligned;
-} geometry_cases[] = {
-	{ "one byte", 1, 0, 0, ARCH_KMALLOC_MINALIGN },
-	{ "odd size", 101, 0, 0, ARCH_KMALLOC_MINALIGN },
-	{ "aligned to 64", 100, 64, 0, 64 },
-	{ "aligned to a page", 100, PAGE_SIZE, 0, PAGE_SIZE },
-	{ "by cache line", 100, 0, KSPAN_HWCACHE_ALIGN, 64 },
+static const struct geometry_case geometry_cases[] = {
+	GEOMETRY_CASES,
 	{ "poison, red zone, guard", 100, 0, KSPAN_POISON | KSPAN_RED_ZONE | KSPAN_GUARD,
 	  ARCH_KMALLOC_MINALIGN },
 	{ "many pages", 70001, 0, 0, ARCH_KMALLOC_MINALIGN },
 };
-
-static void geometry_desc(const struct geometry_case *c, char *desc)
-{
-	strscpy(desc, c->desc, KUNIT_PARAM_DESC_SIZE);
-}
 
 KUNIT_ARRAY_PARAM(geometry, geometry_cases, geometry_desc);
 

@@ -13,6 +13,7 @@
 #include "heap/attach.h"
 #include "heap/fence.h"
 #include "special/special.h"
+#include "geometry.h"
 #include "profile_helpers.h"
 
 #define OBJ_SIZE	100
@@ -65,31 +66,17 @@ static void *new_object(struct kunit *test)
 
 /* ------------------------------------------------------------------ place */
 
-static const struct place_case {
-	const char *desc;
-	unsigned int size, align, flags;
-	unsigned int aligned;		/* what every object is, at least */
-} place_cases[] = {
-	{ "one byte", 1, 0, 0, ARCH_KMALLOC_MINALIGN },
-	{ "odd size", 101, 0, 0, ARCH_KMALLOC_MINALIGN },
+static const struct geometry_case place_cases[] = {
+	GEOMETRY_CASES,
 	{ "no gap", 192, 0, 0, ARCH_KMALLOC_MINALIGN },
-	{ "aligned to 64", 100, 64, 0, 64 },
-	{ "aligned to a page", 100, PAGE_SIZE, 0, PAGE_SIZE },
-	{ "by cache line", 100, 0, KSPAN_HWCACHE_ALIGN, 64 },
 	{ "whole page", PAGE_SIZE, 0, 0, ARCH_KMALLOC_MINALIGN },
-	{ "poison and red zone", 100, 0, KSPAN_POISON | KSPAN_RED_ZONE, ARCH_KMALLOC_MINALIGN },
 };
 
-static void place_desc(const struct place_case *c, char *desc)
-{
-	strscpy(desc, c->desc, KUNIT_PARAM_DESC_SIZE);
-}
-
-KUNIT_ARRAY_PARAM(place, place_cases, place_desc);
+KUNIT_ARRAY_PARAM(place, place_cases, geometry_desc);
 
 static void object_ends_where_nothing_can_be_reached(struct kunit *test)
 {
-	const struct place_case *c = test->param_value;
+	const struct geometry_case *c = test->param_value;
 	struct kspan_cache *placed = kspan_cache_create("fence-place", c->size, c->align,
 							c->flags | KSPAN_GUARD, NULL);
 	u8 *obj, *end;

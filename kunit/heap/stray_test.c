@@ -168,6 +168,22 @@ static void way_desc(const struct way_case *c, char *desc)
 
 KUNIT_ARRAY_PARAM(way, way_cases, way_desc);
 
+/* What came of the one allocation that met with the stray. */
+static void expect_stray_met(struct kunit *test, const void *other)
+{
+	KUNIT_EXPECT_PTR_NE(test, other, (const void *)t.obj);
+	expect_reports(test, 1);
+	KUNIT_EXPECT_PTR_EQ(test, caught.addr, (const void *)t.obj);
+}
+
+/* Both objects are as any other. */
+static void free_two(struct kunit *test, void *one, void *another)
+{
+	kspan_cache_free(t.cache, one);
+	kspan_cache_free(t.cache, another);
+	expect_reports(test, 1);
+}
+
 static void stray_is_reported_and_not_handed_out(struct kunit *test)
 {
 	const struct way_case *c = test->param_value;
@@ -176,16 +192,10 @@ static void stray_is_reported_and_not_handed_out(struct kunit *test)
 	free_twice(test, t.there);
 	expect_reports(test, 0);
 	other = c->alloc();
-	KUNIT_EXPECT_PTR_NE(test, other, t.obj);
-	expect_reports(test, 1);
-	KUNIT_EXPECT_PTR_EQ(test, caught.addr, (const void *)t.obj);
-
-	/* Where it was freed last it is as any other. */
+	expect_stray_met(test, other);
 	own = alloc_on(t.there);
 	KUNIT_EXPECT_PTR_EQ(test, own, t.obj);
-	kspan_cache_free(t.cache, own);
-	kspan_cache_free(t.cache, other);
-	expect_reports(test, 1);
+	free_two(test, own, other);
 }
 
 static void free_that_was_seen_last_counts(struct kunit *test)
@@ -197,11 +207,8 @@ static void free_that_was_seen_last_counts(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, own, t.obj);
 	expect_reports(test, 0);
 	other = alloc_on(t.there);
-	KUNIT_EXPECT_PTR_NE(test, other, t.obj);
-	expect_reports(test, 1);
-	kspan_cache_free(t.cache, own);
-	kspan_cache_free(t.cache, other);
-	expect_reports(test, 1);
+	expect_stray_met(test, other);
+	free_two(test, own, other);
 }
 
 static void stray_is_found_while_its_object_is_out(struct kunit *test)
@@ -213,12 +220,10 @@ static void stray_is_found_while_its_object_is_out(struct kunit *test)
 	KUNIT_ASSERT_PTR_EQ(test, own, t.obj);
 	fill(own, 0x5a, OBJ_SIZE);
 	other = alloc_on(t.here);
-	KUNIT_EXPECT_PTR_NE(test, other, own);
+	expect_stray_met(test, other);
 	fill(other, 0xa5, OBJ_SIZE);
 	KUNIT_EXPECT_TRUE(test, filled_with(own, 0x5a, OBJ_SIZE));
-	expect_reports(test, 1);
-	kspan_cache_free(t.cache, own);
-	kspan_cache_free(t.cache, other);
+	free_two(test, own, other);
 }
 
 /* Its object was handed out and freed meanwhile, and is free once more. */
@@ -231,8 +236,7 @@ static void stray_is_found_after_another_round(struct kunit *test)
 	KUNIT_ASSERT_PTR_EQ(test, own, t.obj);
 	work_on_cpu(t.there, free_there, own);
 	other = alloc_on(t.here);
-	KUNIT_EXPECT_PTR_NE(test, other, t.obj);
-	expect_reports(test, 1);
+	expect_stray_met(test, other);
 	kspan_cache_free(t.cache, other);
 }
 
@@ -249,10 +253,8 @@ static void stray_below_its_object_in_one_array(struct kunit *test)
 	first = alloc_on(t.here);
 	KUNIT_EXPECT_PTR_EQ(test, first, t.obj);
 	second = alloc_on(t.here);
-	KUNIT_EXPECT_PTR_NE(test, second, t.obj);
-	expect_reports(test, 1);
-	kspan_cache_free(t.cache, first);
-	kspan_cache_free(t.cache, second);
+	expect_stray_met(test, second);
+	free_two(test, first, second);
 }
 
 /* ------------------------------------------------------------------ on its way home */

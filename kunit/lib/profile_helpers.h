@@ -76,6 +76,17 @@ static inline void test_end(struct kunit *test)
 	__ptr;								\
 })
 
+/* What @weak reads now. */
+static inline void *deref(struct kspan_weak *weak)
+{
+	void *obj;
+
+	rcu_read_lock();
+	obj = kspan_weak_deref(weak);
+	rcu_read_unlock();
+	return obj;
+}
+
 /* ------------------------------------------------------------------ waiting */
 
 /* Begins as all zeros, with the first turn. */

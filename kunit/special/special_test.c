@@ -428,16 +428,6 @@ static void flush_says_whether_anything_ran(struct kunit *test)
 
 /* ------------------------------------------------------------------ weak handles */
 
-static void *deref(struct kspan_weak *weak)
-{
-	void *obj;
-
-	rcu_read_lock();
-	obj = kspan_weak_deref(weak);
-	rcu_read_unlock();
-	return obj;
-}
-
 static void handle_of_anything_reads_null_once_released(struct kunit *test)
 {
 	struct kspan_special *special = kspan_weak_new(&shelf->things[1], GFP_KERNEL);

@@ -100,7 +100,7 @@ usercopy() {
 	check "what user space may see, from it" copies from 16 64
 	check "one byte more to user space is refused" refused to 16 65
 	check "and reported" said 'Kernel memory exposure attempt detected from object of cache shimmed (offset 16, size 65)'
-	check "by the function that copied" said 'shimmed_read+0x'
+	check "by the function that copied" said 'object_read+0x'
 	check "one byte before is refused" refused to 15 8
 	check "and reported" said 'from object of cache shimmed (offset 15, size 8)'
 	check "one byte more from user space is refused" refused from 79 2
@@ -120,7 +120,7 @@ usercopy() {
 	check "and reported" said 'from object of cache kspan-112 (offset 60, size 53)'
 	check "one byte more from user space is refused" refused from 0 113
 	check "and reported" said 'Kernel memory overwrite attempt detected to object of cache kspan-112 (offset 0, size 113)'
-	check "by the function that copied" said 'shared_write+0x'
+	check "by the function that copied" said 'object_write+0x'
 	check "copies go on" copies to 0 112
 	check "the client leaves" rmmod kspan_hardening
 	leaves

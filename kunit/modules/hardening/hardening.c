@@ -19,6 +19,7 @@
 
 #include <kspan/kspan.h>
 
+#include "object_file.h"
 #include "shimmed.h"
 
 static char *what = "";
@@ -166,32 +167,8 @@ static bool do_use_after_free(void)
 
 /* ---- Copies to and from user space --------------------------------------------------- */
 
-/* Reading or writing the file copies from or to the object, wherever that leads. */
-static void *shared;
 static struct dentry *file;
-
-static ssize_t shared_read(struct file *f, char __user *to, size_t n, loff_t *pos)
-{
-	if (copy_to_user(to, shared + *pos, n))
-		return -EFAULT;
-	*pos += n;
-	return n;
-}
-
-static ssize_t shared_write(struct file *f, const char __user *from, size_t n, loff_t *pos)
-{
-	if (copy_from_user(shared + *pos, from, n))
-		return -EFAULT;
-	*pos += n;
-	return n;
-}
-
-static const struct file_operations shared_fops = {
-	.owner = THIS_MODULE,
-	.llseek = default_llseek,
-	.read = shared_read,
-	.write = shared_write,
-};
+static const struct file_operations shared_fops = OBJECT_FILE_OPS;
 
 static bool do_usercopy(void)
 {

@@ -5,35 +5,12 @@
  */
 #include <linux/module.h>
 #include <linux/slab.h>
-#include <linux/uaccess.h>
 
+#include "object_file.h"
 #include "shimmed.h"
 
 static struct kmem_cache *cache;
-static void *shared;
-
-static ssize_t shimmed_read(struct file *f, char __user *to, size_t n, loff_t *pos)
-{
-	if (copy_to_user(to, shared + *pos, n))
-		return -EFAULT;
-	*pos += n;
-	return n;
-}
-
-static ssize_t shimmed_write(struct file *f, const char __user *from, size_t n, loff_t *pos)
-{
-	if (copy_from_user(shared + *pos, from, n))
-		return -EFAULT;
-	*pos += n;
-	return n;
-}
-
-const struct file_operations shimmed_fops = {
-	.owner = THIS_MODULE,
-	.llseek = default_llseek,
-	.read = shimmed_read,
-	.write = shimmed_write,
-};
+const struct file_operations shimmed_fops = OBJECT_FILE_OPS;
 
 bool shimmed_new(void)
 {
