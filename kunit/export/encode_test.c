@@ -14,7 +14,7 @@
 
 #include "base/buf.h"
 #include "export/encode.h"
-#include "export/encode_table.h"
+#include "export/encode_numbers.h"
 #include "profile/profile.h"
 
 /* ------------------------------------------------------------------ helpers */

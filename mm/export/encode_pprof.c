@@ -27,7 +27,7 @@
 #include "base/buf.h"
 #include "base/compat.h"
 #include "export/encode.h"
-#include "export/encode_table.h"
+#include "export/encode_numbers.h"
 #include "profile/profile.h"
 
 /* Field numbers of profile.proto. */

@@ -12,7 +12,7 @@
 #include <linux/string.h>
 
 #include "base/compat.h"
-#include "export/encode_table.h"
+#include "export/encode_numbers.h"
 
 #define KSPAN_TABLE_MIN_SLOTS	256
 #define KSPAN_TABLE_MAX_SLOTS	BIT(24)
