@@ -165,40 +165,40 @@ static void buf_error_sticks(struct kunit *test)
 
 static void table_compares_strings_by_content(struct kunit *test)
 {
-	struct kspan_table table = { .strings = true };
+	struct kspan_numbers numbers = { .strings = true };
 	char copy[] = "one";
 
-	KUNIT_EXPECT_EQ(test, kspan_table_number(&table, "one", 0), 1U);
-	KUNIT_EXPECT_EQ(test, kspan_table_number(&table, "two", 0), 2U);
-	KUNIT_EXPECT_EQ(test, kspan_table_number(&table, copy, 1), 1U);
-	KUNIT_EXPECT_EQ(test, kspan_table_number(&table, "", 0), 3U);
-	KUNIT_EXPECT_EQ(test, table.nr, 3U);
-	kspan_table_free(&table);
+	KUNIT_EXPECT_EQ(test, kspan_number(&numbers, "one", 0), 1U);
+	KUNIT_EXPECT_EQ(test, kspan_number(&numbers, "two", 0), 2U);
+	KUNIT_EXPECT_EQ(test, kspan_number(&numbers, copy, 1), 1U);
+	KUNIT_EXPECT_EQ(test, kspan_number(&numbers, "", 0), 3U);
+	KUNIT_EXPECT_EQ(test, numbers.nr, 3U);
+	kspan_numbers_free(&numbers);
 }
 
 static void table_compares_pointers_with_address(struct kunit *test)
 {
-	struct kspan_table table = {};
+	struct kspan_numbers numbers = {};
 	char copy[] = "one";
 
-	KUNIT_EXPECT_EQ(test, kspan_table_number(&table, &copy[0], 7), 1U);
-	KUNIT_EXPECT_EQ(test, kspan_table_number(&table, &copy[0], 8), 2U);
-	KUNIT_EXPECT_EQ(test, kspan_table_number(&table, &copy[1], 7), 3U);
-	KUNIT_EXPECT_EQ(test, kspan_table_number(&table, &copy[0], 7), 1U);
-	kspan_table_free(&table);
+	KUNIT_EXPECT_EQ(test, kspan_number(&numbers, &copy[0], 7), 1U);
+	KUNIT_EXPECT_EQ(test, kspan_number(&numbers, &copy[0], 8), 2U);
+	KUNIT_EXPECT_EQ(test, kspan_number(&numbers, &copy[1], 7), 3U);
+	KUNIT_EXPECT_EQ(test, kspan_number(&numbers, &copy[0], 7), 1U);
+	kspan_numbers_free(&numbers);
 }
 
 static void table_numbers_stay_when_it_grows(struct kunit *test)
 {
-	struct kspan_table table = {};
+	struct kspan_numbers numbers = {};
 	u32 round, i, wrong = 0;
 
 	for (round = 0; round < 2; round++)
 		for (i = 0; i < 20000; i++)
-			wrong += kspan_table_number(&table, NULL, i * 16UL) != i + 1;
+			wrong += kspan_number(&numbers, NULL, i * 16UL) != i + 1;
 	KUNIT_EXPECT_EQ(test, wrong, 0U);
-	KUNIT_EXPECT_EQ(test, table.nr, 20000U);
-	kspan_table_free(&table);
+	KUNIT_EXPECT_EQ(test, numbers.nr, 20000U);
+	kspan_numbers_free(&numbers);
 }
 
 /* ------------------------------------------------------------------ profile.proto */

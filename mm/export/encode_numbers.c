@@ -3,7 +3,7 @@
  * Numbering for the encoders: a hash table that only grows and remembers the order of insertion.
  *
  * Belongs to one encoder call at a time, so that it needs no lock. Keys are borrowed: they must
- * outlive the table. Memory comes from kvmalloc(); process context.
+ * outlive the numbers. Memory comes from kvmalloc(); process context.
  */
 #include <linux/bits.h>
 #include <linux/jhash.h>
@@ -14,37 +14,36 @@
 #include "base/compat.h"
 #include "export/encode_numbers.h"
 
-#define KSPAN_TABLE_MIN_SLOTS	256
-#define KSPAN_TABLE_MAX_SLOTS	BIT(24)
+#define KSPAN_NUMBERS_MIN_SLOTS	256
+#define KSPAN_NUMBERS_MAX_SLOTS	BIT(24)
 
-static u32 kspan_table_hash(const struct kspan_table *table, const void *key, unsigned long addr)
+static u32 hash_key(const struct kspan_numbers *numbers, const void *key, unsigned long addr)
 {
 	unsigned long words[2] = { (unsigned long)key, addr };
 
-	if (table->strings)
+	if (numbers->strings)
 		return jhash(key, strlen(key), 0);
 	return jhash2((const u32 *)words, sizeof(words) / 4, 0);
 }
 
-static bool kspan_table_equal(const struct kspan_table *table,
-			      const struct kspan_table_entry *entry,
-			      const void *key, unsigned long addr, u32 hash)
+static bool same_key(const struct kspan_numbers *numbers, const struct kspan_numbered *entry,
+		     const void *key, unsigned long addr, u32 hash)
 {
 	if (entry->hash != hash)
 		return false;
-	if (table->strings)
+	if (numbers->strings)
 		return !strcmp(entry->key, key);
 	return entry->key == key && entry->addr == addr;
 }
 
-static bool kspan_table_grow(struct kspan_table *table)
+static bool grow_numbers(struct kspan_numbers *numbers)
 {
-	u32 nr_slots = max_t(u32, table->nr_slots * 2, KSPAN_TABLE_MIN_SLOTS);
-	struct kspan_table_entry *entries;
+	u32 nr_slots = max_t(u32, numbers->nr_slots * 2, KSPAN_NUMBERS_MIN_SLOTS);
+	struct kspan_numbered *entries;
 	u32 *slots;
 	u32 i, slot;
 
-	if (nr_slots > KSPAN_TABLE_MAX_SLOTS)
+	if (nr_slots > KSPAN_NUMBERS_MAX_SLOTS)
 		return false;
 	entries = kvmalloc_array(nr_slots / 2, sizeof(*entries), GFP_KERNEL | __GFP_NOWARN);
 	slots = kvcalloc(nr_slots, sizeof(*slots), GFP_KERNEL | __GFP_NOWARN);
@@ -54,63 +53,63 @@ static bool kspan_table_grow(struct kspan_table *table)
 		return false;
 	}
 
-	if (table->nr)
-		memcpy(entries, table->entries, table->nr * sizeof(*entries));
-	for (i = 0; i < table->nr; i++) {
+	if (numbers->nr)
+		memcpy(entries, numbers->entries, numbers->nr * sizeof(*entries));
+	for (i = 0; i < numbers->nr; i++) {
 		slot = entries[i].hash & (nr_slots - 1);
 		while (slots[slot])
 			slot = (slot + 1) & (nr_slots - 1);
 		slots[slot] = i + 1;
 	}
 
-	kvfree(table->entries);
-	kvfree(table->slots);
-	table->entries = entries;
-	table->slots = slots;
-	table->nr_slots = nr_slots;
+	kvfree(numbers->entries);
+	kvfree(numbers->slots);
+	numbers->entries = entries;
+	numbers->slots = slots;
+	numbers->nr_slots = nr_slots;
 	return true;
 }
 
 /**
- * kspan_table_number() - the number of a key, given to it now if it has none
- * @table: the table
+ * kspan_number() - the number of a key, given to it now if it has none
+ * @numbers: the numbers
  * @key: a string, or any pointer
  * @addr: distinguishes equal pointers; ignored for strings
  *
  * Context: process context; may sleep.
  * Return: the number, from 1 up in order of first use; 0 when there is no memory.
  */
-u32 kspan_table_number(struct kspan_table *table, const void *key, unsigned long addr)
+u32 kspan_number(struct kspan_numbers *numbers, const void *key, unsigned long addr)
 {
-	u32 hash = kspan_table_hash(table, key, addr);
+	u32 hash = hash_key(numbers, key, addr);
 	u32 slot, number;
 
-	if (table->nr == table->nr_slots / 2 && !kspan_table_grow(table))
+	if (numbers->nr == numbers->nr_slots / 2 && !grow_numbers(numbers))
 		return 0;
 
-	for (slot = hash & (table->nr_slots - 1); ; slot = (slot + 1) & (table->nr_slots - 1)) {
-		number = table->slots[slot];
+	for (slot = hash & (numbers->nr_slots - 1); ; slot = (slot + 1) & (numbers->nr_slots - 1)) {
+		number = numbers->slots[slot];
 		if (!number)
 			break;
-		if (kspan_table_equal(table, &table->entries[number - 1], key, addr, hash))
+		if (same_key(numbers, &numbers->entries[number - 1], key, addr, hash))
 			return number;
 	}
 
-	table->entries[table->nr] = (struct kspan_table_entry){ key, addr, hash };
-	table->slots[slot] = ++table->nr;
-	return table->nr;
+	numbers->entries[numbers->nr] = (struct kspan_numbered){ key, addr, hash };
+	numbers->slots[slot] = ++numbers->nr;
+	return numbers->nr;
 }
-EXPORT_SYMBOL_FOR_TESTS(kspan_table_number);
+EXPORT_SYMBOL_FOR_TESTS(kspan_number);
 
 /**
- * kspan_table_free() - release the memory of a table, empty or not
- * @table: the table
+ * kspan_numbers_free() - release the memory of numbers, empty or not
+ * @numbers: the numbers
  *
  * Context: process context.
  */
-void kspan_table_free(struct kspan_table *table)
+void kspan_numbers_free(struct kspan_numbers *numbers)
 {
-	kvfree(table->entries);
-	kvfree(table->slots);
+	kvfree(numbers->entries);
+	kvfree(numbers->slots);
 }
-EXPORT_SYMBOL_FOR_TESTS(kspan_table_free);
+EXPORT_SYMBOL_FOR_TESTS(kspan_numbers_free);

@@ -4,20 +4,20 @@
  *
  * profile.proto refers to strings, functions, mappings and locations by such numbers.
  */
-#ifndef _KSPAN_ENCODE_TABLE_H
-#define _KSPAN_ENCODE_TABLE_H
+#ifndef _KSPAN_ENCODE_NUMBERS_H
+#define _KSPAN_ENCODE_NUMBERS_H
 
 #include <linux/types.h>
 
 /* What is numbered: an address or string, and one more word that tells equal ones apart. */
-struct kspan_table_entry {
+struct kspan_numbered {
 	const void *key;
 	unsigned long addr;
 	u32 hash;
 };
 
 /**
- * struct kspan_table - numbers 1..nr for keys
+ * struct kspan_numbers - numbers 1..nr for keys
  * @entries: in the order of their numbers; entries[0] has number 1
  * @slots: open addressing; numbers, 0 where empty
  * @nr: entries in use
@@ -26,15 +26,15 @@ struct kspan_table_entry {
  *
  * Starts out all zero but for @strings.
  */
-struct kspan_table {
-	struct kspan_table_entry *entries;
+struct kspan_numbers {
+	struct kspan_numbered *entries;
 	u32 *slots;
 	u32 nr;
 	u32 nr_slots;
 	bool strings;
 };
 
-u32 kspan_table_number(struct kspan_table *table, const void *key, unsigned long addr);
-void kspan_table_free(struct kspan_table *table);
+u32 kspan_number(struct kspan_numbers *numbers, const void *key, unsigned long addr);
+void kspan_numbers_free(struct kspan_numbers *numbers);
 
-#endif /* _KSPAN_ENCODE_TABLE_H */
+#endif /* _KSPAN_ENCODE_NUMBERS_H */

@@ -71,10 +71,10 @@ struct kspan_pprof {
 	struct kspan_buf *out;
 	struct kspan_buf msg;
 	struct kspan_buf sub;
-	struct kspan_table strings;
-	struct kspan_table mappings;
-	struct kspan_table functions;
-	struct kspan_table locations;
+	struct kspan_numbers strings;
+	struct kspan_numbers mappings;
+	struct kspan_numbers functions;
+	struct kspan_numbers locations;
 };
 
 /* ------------------------------------------------------------------ protobuf */
@@ -132,10 +132,10 @@ static void put_msg(struct kspan_buf *buf, unsigned int field, struct kspan_buf 
 
 /* ------------------------------------------------------------------ numbers */
 
-static u32 pprof_number(struct kspan_pprof *p, struct kspan_table *table, const void *key,
+static u32 pprof_number(struct kspan_pprof *p, struct kspan_numbers *table, const void *key,
 			unsigned long addr)
 {
-	u32 number = kspan_table_number(table, key, addr);
+	u32 number = kspan_number(table, key, addr);
 
 	if (!number && !p->out->err)
 		p->out->err = -ENOMEM;
@@ -226,7 +226,7 @@ static void pprof_locations(struct kspan_pprof *p)
 	u32 i;
 
 	for (i = 0; i < p->locations.nr && !p->out->err; i++) {
-		const struct kspan_table_entry *location = &p->locations.entries[i];
+		const struct kspan_numbered *location = &p->locations.entries[i];
 		const struct kspan_symbol *sym = location->key;
 
 		put_u64(&p->msg, LOCATION_ID, i + 1);
@@ -326,10 +326,10 @@ int kspan_encode_pprof(const struct kspan_snapshot *snap, enum kspan_sample_type
 	put_u64(buf, PROFILE_DEFAULT_SAMPLE_TYPE, pprof_string(&p, pprof_default_types[def]));
 	pprof_strings(&p);
 
-	kspan_table_free(&p.locations);
-	kspan_table_free(&p.functions);
-	kspan_table_free(&p.mappings);
-	kspan_table_free(&p.strings);
+	kspan_numbers_free(&p.locations);
+	kspan_numbers_free(&p.functions);
+	kspan_numbers_free(&p.mappings);
+	kspan_numbers_free(&p.strings);
 	kspan_buf_free(&p.sub);
 	kspan_buf_free(&p.msg);
 	return buf->err;
