@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The profile: the one place that knows both buckets and specials, and so the one place where
- * their locks could be nested. They never are:
+ * Tracing: the one place that knows both buckets and specials, and so the one place where their
+ * locks could be nested. They never are:
  *
  *	Tracing never runs under a span's lock.
  *
@@ -11,7 +11,7 @@
  *	on free		The span's special lock was held while the specials were released, and
  *			releasing a profile special takes the bucket lock.
  *	instead		kspan_special_unlink() moves the object's specials to a private list
- *			under the span's lock and drops it. kspan_profile_release() runs after.
+ *			under the span's lock and drops it. kspan_tracing_release() runs after.
  *
  *	on allocation	The bucket lock was held while the special was attached, and attaching
  *			takes the span's special lock.
@@ -48,7 +48,7 @@ static struct kspan_bucket *count_sample(struct kspan_cache *cache, size_t slot_
 }
 
 /* Whatever the caller lets the allocation do for memory, nothing is done for the sample. */
-void kspan_profile_alloc(struct kspan_cache *cache, void *obj, size_t slot_size, u64 weight)
+void kspan_tracing_alloc(struct kspan_cache *cache, void *obj, size_t slot_size, u64 weight)
 {
 	struct kspan_special *special;
 	struct kspan_span *span;
@@ -67,7 +67,7 @@ void kspan_profile_alloc(struct kspan_cache *cache, void *obj, size_t slot_size,
 	kspan_test_point(KSPAN_AT_ATTACH);
 	if (WARN_ON_ONCE(kspan_attach(span, obj, special))) {
 		/* The object is fresh and ours: this is for one that was freed behind us. */
-		kspan_profile_release(span, special);
+		kspan_tracing_release(span, special);
 		return;
 	}
 	kspan_profile_count(&kspan_heap_profile, KSPAN_SAMPLES);
@@ -80,7 +80,7 @@ dropped:
 	kspan_profile_count(&kspan_heap_profile, KSPAN_SAMPLES_DROPPED);
 }
 
-void kspan_profile_release(struct kspan_span *span, struct kspan_special *special)
+void kspan_tracing_release(struct kspan_span *span, struct kspan_special *special)
 {
 	/* The special is on a private list, and the span's lock has been dropped. */
 	lockdep_assert_not_held(&span->specials.lock);
@@ -89,7 +89,7 @@ void kspan_profile_release(struct kspan_span *span, struct kspan_special *specia
 	kspan_special_delete(special);
 }
 
-const struct kspan_bucket *kspan_profile_bucket(const struct kspan_special *list)
+const struct kspan_bucket *kspan_tracing_bucket(const struct kspan_special *list)
 {
 	while (list && list->kind != KSPAN_SPECIAL_PROFILE)
 		list = list->next;

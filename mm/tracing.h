@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The profile: where spans and buckets meet. */
+/*
+ * Tracing: the one place where the heap's objects, the records on them and the profile meet. A
+ * sample is counted in the profile, and a record on its object remembers where; when that is freed
+ * the record takes it out again. That the locks of the two never nest is said, and why, in
+ * tracing.c. No lock of its own.
+ */
 #ifndef _KSPAN_TRACING_H
 #define _KSPAN_TRACING_H
 
@@ -11,12 +16,12 @@ struct kspan_span;
 struct kspan_special;
 
 /* @obj was allocated and is a sample of that weight. Any context but NMI, no lock held. */
-void kspan_profile_alloc(struct kspan_cache *cache, void *obj, size_t slot_size, u64 weight);
+void kspan_tracing_alloc(struct kspan_cache *cache, void *obj, size_t slot_size, u64 weight);
 
 /* Takes the unlinked profile special out of its bucket and deletes it. Likewise. */
-void kspan_profile_release(struct kspan_span *span, struct kspan_special *special);
+void kspan_tracing_release(struct kspan_span *span, struct kspan_special *special);
 
 /* The bucket of the profile special among those on @list, unlinked and not released; or NULL. */
-const struct kspan_bucket *kspan_profile_bucket(const struct kspan_special *list);
+const struct kspan_bucket *kspan_tracing_bucket(const struct kspan_special *list);
 
 #endif /* _KSPAN_TRACING_H */

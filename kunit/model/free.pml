@@ -30,7 +30,7 @@ inline free_last()
 	old = 0;
 #endif
 	if
-	:: bucket != NONE -> kspan_profile_release()
+	:: bucket != NONE -> kspan_tracing_release()
 	:: else
 	fi;
 	assert(!(kinds & (FINALIZER | WEAK)));

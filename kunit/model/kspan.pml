@@ -116,7 +116,7 @@ inline add_specials()
 {
 	if
 #ifndef NONE_SAMPLED
-	:: kspan_profile_alloc()
+	:: kspan_tracing_alloc()
 #endif
 #ifndef ALL_SAMPLED
 	:: true
@@ -223,7 +223,7 @@ proctype Owner(byte me; byte cpu)
 	LOCALS;
 
 	alloc_object();
-	kspan_profile_alloc();
+	kspan_tracing_alloc();
 	mail = slot
 }
 

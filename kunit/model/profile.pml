@@ -81,7 +81,7 @@ inline special_add(kind)
 /* ---- mm/tracing.c ---- */
 
 /* The sampler has chosen the object of @slot. A sample may be dropped, and then leaves nothing. */
-inline kspan_profile_alloc()
+inline kspan_tracing_alloc()
 {
 #ifdef UNDO_MISSING
 	/* As if the special were allocated last, and the bucket not told when that fails. */
@@ -118,7 +118,7 @@ inline kspan_profile_alloc()
 }
 
 /* The special's bucket is in @bucket, its object in @slot. */
-inline kspan_profile_release()
+inline kspan_tracing_release()
 {
 	TOUCH(slot);
 	kspan_bucket_free();
@@ -150,7 +150,7 @@ inline kspan_special_unlink(mask, whole)
 		}
 #ifdef FREE_HALF
 		if
-		:: whole && bucket != NONE -> kspan_profile_release()
+		:: whole && bucket != NONE -> kspan_tracing_release()
 		:: else
 		fi;
 #endif

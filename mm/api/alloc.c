@@ -99,7 +99,7 @@ static noinline void *alloc_slow(struct kspan_cache *cache, size_t size, gfp_t g
 		slot_size = size;
 	finish(cache, obj, size, slot_size, gfp, ip);
 	if (sampled)
-		kspan_profile_alloc(cache, obj, cache->slot_size, weight);
+		kspan_tracing_alloc(cache, obj, cache->slot_size, weight);
 	return obj;
 }
 
@@ -119,7 +119,7 @@ static noinline void *alloc_large(size_t size, gfp_t gfp, int node, unsigned lon
 	}
 	finish(kspan_large_cache, obj, size, slot_size, gfp, ip);
 	if (kspan_pcpu_charge_alone(kspan_large_cache, slot_size, &weight))
-		kspan_profile_alloc(kspan_large_cache, obj, slot_size, weight);
+		kspan_tracing_alloc(kspan_large_cache, obj, slot_size, weight);
 	return obj;
 }
 

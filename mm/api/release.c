@@ -39,12 +39,12 @@ static void free_unlinked(struct kspan_span *span, void *obj, u8 *state,
 	struct kspan_cache *cache = span->cache;
 
 	/* While it is known what allocated the object. */
-	kspan_guard_check(span, obj, kspan_profile_bucket(list));
+	kspan_guard_check(span, obj, kspan_tracing_bucket(list));
 	while ((special = list)) {
 		list = special->next;
 		switch (special->kind) {
 		case KSPAN_SPECIAL_PROFILE:
-			kspan_profile_release(span, special);
+			kspan_tracing_release(span, special);
 			break;
 		case KSPAN_SPECIAL_CLEANUP:
 			special->next = NULL;
@@ -180,7 +180,7 @@ void kspan_free_forget(struct kspan_span *span)
 		while ((special = list)) {
 			list = special->next;
 			if (special->kind == KSPAN_SPECIAL_PROFILE)
-				kspan_profile_release(span, special);
+				kspan_tracing_release(span, special);
 			else if (special->kind == KSPAN_SPECIAL_WEAK)
 				kspan_weak_release(special);
 			else

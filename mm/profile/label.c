@@ -11,8 +11,9 @@
 #include "base/compat.h"
 #include "profile/label.h"
 
+/* Guards the list, and that a name is in it once. */
 static DEFINE_MUTEX(kspan_label_mutex);
-static LIST_HEAD(labels);
+static LIST_HEAD(labels);		/* under it */
 
 struct kspan_label *kspan_label_get(const char *name)
 {

@@ -96,8 +96,8 @@ static struct spot {
 	{ "kspan_node_release_empty" }, { "kspan_special_new" }, { "kspan_attach" },
 	{ "kspan_special_unlink" }, { "kspan_detach" }, { "kspan_special_delete" },
 	{ "kspan_bucket_alloc" }, { "kspan_bucket_free" }, { "kspan_span_new" },
-	{ "kspan_span_free" }, { "kspan_pagemap_set" }, { "kspan_profile_alloc" },
-	{ "kspan_profile_release" }, { "kspan_pcpu_charge" }, { "kspan_pcpu_pop_any" },
+	{ "kspan_span_free" }, { "kspan_pagemap_set" }, { "kspan_tracing_alloc" },
+	{ "kspan_tracing_release" }, { "kspan_pcpu_charge" }, { "kspan_pcpu_pop_any" },
 	{ "kspan_pcpu_free_slow" }, { "kspan_rcu_defer" }, { "kspan_weak_get" },
 	{ "kspan_finalizers_add" }, { "copy_bucket", true }, { "kspan_node_walk" },
 };
