@@ -24,7 +24,7 @@
 #include "heap/heap.h"
 #include "special/special.h"
 
-static LLIST_HEAD(pending);
+static LLIST_HEAD(pending);		/* spans, by rcu_node; anybody adds, the worker takes all */
 
 static void rcu_worker(struct work_struct *work);
 static DECLARE_WORK(kspan_rcu_work, rcu_worker);

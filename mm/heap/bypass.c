@@ -41,9 +41,9 @@ static_assert(sizeof(struct bypassed) <= KSPAN_SINGLE_TAIL);
 DEFINE_STATIC_KEY_FALSE(kspan_bypassing);
 EXPORT_SYMBOL_FOR_TESTS(kspan_bypassing);
 
-/* Changes of the tree. */
+/* Guards changes of the tree: a leaf lock. */
 static DEFINE_SPINLOCK(kspan_bypass_lock);
-static struct latch_tree_root tree;
+static struct latch_tree_root tree;		/* read under RCU, in NMI too */
 
 /* ---- The tree ------------------------------------------------------------------------ */
 

@@ -22,7 +22,7 @@
 #include "heap/node.h"
 #include "heap/pcpu.h"
 
-static int hotplug_state;
+static int hotplug_state;		/* as cpuhp_setup_state() gave it; from init to exit */
 
 /* Ends a budget: what is left of it has not been allocated, and the next one begins anew. */
 static void end_budget(struct kspan_pcpu *pcpu)

@@ -34,8 +34,8 @@
 #include "heap/retire.h"
 #include "heap/span.h"
 
-static LLIST_HEAD(retired);
-static atomic_long_t nr_retired;
+static LLIST_HEAD(retired);		/* spans, by rcu_node; anybody adds, the worker takes all */
+static atomic_long_t nr_retired;	/* on that list or in the worker */
 
 static void retire_worker(struct work_struct *work);
 static DECLARE_WORK(kspan_retire_work, retire_worker);

@@ -15,7 +15,7 @@
 #include "profile/profile.h"
 #include "profile/sample.h"
 
-static enum cpuhp_state hotplug_state;
+static enum cpuhp_state hotplug_state;	/* as the hotplug core gave it; from init to exit */
 
 static int cpu_starts(unsigned int cpu, struct hlist_node *node)
 {
