@@ -98,10 +98,29 @@ static void nothing_hangs_on_what_is_not_an_allocated_object(struct kunit *test)
 	kspan_cache_free(cache, keeps_the_span);
 }
 
+/* Somebody frees it, and has not come to its records yet: they are his. */
+static void records_of_an_object_that_is_being_freed_stay_on_it(struct kunit *test)
+{
+	struct kspan_special *special;
+	void *obj = new_object(test);
+	u8 *state = &span_of(obj)->state[kspan_span_index(span_of(obj), obj)];
+
+	KUNIT_EXPECT_EQ(test, attach(test, obj, KSPAN_SPECIAL_FINALIZER), 0);
+	WRITE_ONCE(*state, KSPAN_STATE_FREEING);
+	KUNIT_EXPECT_NULL(test, kspan_detach(span_of(obj), obj, KSPAN_SPECIAL_FINALIZER));
+	KUNIT_EXPECT_EQ(test, attach(test, obj, KSPAN_SPECIAL_CLEANUP), -EINVAL);
+	WRITE_ONCE(*state, KSPAN_STATE_SPECIALS);
+	special = kspan_detach(span_of(obj), obj, KSPAN_SPECIAL_FINALIZER);
+	KUNIT_ASSERT_NOT_NULL(test, special);
+	kspan_special_delete(special);
+	kspan_cache_free(cache, obj);
+}
+
 static struct kunit_case attach_cases[] = {
 	KUNIT_CASE(object_says_that_it_has_records),
 	KUNIT_CASE(neighbours_in_a_span_have_their_own),
 	KUNIT_CASE(nothing_hangs_on_what_is_not_an_allocated_object),
+	KUNIT_CASE(records_of_an_object_that_is_being_freed_stay_on_it),
 	{}
 };
 
