@@ -1,5 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The files under /sys/kernel/debug/kspan. */
+/*
+ * Export: the files under /sys/kernel/debug/kspan, and what is in them. This is the one header that
+ * others include. In the wing:
+ *
+ *	debugfs.c	the directory, and which sets of files are in it
+ *	files.c		sets of files: one is rendered whole when it is opened, and takes a number
+ *			when it is written
+ *	profile_files.c	the set of a profile, the same for each client
+ *	encode_*.c	a snapshot in the formats that tools read: they see it, and a buffer
+ *	tables.c	caches and spans; stats.c counters, and what the other wings know in numbers
+ *
+ * What is shown is of one moment, and copied before a reader sees the first byte: whoever reads
+ * slowly, or not at all, holds nothing up. The wings below know of no file: each has functions that
+ * show what it has, or let walk over it.
+ *
+ * Locks: none of its own. Process context; what is called takes kspan_cache_mutex, or the mutex of a
+ * profile's table, one at a time.
+ */
 #ifndef _KSPAN_DEBUGFS_H
 #define _KSPAN_DEBUGFS_H
 
