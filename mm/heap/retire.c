@@ -167,11 +167,16 @@ static bool look_in_magazines(const struct looking *at, struct kspan_cache *cach
 static bool look_through(const struct looking *at,
 			 bool (*fn)(const struct looking *at, struct kspan_cache *cache))
 {
+	const struct kspan_cache *last = NULL;
 	struct kspan_span *span, *before;
 	bool any = false;
 
 	llist_for_each_entry(span, at->batch, rcu_node) {
-		/* Each cache once. */
+		/* Each cache once. Spans that go at one time are mostly of one. */
+		if (span->cache == last)
+			continue;
+		last = span->cache;
+		cond_resched();
 		llist_for_each_entry(before, at->batch, rcu_node)
 			if (before->cache == span->cache)
 				break;
@@ -195,6 +200,7 @@ static void retire_worker(struct work_struct *work)
 	llist_for_each_entry(span, at.batch, rcu_node) {
 		memset(span->state, KSPAN_STATE_FREE, span->nr_objs);
 		look_for(&at, span);
+		cond_resched();
 	}
 	if (look_through(&at, look_in_arrays)) {
 		/* What has left an array before that has come to the depot. */
