@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "profile/label.h"
 #include "profile_helpers.h"
+#include "printed.h"
 
 #define OBJECT_SIZE	64
 
@@ -30,6 +31,7 @@ static void leak_exit(struct kunit *test)
 {
 	unsigned int i;
 
+	printed_exit();
 	for (i = 0; i < ARRAY_SIZE(objs); i++)
 		kspan_free(objs[i]);
 	if (cache)
@@ -194,6 +196,26 @@ static void report_names_the_module(struct kunit *test)
 	cache = NULL;
 }
 
+static bool no_names(enum kspan_test_point point)
+{
+	return point == KSPAN_FAIL_KALLSYMS;
+}
+
+/* Where the kernel has no names of functions, it is not known whose they are. */
+static void report_names_no_module_that_is_not_known(struct kunit *test)
+{
+	kspan_set_test_hook(no_names);
+	cache = kspan_cache_create("leak_of_nobody", OBJECT_SIZE, 0, 0, NULL);
+	kspan_set_test_hook(NULL);
+	KUNIT_ASSERT_NOT_NULL(test, cache);
+	leak(test, alloc_that_leaks, 1);
+	catch_reports();
+	kspan_cache_destroy(cache);
+	expect_report(test, KSPAN_CACHES_LEFT, cache, "destroyed with 1 objects in use");
+	KUNIT_EXPECT_NULL(test, strstr(caught.text, "created by"));
+	cache = NULL;
+}
+
 /* ------------------------------------------------------------------ modules */
 
 static void module_that_leaves_is_told_of_what_it_allocated(struct kunit *test)
@@ -261,12 +283,49 @@ static void module_that_does_not_destroy_its_cache_is_reported(struct kunit *tes
 	KUNIT_EXPECT_EQ(test, caught.nr, 0U);
 }
 
+/* ------------------------------------------------------------------ the log */
+
+/* The mistake of a cache is a report, each of its lines a message. */
+static void cache_that_is_left_is_printed(struct kunit *test)
+{
+	make_cache(test, "leak_printed", 0);
+	leak(test, alloc_that_leaks, 3);
+	printed_begin(test);
+	kspan_cache_destroy(cache);
+	printed_text();
+	cache = NULL;
+	expect_printed(test, "<3>kspan: report: cache leak_printed destroyed with 3 objects in ");
+	expect_printed(test, "<3>kspan: about 3 of 64 bytes in cache leak_printed, allocated at:\n"
+		       "<3>kspan:   alloc_that_leaks+0x");
+}
+
+/* That a module leaves something is none. */
+static void module_that_leaves_something_is_printed(struct kunit *test)
+{
+	leak(test, alloc_of_a_class_that_leaks, 5);
+	kspan_table_module_event(HEAP->table, MODULE_STATE_GOING, THIS_MODULE);
+	printed_begin(test);
+	kspan_leak_of_module(THIS_MODULE);
+	expect_printed(test, "<4>kspan: module " KBUILD_MODNAME
+		       " has left, and objects that it allocated are in use:\n"
+		       "<4>kspan: about 5 of ");
+	expect_printed(test, "<4>kspan:   alloc_of_a_class_that_leaks+0x");
+	KUNIT_EXPECT_NULL(test, strstr(printed_text(), "report:"));
+	/* Once. */
+	printed_begin(test);
+	kspan_leak_of_module(THIS_MODULE);
+	KUNIT_EXPECT_STREQ(test, printed_text(), "");
+}
+
 static struct kunit_case leak_cases[] = {
+	KUNIT_CASE(cache_that_is_left_is_printed),
+	KUNIT_CASE(module_that_leaves_something_is_printed),
 	KUNIT_CASE(report_has_the_stacks_of_samples),
 	KUNIT_CASE_PARAM(report_says_what_would_have_shown_them, none_gen_params),
 	KUNIT_CASE(many_stacks_are_counted),
 	KUNIT_CASE(number_is_there_whatever_the_name),
 	KUNIT_CASE(report_names_the_module),
+	KUNIT_CASE(report_names_no_module_that_is_not_known),
 	KUNIT_CASE(module_that_leaves_is_told_of_what_it_allocated),
 	KUNIT_CASE(module_that_frees_all_is_not_told_of_anything),
 	KUNIT_CASE(nothing_is_told_of_twice),

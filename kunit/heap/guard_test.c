@@ -11,7 +11,8 @@
 #include <linux/poison.h>
 #include <linux/slab.h>
 
-#include "allocator.h"
+#include "profile_helpers.h"
+#include "printed.h"
 
 #define OBJ_SIZE	60
 
@@ -267,6 +268,82 @@ static void overrun_is_found_by_every_free(struct kunit *test)
 	}
 }
 
+/* Large objects have a red zone where all caches have: from what was asked for to a page's end. */
+static void red_zone_of_large_objects(struct kunit *test)
+{
+	static const size_t sizes[] = { 33000, 9 * PAGE_SIZE, 10 * PAGE_SIZE - 1 };
+	unsigned int before = kspan_large_cache->flags, i;
+
+	kspan_large_cache->flags |= KSPAN_RED_ZONE;
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		size_t size = sizes[i], slot;
+		u8 *obj;
+
+		catch_reports();
+		obj = kspan_alloc(size, GFP_KERNEL);
+		KUNIT_EXPECT_NOT_NULL(test, obj);
+		if (!obj)
+			break;
+		slot = span_of(obj)->slot_size;
+		KUNIT_EXPECT_EQ(test, slot, PAGE_ALIGN(size + 1));
+		KUNIT_EXPECT_EQ(test, kspan_size(obj), size);
+		fill(obj, 0x5a, size);
+		KUNIT_EXPECT_TRUE(test, left_filled_with(obj + size, SLUB_RED_ACTIVE, slot - size));
+		kspan_free(obj);
+		KUNIT_EXPECT_EQ(test, caught.nr, 0U);
+
+		obj = kspan_alloc(size, GFP_KERNEL);
+		KUNIT_EXPECT_NOT_NULL(test, obj);
+		if (!obj)
+			break;
+		poke(obj, i ? size : slot - 1, 0x5a);
+		kspan_free(obj);
+		expect_report(test, KSPAN_CORRUPTIONS, obj, "write behind an object");
+	}
+	kspan_large_cache->flags = before;
+}
+
+static noinline void *alloc_that_is_overrun(struct kspan_cache *cache)
+{
+	return test_keep(kspan_cache_alloc(cache, GFP_KERNEL));
+}
+
+/* What is printed of it: the bytes, and who allocated the object. */
+static void report_shows_the_damage(struct kunit *test)
+{
+	u64 rate = kspan_profile_sample_bytes(HEAP);
+	struct kspan_cache *cache = kspan_cache_create("kspan-shown", OBJ_SIZE, 0, KSPAN_RED_ZONE,
+						       NULL);
+	/* From byte 32 on, with four of the red zone. */
+	u8 zone[] = { [28] = SLUB_RED_ACTIVE, 0x5a, SLUB_RED_ACTIVE, 0x5b }, *obj;
+	char row[80];
+
+	KUNIT_ASSERT_NOT_NULL(test, cache);
+	kspan_profile_set_sample_bytes(HEAP, 1);
+	obj = alloc_that_is_overrun(cache);
+	kspan_profile_set_sample_bytes(HEAP, rate);
+	if (obj) {
+		fill(obj, 0x11, OBJ_SIZE);
+		poke(obj, OBJ_SIZE + 1, 0x5a);
+		poke(obj, OBJ_SIZE + 3, 0x5b);
+		printed_begin(test);
+		kspan_free(obj);
+		expect_printed(test, "<3>kspan: report: write behind an object of cache kspan-");
+		expect_printed(test, "kspan-shown: byte 61 is 5a, not cc, address ");
+		expect_printed(test, "<3>kspan: object of 60 bytes in a slot of ");
+		expect_printed(test, ", damaged from byte 61 to 63\n");
+		fill(zone, 0x11, 28);
+		snprintf(row, sizeof(row), "<3>kspan: bytes from    32: %16ph\n", zone);
+		expect_printed(test, row);
+		snprintf(row, sizeof(row), "<3>kspan: bytes from    48: %16ph\n", zone + 16);
+		expect_printed(test, row);
+		expect_printed(test, "<3>kspan: allocated at:\n");
+		expect_printed(test, " alloc_that_is_overrun+0x");
+		expect_printed(test, "<3>kspan: found at:\n");
+	}
+	kspan_cache_destroy(cache);
+}
+
 /* ------------------------------------------------------------------ freelist order */
 
 #define NR_ORDER	64
@@ -342,6 +419,7 @@ static void guard_test_exit(struct kunit *test)
 {
 	allocator_test_exit(test);
 	kspan_freelist_random = random_before;
+	printed_exit();
 }
 
 static struct kunit_case guard_cases[] = {
@@ -352,6 +430,8 @@ static struct kunit_case guard_cases[] = {
 	KUNIT_CASE(red_zone_does_not_count_as_size),
 	KUNIT_CASE(object_is_not_poisoned_before_its_grace_period),
 	KUNIT_CASE(overrun_is_found_by_every_free),
+	KUNIT_CASE(red_zone_of_large_objects),
+	KUNIT_CASE(report_shows_the_damage),
 	KUNIT_CASE(objects_come_in_random_order),
 	{}
 };
