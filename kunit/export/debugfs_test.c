@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "export/debugfs.h"
 #include "heap.h"
+#include "instead.h"
 
 /* ------------------------------------------------------------------ files */
 
@@ -200,7 +201,65 @@ static void reset_takes_only_a_one(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, write_text("reset", "1\n"), 0);
 }
 
+/* ------------------------------------------------------------------ start and end */
+
+static bool there(void)
+{
+	struct dentry *dir = debugfs_lookup(KSPAN_DEBUGFS_DIR, NULL);
+	bool is = !IS_ERR_OR_NULL(dir);
+
+	if (is)
+		dput(dir);
+	return is;
+}
+
+static const struct start_case {
+	const char *desc;
+	const char *function;	/* of debugfs, */
+	unsigned int skip;	/* which after so many calls */
+	int err;		/* returns that */
+	int returns;
+} start_cases[] = {
+	{ "not in this kernel", "debugfs_create_dir", 0, -ENODEV, 0 },
+	{ "switched off", "debugfs_create_dir", 0, -EPERM, 0 },
+	{ "no memory for the directory", "debugfs_create_dir", 0, -ENOMEM, -ENOMEM },
+	{ "no memory for a file", "debugfs_create_file", 0, -ENOMEM, -ENOMEM },
+	{ "no memory for the last file", "debugfs_create_file", ARRAY_SIZE(file_cases) - 1, -ENOMEM,
+	  -ENOMEM },
+};
+
+static void start_desc(const struct start_case *c, char *desc)
+{
+	strscpy(desc, c->desc, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(start, start_cases, start_desc);
+
+/* Without debugfs kspan is an allocator all the same; without memory it says so, and has none. */
+static void start_without_debugfs_or_memory(struct kunit *test)
+{
+	const struct start_case *c = test->param_value;
+	int (*start)(void) = find_function("kspan:kspan_debugfs_init"), err;
+	void (*end)(void) = find_function("kspan:kspan_debugfs_exit");
+
+	if (!start || !end)
+		kunit_skip(test, "cannot be probed");
+	end();
+	KUNIT_EXPECT_FALSE(test, there());
+	KUNIT_ASSERT_TRUE(test, instead_begin(c->function, (unsigned long)(long)c->err, c->skip));
+	err = start();
+	instead_end();
+	KUNIT_EXPECT_EQ(test, err, c->returns);
+	KUNIT_EXPECT_FALSE(test, there());
+	/* There is nothing to end, and that does no harm. */
+	end();
+	end();
+	KUNIT_EXPECT_EQ(test, start(), 0);
+	KUNIT_EXPECT_TRUE(test, there());
+}
+
 static struct kunit_case debugfs_cases[] = {
+	KUNIT_CASE_PARAM(start_without_debugfs_or_memory, start_gen_params),
 	KUNIT_CASE_PARAM(file_has_its_mode, file_gen_params),
 	KUNIT_CASE_PARAM(file_has_its_content, file_gen_params),
 	KUNIT_CASE_PARAM(only_what_may_be_written_is_written, file_gen_params),

@@ -15,16 +15,62 @@
 #include "special/special.h"
 #include "geometry.h"
 #include "profile_helpers.h"
+#include "instead.h"
+#include "printed.h"
+#include "refusals.h"
 
 #define OBJ_SIZE	100
 
 static struct kspan_cache *cache;
 static unsigned long specials_before;
 
+/*
+ * Without memory for all that guard mode needs there is none, and nothing is kept of it; with the
+ * memory there is. That can be tried as long as there is no guard mode: before the first test. How
+ * often it failed.
+ */
+static unsigned int opening_failed;
+static bool slots_were_used = true;
+
+static unsigned long guard_bytes(struct kunit *test)
+{
+	struct books b = { .test = test };
+	unsigned long bytes;
+
+	books_open(&b, &b.stats, "stats");
+	bytes = books_stat(&b, "guard_bytes");
+	kspan_buf_free(&b.stats.buf);
+	return bytes;
+}
+
+static void open_without_memory(struct kunit *test)
+{
+	unsigned int nth;
+	int err;
+
+	if (guard_bytes(test) || !refusals_work(test))
+		return;
+	for (nth = 1; nth < 100; nth++) {
+		refuse(nth, true);
+		err = kspan_fence_open();
+		if (!refused() || !err) {
+			slots_were_used = err;
+			break;
+		}
+		opening_failed++;
+		KUNIT_EXPECT_EQ(test, guard_bytes(test), 0UL);
+	}
+}
+
 static int fence_test_init(struct kunit *test)
 {
-	if (kspan_fence_open())
+	open_without_memory(test);
+	if (kspan_fence_open()) {
+		/* There it is on every one. */
+		if (IS_ENABLED(CONFIG_X86_64))
+			KUNIT_FAIL(test, "no guard mode");
 		kunit_skip(test, "no guard mode on this machine");
+	}
 	if (test_begin(test))
 		return -EINVAL;
 	specials_before = kspan_special_count();
@@ -34,6 +80,7 @@ static int fence_test_init(struct kunit *test)
 
 static void fence_test_exit(struct kunit *test)
 {
+	printed_exit();
 	if (!cache)
 		return;
 	test_end(test);
@@ -62,6 +109,15 @@ static void *new_object(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, obj);
 	KUNIT_ASSERT_TRUE(test, is_guarded(obj));
 	return obj;
+}
+
+/* See open_without_memory(); the scan for leaks sees the rest. */
+static void opening_fails_without_memory(struct kunit *test)
+{
+	if (!opening_failed)
+		kunit_skip(test, "it was open already");
+	/* The pool, its pages, a leaf of the page map. */
+	KUNIT_EXPECT_GE(test, opening_failed, 2U);
 }
 
 /* ------------------------------------------------------------------ place */
@@ -447,7 +503,125 @@ static void guarded_object_counts_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_FREES), frees + 1);
 }
 
+/* ------------------------------------------------------------------ faults */
+
+#if defined(CONFIG_X86_64) && defined(CONFIG_KPROBES)
+/* What a fault calls. */
+typedef void (*fault_fn)(unsigned long addr, bool write);
+
+#define SLOTS_MOST	512
+
+/* All guarded objects that there can be, in the order of their addresses; how many. */
+static unsigned int fill_slots(u8 **objs)
+{
+	unsigned int nr, i;
+	u8 *obj;
+
+	for (nr = 0; nr < SLOTS_MOST; nr++) {
+		obj = kspan_cache_alloc(cache, GFP_KERNEL);
+		if (!obj || !is_guarded(obj)) {
+			kspan_free(obj);
+			break;
+		}
+		for (i = nr; i && objs[i - 1] > obj; i--)
+			objs[i] = objs[i - 1];
+		objs[i] = obj;
+	}
+	return nr;
+}
+
+/* A fault at @at is told to be one of @obj, and what it was. */
+static void expect_fault(struct kunit *test, fault_fn on_fault, const u8 *at, const u8 *obj)
+{
+	unsigned long before = kspan_counter_sum(KSPAN_GUARD_FAULTS);
+	const char *freed = kspan_owns(obj) ? "" : " freed";
+	char words[120];
+
+	printed_begin(test);
+	on_fault((unsigned long)at, true);
+	printed_text();
+	if (at < obj)
+		snprintf(words, sizeof(words),
+			 "<1>kspan: report: underrun: write %td bytes before a%s object, address %px\n",
+			 obj - at, *freed ? freed : "n", at);
+	else if (at >= obj + OBJ_SIZE)
+		snprintf(words, sizeof(words),
+			 "<1>kspan: report: overrun: write of byte %td of a%s object of %u, address %px\n",
+			 at - obj, *freed ? freed : "n", OBJ_SIZE, at);
+	else
+		snprintf(words, sizeof(words),
+			 "<1>kspan: report: use after free: write of byte %td, address %px\n",
+			 at - obj, at);
+	expect_printed(test, words);
+	KUNIT_EXPECT_EQ(test, !!strstr(printed.text, "<1>kspan: freed by task "), !!*freed);
+	expect_printed(test, "<1>kspan: allocated by task ");
+	snprintf(words, sizeof(words), "guarded object of %u bytes of cache fence, address %px\n",
+		 OBJ_SIZE, obj);
+	expect_printed(test, words);
+	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_GUARD_FAULTS), before + 1);
+}
+
+/* Between two objects it is the nearer one that was overrun, or underrun. */
+static void fault_is_told_of_the_nearest_object(struct kunit *test)
+{
+	u8 **objs = (u8 **)objs_new(test, SLOTS_MOST), *page, *middle;
+	fault_fn on_fault = find_function("kspan:on_fault");
+	unsigned int nr, i;
+
+	KUNIT_ASSERT_NOT_NULL(test, on_fault);
+	nr = fill_slots(objs);
+	KUNIT_ASSERT_GT(test, nr, 3U);
+	/* The first page and the last have an object on one side only. */
+	page = PTR_ALIGN_DOWN(objs[0], PAGE_SIZE) - PAGE_SIZE;
+	KUNIT_EXPECT_FALSE(test, kspan_fence_contains(page - 1));
+	expect_fault(test, on_fault, page, objs[0]);
+	expect_fault(test, on_fault, page + PAGE_SIZE - 1, objs[0]);
+	page = PTR_ALIGN(objs[nr - 1] + OBJ_SIZE, PAGE_SIZE);
+	KUNIT_EXPECT_FALSE(test, kspan_fence_contains(page + PAGE_SIZE));
+	expect_fault(test, on_fault, page, objs[nr - 1]);
+	expect_fault(test, on_fault, page + PAGE_SIZE - 1, objs[nr - 1]);
+	for (i = 0; i + 1 < nr; i += i == 1 ? nr - 3 : 1) {
+		page = PTR_ALIGN(objs[i] + OBJ_SIZE, PAGE_SIZE);
+		middle = objs[i] + OBJ_SIZE + (objs[i + 1] - objs[i] - OBJ_SIZE) / 2;
+		expect_fault(test, on_fault, page, objs[i]);
+		expect_fault(test, on_fault, middle, objs[i]);
+		expect_fault(test, on_fault, middle + 1, objs[i + 1]);
+		expect_fault(test, on_fault, page + PAGE_SIZE - 1, objs[i + 1]);
+	}
+	/* In the page of an object itself, when that cannot be reached any more. */
+	kspan_cache_free(cache, objs[0]);
+	expect_fault(test, on_fault, objs[0] - 1, objs[0]);
+	expect_fault(test, on_fault, objs[0], objs[0]);
+	expect_fault(test, on_fault, objs[0] + OBJ_SIZE - 1, objs[0]);
+	expect_fault(test, on_fault, objs[0] + OBJ_SIZE, objs[0]);
+	while (--nr)
+		kspan_cache_free(cache, objs[nr]);
+}
+
+/* The last page of all, as long as not all slots have been used. */
+static void fault_beside_no_object_is_told_too(struct kunit *test)
+{
+	fault_fn on_fault = find_function("kspan:on_fault");
+	u8 *obj = new_object(test), *end = obj;
+
+	KUNIT_ASSERT_NOT_NULL(test, on_fault);
+	kspan_cache_free(cache, obj);
+	if (slots_were_used)
+		kunit_skip(test, "all slots were used");
+	while (kspan_fence_contains(end + PAGE_SIZE))
+		end += PAGE_SIZE;
+	printed_begin(test);
+	on_fault((unsigned long)end, false);
+	expect_printed(test, "<1>kspan: report: read of a guard page beside no object, address ");
+	KUNIT_EXPECT_NULL(test, strstr(printed_text(), "allocated"));
+}
+#endif
+
 static struct kunit_case fence_cases[] = {
+	KUNIT_CASE(opening_fails_without_memory),
+#if defined(CONFIG_X86_64) && defined(CONFIG_KPROBES)
+	KUNIT_CASE(fault_beside_no_object_is_told_too),
+#endif
 	KUNIT_CASE_PARAM(object_ends_where_nothing_can_be_reached, place_gen_params),
 	KUNIT_CASE(sizes_without_a_cache_keep_their_alignment),
 	KUNIT_CASE_PARAM(object_is_not_guarded, not_gen_params),
@@ -466,6 +640,9 @@ static struct kunit_case fence_cases[] = {
 	KUNIT_CASE_PARAM(works_in_every_context, context_gen_params),
 	KUNIT_CASE(works_with_interrupts_off),
 	KUNIT_CASE(guarded_object_counts_once),
+#if defined(CONFIG_X86_64) && defined(CONFIG_KPROBES)
+	KUNIT_CASE(fault_is_told_of_the_nearest_object),
+#endif
 	{}
 };
 

@@ -3,14 +3,13 @@
  * Tests of memory that is gone: each thing that kspan does is done while the first memory that it
  * asks the kernel for is refused, then the second, until none is, and once more with all that
  * comes after refused as well. It fails with -ENOMEM or works, and leaves nothing behind.
- *
- * The kernel's fault injection refuses, to the task of the test alone. It has to be told so
- * before, which scripts/guest-tests/kunit.sh does.
  */
 #include "suite.h"
 
+#include <linux/dcache.h>
 #include <linux/debugfs.h>
 #include <linux/err.h>
+#include <linux/fs.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -20,6 +19,8 @@
 #include "heap/pagemap.h"
 #include "profile/symbol.h"
 #include "profile_helpers.h"
+#include "instead.h"
+#include "refusals.h"
 
 /* Of one cache, each from a stack of its own. */
 #define OBJECTS		6
@@ -32,58 +33,21 @@ static struct kspan_cache *made;
 static void *got;
 static struct kspan_weak *weak;
 
-/* ------------------------------------------------------------------ refusals */
-
-#ifdef CONFIG_FAULT_INJECTION
-/* The @nth memory that this task asks for from now on is refused, and then all if @all. */
-static void refuse(unsigned int nth, bool all)
-{
-	current->make_it_fail = all;
-	WRITE_ONCE(current->fail_nth, nth);
-}
-
-/* Nothing is refused any more; whether anything was. */
-static bool refused(void)
-{
-	unsigned int left = READ_ONCE(current->fail_nth);
-
-	WRITE_ONCE(current->fail_nth, 0);
-	current->make_it_fail = 0;
-	return !left;
-}
+/* A file, for whoever opens it. What is needed for that is there before. */
+static struct {
+	int (*open)(struct inode *inode, struct file *file);
+	int (*release)(struct inode *inode, struct file *file);
+	struct file *file;
+	struct dentry *dentry;
+} opening;
 
 static int nomem_init(struct kunit *test)
 {
-	void *one, *two;
-
-	if (!IS_ENABLED(CONFIG_FAILSLAB) || !IS_ENABLED(CONFIG_FAIL_PAGE_ALLOC))
+	if (!refusals_work(test))
 		kunit_skip(test, "the kernel cannot refuse memory");
-	refuse(1, true);
-	one = kmalloc(8, GFP_KERNEL);
-	two = (void *)__get_free_page(GFP_KERNEL);
-	refused();
-	kfree(one);
-	free_page((unsigned long)two);
-	KUNIT_ASSERT_NULL_MSG(test, one, "failslab is not told to wait for tasks that ask for it");
-	KUNIT_ASSERT_NULL_MSG(test, two, "nor is fail_page_alloc");
+	opening.file = kunit_kzalloc(test, sizeof(*opening.file), GFP_KERNEL);
 	return test_begin(test);
 }
-#else
-static void refuse(unsigned int nth, bool all)
-{
-}
-
-static bool refused(void)
-{
-	return false;
-}
-
-static int nomem_init(struct kunit *test)
-{
-	kunit_skip(test, "the kernel cannot refuse memory");
-	return 0;
-}
-#endif
 
 /* ------------------------------------------------------------------ what is done */
 
@@ -233,6 +197,39 @@ static int files(const char *dir_name)
 	return err;
 }
 
+static void find_caches(void)
+{
+	struct dentry *dir = debugfs_lookup(KSPAN_DEBUGFS_DIR, NULL);
+
+	make_objects();
+	if (!opening.open) {
+		opening.open = find_function("kspan:kspan_file_open");
+		opening.release = find_function("kspan:kspan_file_release");
+	}
+	if (IS_ERR_OR_NULL(dir))
+		return;
+	opening.dentry = debugfs_lookup("caches", dir);
+	dput(dir);
+}
+
+static int open_file(const char *arg)
+{
+	struct dentry *dentry = opening.dentry;
+	int err = 0;
+
+	if (IS_ERR_OR_NULL(dentry))
+		return 0;
+	if (opening.open && opening.release && opening.file) {
+		opening.file->f_mode = FMODE_READ;
+		err = opening.open(d_inode(dentry), opening.file);
+		if (!err)
+			opening.release(d_inode(dentry), opening.file);
+	}
+	opening.dentry = NULL;
+	dput(dentry);
+	return err;
+}
+
 static const struct deed {
 	const char *desc;
 	void (*before)(void);
@@ -259,6 +256,7 @@ static const struct deed {
 	{ "stats", make_objects, render, "stats" },
 	{ "another profile", make_cache, profile },
 	{ "its files", make_cache, files, "kspan_nomem_test" },
+	{ "caches opened", find_caches, open_file },
 };
 
 static void deed_desc(const struct deed *deed, char *desc)
@@ -331,13 +329,95 @@ static void it_works_or_leaves_nothing(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, nth > 1 || deed->works);
 }
 
+/* ------------------------------------------------------------------ pages */
+
+#define HUGE_SIZE	KMALLOC_MAX_SIZE
+#define HUGE_MOST	100
+#define UNPLACED	6
+
+static unsigned long free_pages_now(void)
+{
+	struct sysinfo info;
+
+	si_meminfo(&info);
+	return info.freeram;
+}
+
+/*
+ * Pages for which the map has no leaf and there is no memory for one: they are all given back. The
+ * largest objects soon come upon such; each of them keeps its pages: the next one has others.
+ */
+static void pages_without_a_place_are_free_again(struct kunit *test)
+{
+	void **huge = objs_new(test, HUGE_MOST);
+	unsigned long pages = HUGE_SIZE / PAGE_SIZE, before = free_pages_now(), after;
+	unsigned int i, unplaced = 0;
+
+	for (i = 0; i < HUGE_MOST && unplaced < UNPLACED; i++) {
+		/* What is not refused are the pages and the span's header. */
+		refuse(3, true);
+		huge[i] = kspan_alloc(HUGE_SIZE, GFP_KERNEL | __GFP_NOWARN);
+		refused();
+		unplaced += !huge[i];
+		if (!huge[i])
+			huge[i] = kspan_alloc(HUGE_SIZE, GFP_KERNEL | __GFP_NOWARN);
+		if (!huge[i])
+			break;
+	}
+	KUNIT_EXPECT_GE(test, unplaced, 2U);
+	while (i--)
+		kspan_free(huge[i]);
+	books_settle();
+	after = free_pages_now();
+	/* Others come and go meanwhile, but not as much. */
+	KUNIT_EXPECT_LT(test, before, after + unplaced / 2 * pages);
+}
+
+/* And takes nothing more, though there be memory again: nobody is shown half of a file. */
+static void buffer_says_that_it_is_not_whole(struct kunit *test)
+{
+	static const char words[5000];
+	struct kspan_buf buf = {};
+	size_t len;
+
+	kspan_buf_append(&buf, words, 100);
+	KUNIT_EXPECT_EQ(test, buf.err, 0);
+	len = buf.len;
+	refuse(1, true);
+	kspan_buf_append(&buf, words, sizeof(words));
+	KUNIT_EXPECT_TRUE(test, refused());
+	KUNIT_EXPECT_EQ(test, buf.err, -ENOMEM);
+	kspan_buf_append(&buf, words, 1);
+	KUNIT_EXPECT_EQ(test, buf.len, len);
+	kspan_buf_free(&buf);
+
+	refuse(1, true);
+	kspan_buf_printf(&buf, "%s", "words");
+	KUNIT_EXPECT_TRUE(test, refused());
+	KUNIT_EXPECT_EQ(test, buf.err, -ENOMEM);
+	kspan_buf_free(&buf);
+}
+
 static struct kunit_case nomem_cases[] = {
+	KUNIT_CASE(pages_without_a_place_are_free_again),
+	KUNIT_CASE(buffer_says_that_it_is_not_whole),
 	KUNIT_CASE_PARAM(it_works_or_leaves_nothing, deed_gen_params),
 	{}
 };
 
+/* What others have left ready would be told of in each turn anew. */
+static int nomem_suite_init(struct kunit_suite *suite)
+{
+	unsigned int i;
+
+	for (i = 0; i < KSPAN_NR_CLASSES; i++)
+		kspan_cache_shrink(kspan_class_cache[i]);
+	return 0;
+}
+
 static struct kunit_suite nomem_suite = {
 	.name = "kspan_nomem",
+	.suite_init = nomem_suite_init,
 	.init = nomem_init,
 	.exit = test_end,
 	.test_cases = nomem_cases,
