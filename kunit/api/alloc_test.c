@@ -799,6 +799,38 @@ static void spans_elsewhere_are_used_up(struct kunit *test)
 	kspan_cache_destroy(cache);
 }
 
+/* Whoever names a node is not asked about his policy, which is for those who name none. */
+static void node_asked_for_comes_before_the_policy(struct kunit *test)
+{
+	struct mempolicy policy = { .mode = MPOL_BIND }, *before;
+	struct kspan_cache *cache;
+	int here, there, nid;
+	void *keeper, *obj;
+
+	set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
+	here = numa_mem_id();
+	there = next_node_in(here, node_states[N_MEMORY]);
+	if (there == here)
+		kunit_skip(test, "needs two nodes");
+	cache = kspan_cache_create("kspan-asked", 64, 0, 0, NULL);
+	KUNIT_ASSERT_NOT_NULL(test, cache);
+	/* A span with room, where the policy would have it. */
+	keeper = kspan_cache_alloc_node(cache, GFP_KERNEL | __GFP_THISNODE, there);
+	KUNIT_ASSERT_NOT_NULL(test, keeper);
+	atomic_set(&policy.refcnt, 1);
+	node_set(there, policy.nodes);
+	before = current->mempolicy;
+	current->mempolicy = &policy;
+	obj = kspan_cache_alloc_node(cache, GFP_KERNEL, here);
+	current->mempolicy = before;
+	KUNIT_ASSERT_NOT_NULL(test, obj);
+	nid = span_of(obj)->nid;
+	KUNIT_EXPECT_EQ(test, nid, here);
+	kspan_cache_free(cache, obj);
+	kspan_cache_free(cache, keeper);
+	kspan_cache_destroy(cache);
+}
+
 /* A node without pages, as long as others have objects: none is made anywhere. */
 static void spans_elsewhere_come_before_pages_elsewhere(struct kunit *test)
 {
@@ -934,6 +966,7 @@ static struct kunit_case alloc_cases[] = {
 	KUNIT_CASE(only_thisnode_insists_on_its_node),
 #ifdef CONFIG_NUMA
 	KUNIT_CASE_PARAM(spans_elsewhere_are_used_up, policy_gen_params),
+	KUNIT_CASE(node_asked_for_comes_before_the_policy),
 	KUNIT_CASE(spans_elsewhere_come_before_pages_elsewhere),
 #endif
 	KUNIT_CASE(live_objects_are_owned_and_free_ones_are_not),

@@ -424,6 +424,44 @@ static void no_memory_hangs_nothing_on_the_object(struct kunit *test)
 
 static int somewhere;
 
+/* The object that the record is for goes while that is made: it is left on nothing. */
+static void *going;
+
+static bool free_meanwhile(enum kspan_test_point point)
+{
+	if (point == KSPAN_FAIL_SPECIAL && in_task() && current == failing.task) {
+		kspan_set_test_hook(NULL);
+		kspan_free(going);
+	}
+	return false;
+}
+
+static void *about_to_go(struct kunit *test)
+{
+	going = new_object(test);
+	failing.task = current;
+	kspan_set_test_hook(free_meanwhile);
+	return going;
+}
+
+static void record_of_an_object_that_goes_is_gone(struct kunit *test)
+{
+	unsigned long specials = kspan_special_count();
+	struct seen seen = {};
+
+	KUNIT_EXPECT_EQ(test, kspan_set_finalizer(about_to_go(test), finalize, &seen, GFP_KERNEL),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, kspan_special_count(), specials);
+	KUNIT_EXPECT_EQ(test, kspan_add_cleanup(about_to_go(test), clean_up, &seen, GFP_KERNEL),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, kspan_special_count(), specials);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(kspan_weak_get(about_to_go(test), GFP_KERNEL)),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, kspan_special_count(), specials);
+	kspan_flush_finalizers();
+	KUNIT_EXPECT_EQ(test, seen.runs, 0U);
+}
+
 static void not_an_object_is_refused(struct kunit *test)
 {
 	void *obj = new_object(test), *freed = new_object(test);
@@ -510,6 +548,7 @@ static struct kunit_case finalizer_cases[] = {
 	KUNIT_CASE(both_run_after_a_grace_period),
 	KUNIT_CASE(destroying_the_cache_waits_for_both),
 	KUNIT_CASE(no_memory_hangs_nothing_on_the_object),
+	KUNIT_CASE(record_of_an_object_that_goes_is_gone),
 	KUNIT_CASE(not_an_object_is_refused),
 	KUNIT_CASE(callback_may_free_and_flush),
 	KUNIT_CASE(flush_waits_for_grace_periods),

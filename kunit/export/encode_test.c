@@ -7,6 +7,7 @@
  */
 #include "suite.h"
 
+#include <linux/jhash.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
@@ -105,10 +106,16 @@ static void expect_text(struct kunit *test, struct kspan_buf *buf, const char *w
 static void buf_append_keeps_what_was_there(struct kunit *test)
 {
 	struct kspan_buf *buf = test->priv;
-	size_t i;
+	unsigned int moves = 0;
+	size_t i, size;
 
-	for (i = 0; i < 100000; i++)
+	for (i = 0; i < 100000; i++) {
+		size = buf->size;
 		kspan_buf_append(buf, &(u8){ i % 251 }, 1);
+		moves += buf->size != size;
+	}
+	/* Each copies what there is: as it grows, they become rare. */
+	KUNIT_EXPECT_LE(test, moves, 8U);
 	KUNIT_ASSERT_EQ(test, buf->err, 0);
 	KUNIT_ASSERT_EQ(test, buf->len, (size_t)100000);
 	for (i = 0; i < buf->len; i++)
@@ -185,6 +192,36 @@ static void table_compares_pointers_with_address(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kspan_number(&numbers, &copy[0], 8), 2U);
 	KUNIT_EXPECT_EQ(test, kspan_number(&numbers, &copy[1], 7), 3U);
 	KUNIT_EXPECT_EQ(test, kspan_number(&numbers, &copy[0], 7), 1U);
+	kspan_numbers_free(&numbers);
+}
+
+/* What looks alike by the hash of two words, on machines of one byte order or of the other. */
+static const unsigned long alike[][2][2] = {
+	{ { 0x261980, 0x1000 }, { 0x3874c0, 0x1000 } },
+	{ { 0x164b10, 0x1000 }, { 0x616510, 0x1000 } },
+	{ { 0x1000, 0x18e4b0 }, { 0x1000, 0x608fb0 } },
+	{ { 0x1000, 0x1faba0 }, { 0x1000, 0x265b40 } },
+};
+
+static u32 hash_of(const unsigned long words[2])
+{
+	return jhash2((const u32 *)words, 2 * sizeof(words[0]) / 4, 0);
+}
+
+static void table_tells_apart_what_has_one_hash(struct kunit *test)
+{
+	struct kspan_numbers numbers = {};
+	unsigned int i, same = 0, n = 0;
+
+	for (i = 0; i < ARRAY_SIZE(alike); i++) {
+		const unsigned long *a = alike[i][0], *b = alike[i][1];
+
+		same += hash_of(a) == hash_of(b);
+		KUNIT_EXPECT_EQ(test, kspan_number(&numbers, (void *)a[0], a[1]), ++n);
+		KUNIT_EXPECT_EQ(test, kspan_number(&numbers, (void *)b[0], b[1]), ++n);
+		KUNIT_EXPECT_EQ(test, kspan_number(&numbers, (void *)a[0], a[1]), n - 1);
+	}
+	KUNIT_EXPECT_EQ(test, same, 2U);
 	kspan_numbers_free(&numbers);
 }
 
@@ -911,6 +948,7 @@ static struct kunit_case encode_cases[] = {
 	KUNIT_CASE(buf_error_sticks),
 	KUNIT_CASE(table_compares_strings_by_content),
 	KUNIT_CASE(table_compares_pointers_with_address),
+	KUNIT_CASE(table_tells_apart_what_has_one_hash),
 	KUNIT_CASE(table_numbers_stay_when_it_grows),
 	KUNIT_CASE_PARAM(varint_has_seven_bits_a_byte, varint_gen_params),
 	KUNIT_CASE(pprof_is_the_golden_profile),

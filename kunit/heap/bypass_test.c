@@ -84,6 +84,31 @@ static void each_of_many_is_found(struct kunit *test)
 	}
 }
 
+/* What is of no size has exactly what was asked for, and no cache of the kernel's. */
+static void objects_of_any_size_are_as_asked_for(struct kunit *test)
+{
+	static const size_t sizes[] = { KSPAN_MAX_CLASS_SIZE + 1, 40001, 9 * PAGE_SIZE };
+	unsigned int before = kspan_large_cache->flags, i;
+	struct test_counts told;
+	u8 *obj;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		kspan_large_cache->flags |= KSPAN_BYPASS;
+		obj = kspan_zalloc(sizes[i], GFP_KERNEL);
+		kspan_large_cache->flags = before;
+		KUNIT_ASSERT_NOT_NULL(test, obj);
+		KUNIT_EXPECT_PTR_EQ(test, (u8 *)kspan_bypass_find(obj)->base, obj);
+		KUNIT_EXPECT_EQ(test, kspan_size(obj), sizes[i]);
+		KUNIT_EXPECT_TRUE(test, filled_with(obj, 0, sizes[i]));
+		fill(obj, 0x5a, sizes[i]);
+		told = test_count_rows(test, kspan_cache_name(kspan_large_cache), NULL);
+		KUNIT_EXPECT_EQ(test, told.inuse_bytes, (u64)sizes[i]);
+		kspan_free(obj);
+		KUNIT_EXPECT_FALSE(test, kspan_owns(obj));
+	}
+	KUNIT_EXPECT_NULL(test, kspan_cache_own(kspan_large_cache)->kernels);
+}
+
 static const struct geometry_case geometry_cases[] = {
 	GEOMETRY_CASES,
 	{ "poison, red zone, guard", 100, 0, KSPAN_POISON | KSPAN_RED_ZONE | KSPAN_GUARD,
@@ -278,6 +303,7 @@ static void object_counts_once(struct kunit *test)
 static struct kunit_case bypass_cases[] = {
 	KUNIT_CASE(object_is_not_in_a_page_of_kspans),
 	KUNIT_CASE(each_of_many_is_found),
+	KUNIT_CASE(objects_of_any_size_are_as_asked_for),
 	KUNIT_CASE_PARAM(object_is_as_the_cache_says, geometry_gen_params),
 	KUNIT_CASE(bad_frees_are_reported),
 	KUNIT_CASE(object_stays_until_its_grace_period),

@@ -165,6 +165,42 @@ static void small_objects_do_not_straddle_cache_lines(struct kunit *test)
 	}
 }
 
+/* And no slot is larger for it than the smallest part of a line that the object fills. */
+static void small_objects_take_no_more_of_a_line_than_they_fill(struct kunit *test)
+{
+	unsigned int line = cache_line_size(), size, want;
+
+	for (size = 1; size <= 2 * line; size++) {
+		struct kspan_cache *cache = kspan_cache_create("kspan-line", size, 0,
+							       KSPAN_HWCACHE_ALIGN, NULL);
+
+		KUNIT_ASSERT_NOT_NULL(test, cache);
+		want = size >= line ? line :
+		       max_t(unsigned int, roundup_pow_of_two(size), ARCH_KMALLOC_MINALIGN);
+		KUNIT_EXPECT_EQ_MSG(test, cache->slot_size, ALIGN(size, want), "%u bytes", size);
+		kspan_cache_destroy(cache);
+	}
+}
+
+/* What is per CPU no tool looks for: the next cache has the place of the last. */
+static void arrays_go_with_their_cache(struct kunit *test)
+{
+	struct kspan_pcpu __percpu *pcpu[50];
+	unsigned int i, k, again = 0;
+
+	for (i = 0; i < ARRAY_SIZE(pcpu); i++) {
+		struct kspan_cache *cache = kspan_cache_create("kspan-arrays", 64, 0, 0, NULL);
+
+		KUNIT_ASSERT_NOT_NULL(test, cache);
+		pcpu[i] = cache->pcpu;
+		kspan_cache_destroy(cache);
+		for (k = 0; k < i && pcpu[k] != pcpu[i]; k++)
+			;
+		again += k < i;
+	}
+	KUNIT_EXPECT_GT(test, again, 0U);
+}
+
 static void caches_with_one_name_are_two_caches(struct kunit *test)
 {
 	struct kspan_cache *a = kspan_cache_create("kspan-twin", 64, 0, 0, NULL);
@@ -595,6 +631,8 @@ static struct kunit_case cache_cases[] = {
 	KUNIT_CASE(macro_takes_size_and_alignment_of_the_type),
 	KUNIT_CASE_PARAM(objects_are_aligned_as_asked, align_gen_params),
 	KUNIT_CASE(small_objects_do_not_straddle_cache_lines),
+	KUNIT_CASE(small_objects_take_no_more_of_a_line_than_they_fill),
+	KUNIT_CASE(arrays_go_with_their_cache),
 	KUNIT_CASE(caches_with_one_name_are_two_caches),
 	KUNIT_CASE_PARAM(each_object_is_constructed_once, ctor_gen_params),
 	KUNIT_CASE(bulk_brings_all),

@@ -128,9 +128,11 @@ static void what_is_not_handed_back_is_a_leak_at_worst(struct kunit *test)
 /* More often than there are objects. */
 static void no_number_of_frees_gives_the_page_away(struct kunit *test)
 {
-	unsigned long lost = counted(KSPAN_CORE_FREES_LOST);
+	unsigned long lost = counted(KSPAN_CORE_FREES_LOST), slab;
 	struct whole w;
 	int i;
+
+	slab = global_node_page_state_pages(NR_SLAB_UNRECLAIMABLE_B);
 
 	whole_new(test, &w);
 	for (i = 0; i < 1000; i++)
@@ -140,6 +142,9 @@ static void no_number_of_frees_gives_the_page_away(struct kunit *test)
 	/* Freed by kspan too, it is the span's end that finds it. */
 	whole_free(test, &w);
 	expect_report(test, KSPAN_CORE_FREES_LOST, w.first, "of 1000 of cache kspan-lost");
+	/* The kernel has counted each of them out, as pages of slab memory. */
+	KUNIT_EXPECT_LT(test, abs_diff(slab, global_node_page_state_pages(NR_SLAB_UNRECLAIMABLE_B)),
+			256UL);
 	KUNIT_EXPECT_EQ(test, counted(KSPAN_CORE_FREES_LOST), lost + 1000);
 }
 

@@ -327,6 +327,13 @@ static void walk_steps_over_holes(struct kunit *test)
 		steps++;
 	KUNIT_EXPECT_EQ(test, seen, 1U);
 	KUNIT_EXPECT_LT(test, steps, (map_end() - map_start()) / LEAF_BYTES / 2);
+
+	/* Nor does one who comes to be in the middle of a hole step over what is behind it. */
+	place = (far - map_start()) / LEAF_BYTES - ROOT_BYTES / LEAF_BYTES / 2;
+	seen = 0;
+	while (kspan_pagemap_visit(&place, see) != KSPAN_LEAF_BEYOND)
+		;
+	KUNIT_EXPECT_EQ(test, seen, 1U);
 	kspan_pagemap_clear(sought_page, 1);
 }
 

@@ -151,6 +151,13 @@ static void busy_array_is_left_alone(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, *word, inside);
 	kspan_cache_free_bulk(cache, ARRAY_SIZE(objs), objs);
 	KUNIT_EXPECT_EQ(test, *word, inside);
+	KUNIT_EXPECT_EQ(test, kspan_cache_alloc_bulk(cache, GFP_KERNEL, ARRAY_SIZE(objs), objs),
+			(int)ARRAY_SIZE(objs));
+	for (i = 0; i < ARRAY_SIZE(objs); i++)
+		failed += objs[i] == before;
+	KUNIT_EXPECT_EQ(test, *word, inside);
+	kspan_cache_free_bulk(cache, ARRAY_SIZE(objs), objs);
+	KUNIT_EXPECT_EQ(test, *word, inside);
 	WRITE_ONCE(*word, *word - KSPAN_WORD_BUSY);
 	migrate_enable();
 	KUNIT_EXPECT_EQ(test, failed, 0U);

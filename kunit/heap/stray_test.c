@@ -10,6 +10,7 @@
 #include <linux/cpumask.h>
 #include <linux/kmemleak.h>
 #include <linux/kthread.h>
+#include <linux/lockdep.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
@@ -17,6 +18,7 @@
 #include "heap/pcpu.h"
 #include "heap/retire.h"
 #include "allocator.h"
+#include "watch.h"
 
 /* One object to a page and a bit: no empty span is kept, as would be of a single page. */
 #define OBJ_SIZE	3000
@@ -26,6 +28,15 @@ static struct stray {
 	int here, there;		/* CPUs: the test's, and another one */
 	void *obj;
 } t;
+
+/* Reports of strays outside of any section of RCU's readers. */
+static unsigned int outside;
+
+static bool catch_where(enum kspan_counter what, const void *addr, const char *text)
+{
+	outside += !rcu_read_lock_held();
+	return catch_report(what, addr, text);
+}
 
 static int stray_test_init(struct kunit *test)
 {
@@ -304,6 +315,56 @@ static void last_desc(const struct last_case *c, char *desc)
 
 KUNIT_ARRAY_PARAM(last, last_cases, last_desc);
 
+/*
+ * What is in an array or in a magazine keeps the header that it points to; on its way from there,
+ * until it is known what it is, RCU does.
+ */
+static void stray_out_of_a_magazine_has_its_header(struct kunit *test)
+{
+	struct kspan_node *node = kspan_cache_node(t.cache, numa_mem_id());
+	unsigned int i, batch = kspan_cache_own(t.cache)->batch;
+	void *objs[64], *other;
+
+	KUNIT_ASSERT_LT(test, 2 * batch, (unsigned int)ARRAY_SIZE(objs));
+	for (i = 0; i < ARRAY_SIZE(objs); i++) {
+		objs[i] = kspan_cache_alloc(t.cache, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+	}
+	KUNIT_ASSERT_EQ(test, kspan_cache_shrink(t.cache), 1);
+	/* The youngest of the batch that goes: the first that is looked at when it comes back. */
+	for (i = 0; i < batch - 1; i++)
+		kspan_cache_free(t.cache, objs[i]);
+	t.obj = objs[i++];
+	free_twice(test, t.there);
+	for (; i < ARRAY_SIZE(objs) && !node->nr_magazines; i++)
+		kspan_cache_free(t.cache, objs[i]);
+	KUNIT_ASSERT_EQ(test, node->nr_magazines, 1U);
+	expect_reports(test, 0);
+	outside = 0;
+	kspan_report_set_filter(catch_where);
+	while (node->nr_magazines) {
+		other = kspan_cache_alloc(t.cache, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, other);
+		objs[--i] = other;
+	}
+	expect_reports(test, 1);
+	KUNIT_EXPECT_EQ(test, outside, 0U);
+	for (; i < ARRAY_SIZE(objs); i++)
+		kspan_cache_free(t.cache, objs[i]);
+	KUNIT_EXPECT_EQ(test, kspan_cache_shrink(t.cache), 0);
+	expect_reports(test, 1);
+}
+
+static void stray_out_of_an_array_has_its_header(struct kunit *test)
+{
+	free_twice(test, t.there);
+	outside = 0;
+	kspan_report_set_filter(catch_where);
+	KUNIT_EXPECT_EQ(test, kspan_cache_shrink(t.cache), 0);
+	expect_reports(test, 1);
+	KUNIT_EXPECT_EQ(test, outside, 0U);
+}
+
 static void drained_arrays_return_the_object_once(struct kunit *test)
 {
 	const struct last_case *c = test->param_value;
@@ -578,6 +639,8 @@ static struct kunit_case stray_cases[] = {
 	KUNIT_CASE(stray_is_found_after_another_round),
 	KUNIT_CASE(stray_below_its_object_in_one_array),
 	KUNIT_CASE(stray_does_not_come_back_from_the_depot),
+	KUNIT_CASE(stray_out_of_a_magazine_has_its_header),
+	KUNIT_CASE(stray_out_of_an_array_has_its_header),
 	KUNIT_CASE_PARAM(drained_arrays_return_the_object_once, last_gen_params),
 	KUNIT_CASE(header_stays_while_a_stray_points_to_it),
 	KUNIT_CASE(header_stays_while_a_stray_in_a_magazine_points_to_it),
