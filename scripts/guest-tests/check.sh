@@ -45,8 +45,12 @@ load_kspan() {
 	echo 1 >$dir/reset
 }
 
+# unload_kspan: and none of its threads stays, which would be those of a workqueue.
 unload_kspan() {
-	[ -n "${KSPAN_STAYS:-}" ] || rmmod kspan
+	[ -z "${KSPAN_STAYS:-}" ] || return 0
+	rmmod kspan || return
+	# A worker that all share may still say for whom it worked last: kworker/u9:0-kspan.
+	not grep -s '^\(kworker/R-\)\?kspan' /proc/[0-9]*/comm
 }
 
 # save_lock_graph: the lock classes, and what was ever taken under them, while kspan is there.
