@@ -77,7 +77,14 @@ static void neighbours_in_a_span_have_their_own(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, attach(test, obj, KSPAN_SPECIAL_FINALIZER), 0);
 	KUNIT_EXPECT_EQ(test, state_of(neighbour), (int)KSPAN_STATE_ALLOCATED);
 	KUNIT_EXPECT_NULL(test, kspan_detach(span_of(obj), neighbour, KSPAN_SPECIAL_FINALIZER));
+	/* Of the same kind, of which each may have one. */
+	KUNIT_EXPECT_EQ(test, attach(test, neighbour, KSPAN_SPECIAL_FINALIZER), 0);
 	special = kspan_detach(span_of(obj), obj, KSPAN_SPECIAL_FINALIZER);
+	KUNIT_ASSERT_NOT_NULL(test, special);
+	KUNIT_EXPECT_EQ(test, special->offset, (u32)(obj - span_of(obj)->base));
+	kspan_special_delete(special);
+	KUNIT_EXPECT_NULL(test, kspan_detach(span_of(obj), obj, KSPAN_SPECIAL_FINALIZER));
+	special = kspan_detach(span_of(obj), neighbour, KSPAN_SPECIAL_FINALIZER);
 	KUNIT_ASSERT_NOT_NULL(test, special);
 	kspan_special_delete(special);
 	kspan_cache_free(cache, neighbour);

@@ -6,6 +6,8 @@
  */
 #include "suite.h"
 
+#include "base/buf.h"
+#include "export/debugfs.h"
 #include "special/special.h"
 #include "profile_helpers.h"
 
@@ -122,15 +124,35 @@ static struct kspan_special *expect_next(struct kunit *test, struct kspan_specia
 
 /* ------------------------------------------------------------------ records */
 
+/* How many weak handles' records there are, as the file says. */
+static long shown_as_weak(struct kunit *test)
+{
+	struct kspan_buf buf = {};
+	const char *line = NULL;
+	long nr = -1;
+
+	KUNIT_EXPECT_EQ(test, kspan_debugfs_render("specials", &buf), 0);
+	kspan_buf_append(&buf, "", 1);
+	if (!buf.err)
+		line = strstr(buf.data, "weak ");
+	if (!line || sscanf(line, "weak %ld", &nr) != 1)
+		KUNIT_FAIL(test, "the file says nothing of weak handles");
+	kspan_buf_free(&buf);
+	return nr;
+}
+
 static void record_is_counted_while_it_exists(struct kunit *test)
 {
 	unsigned long before = kspan_special_count();
+	long shown = shown_as_weak(test);
 	struct kspan_special *special = kspan_special_new(KSPAN_SPECIAL_WEAK, GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, special);
 	KUNIT_EXPECT_EQ(test, kspan_special_count(), before + 1);
+	KUNIT_EXPECT_EQ(test, shown_as_weak(test), shown + 1);
 	kspan_special_delete(special);
 	KUNIT_EXPECT_EQ(test, kspan_special_count(), before);
+	KUNIT_EXPECT_EQ(test, shown_as_weak(test), shown);
 }
 
 static void no_memory_gives_no_record(struct kunit *test)
