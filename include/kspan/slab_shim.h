@@ -24,8 +24,9 @@
  *    canonical address: should one reach the core, the machine stops at the first access
  *    with the culprit on the stack, and no memory is harmed.
  *
- * This is the one header to force; what it is made of lies in shim/: owner.h (whose code, memory and
- * cache), free.h, alloc.h, copy.h and cache.h (what the names come to mean), names.h (the names).
+ * This is the one header to force; what it is made of lies in shim/: owner.h (whose code, memory
+ * and cache), free.h, alloc.h, copy.h and cache.h (what the names come to mean), names.h (the
+ * names).
  *
  * The shim's functions are always inlined, so the innermost frame of a sampled stack is
  * the function of the driver that allocates, and not one of these.

@@ -14,8 +14,8 @@
  * slowly, or not at all, holds nothing up. The wings below know of no file: each has functions that
  * show what it has, or let walk over it.
  *
- * Locks: none of its own. Process context; what is called takes kspan_cache_mutex, or the mutex of a
- * profile's table, one at a time.
+ * Locks: none of its own. Process context; what is called takes kspan_cache_mutex, or the mutex of
+ * a profile's table, one at a time.
  */
 #ifndef _KSPAN_DEBUGFS_H
 #define _KSPAN_DEBUGFS_H
