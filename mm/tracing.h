@@ -10,16 +10,19 @@
 
 #include <linux/types.h>
 
+#include "base/lock.h"
+
 struct kspan_bucket;
 struct kspan_cache;
 struct kspan_span;
 struct kspan_special;
 
 /* @obj was allocated and is a sample of that weight. Any context but NMI, no lock held. */
-void kspan_tracing_alloc(struct kspan_cache *cache, void *obj, size_t slot_size, u64 weight);
+void kspan_tracing_alloc(struct kspan_cache *cache, void *obj, size_t slot_size, u64 weight)
+	kspan_no_lock;
 
 /* Takes the unlinked profile special out of its bucket and deletes it. Likewise. */
-void kspan_tracing_release(struct kspan_span *span, struct kspan_special *special);
+void kspan_tracing_release(struct kspan_span *span, struct kspan_special *special) kspan_no_lock;
 
 /* The bucket of the profile special among those on @list, unlinked and not released; or NULL. */
 const struct kspan_bucket *kspan_tracing_bucket(const struct kspan_special *list);

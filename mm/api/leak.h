@@ -5,6 +5,8 @@
 
 #include <linux/types.h>
 
+#include "base/lock.h"
+
 struct kspan_buf;
 struct kspan_cache;
 struct kspan_label;
@@ -29,11 +31,11 @@ struct kspan_left {
 };
 
 /* Process context; take kspan_bucket_mutex. */
-void kspan_leak_of_cache(const struct kspan_left *left);
-void kspan_leak_of_module(const struct module *mod);
+void kspan_leak_of_cache(const struct kspan_left *left) kspan_no_lock;
+void kspan_leak_of_module(const struct module *mod) kspan_no_lock;
 
 /* The text of each, without the line that says how many; for the tests. */
-void kspan_leak_show_cache(struct kspan_buf *buf, const struct kspan_left *left);
-void kspan_leak_show_module(struct kspan_buf *buf, const char *name);
+void kspan_leak_show_cache(struct kspan_buf *buf, const struct kspan_left *left) kspan_no_lock;
+void kspan_leak_show_module(struct kspan_buf *buf, const char *name) kspan_no_lock;
 
 #endif /* _KSPAN_LEAK_H */

@@ -5,6 +5,8 @@
 
 #include <linux/types.h>
 
+#include "base/lock.h"
+
 /**
  * struct kspan_buf - a growing run of bytes
  * @data: the bytes (kvmalloc); not terminated; NULL while nothing was appended
@@ -21,11 +23,11 @@ struct kspan_buf {
 	int err;
 };
 
-void kspan_buf_append(struct kspan_buf *buf, const void *data, size_t len);
-void kspan_buf_puts(struct kspan_buf *buf, const char *str);
-void kspan_buf_put_utf8(struct kspan_buf *buf, const char *str);
-void kspan_buf_put_field(struct kspan_buf *buf, const char *str);
+void kspan_buf_append(struct kspan_buf *buf, const void *data, size_t len) kspan_no_lock;
+void kspan_buf_puts(struct kspan_buf *buf, const char *str) kspan_no_lock;
+void kspan_buf_put_utf8(struct kspan_buf *buf, const char *str) kspan_no_lock;
+void kspan_buf_put_field(struct kspan_buf *buf, const char *str) kspan_no_lock;
 __printf(2, 3) void kspan_buf_printf(struct kspan_buf *buf, const char *fmt, ...);
-void kspan_buf_free(struct kspan_buf *buf);
+void kspan_buf_free(struct kspan_buf *buf) kspan_no_lock;
 
 #endif /* _KSPAN_BUF_H */

@@ -16,13 +16,15 @@
 
 #include <linux/types.h>
 
+#include "base/lock.h"
+
 /* Runs on the CPU that is asked, with interrupts off. False: in the middle of it; ask again. */
 typedef bool (*kspan_ask_fn)(void *arg);
 
 /* Asks @cpu once, which is online and stays so; what @fn says. Any context with interrupts on. */
-bool kspan_ask_cpu(int cpu, kspan_ask_fn fn, void *arg);
+bool kspan_ask_cpu(int cpu, kspan_ask_fn fn, void *arg) kspan_no_lock;
 
 /* Asks all that are online until none is in the middle. Process context, with cpus_read_lock(). */
-void kspan_ask_all_cpus(kspan_ask_fn fn, void *arg);
+void kspan_ask_all_cpus(kspan_ask_fn fn, void *arg) kspan_no_lock;
 
 #endif /* _KSPAN_CPUS_H */

@@ -25,8 +25,43 @@
 
 #include "base/stats.h"
 
+/*
+ * What is said of locks at functions and fields, for clang's analysis of thread safety, which
+ * scripts/checks/contexts runs with KSPAN_CONTEXTS defined; to everybody else it is nothing:
+ *
+ *	kspan_guarded_by(&lock)		field or variable: touched only with the lock held, but by
+ *					READ_ONCE(), which says that any recent value will do;
+ *					of a field, the lock in any structure of its type
+ *	kspan_must_hold(&lock)		function: the caller holds this spinlock of kspan's,
+ *	kspan_must_hold_mutex(&lock)	or this mutex
+ *	kspan_must_not_hold(&lock)	function: the caller does not hold this one, of any kind
+ *	kspan_no_lock			function: the caller holds no spinlock of kspan's
+ *	kspan_not_checked		function: for a reason that it gives, it need not obey
+ *	kspan_assert_held(&lock)	statement: lockdep_assert_held(), which the analysis
+ *					believes, for a lock that it cannot follow the way to
+ *
+ * Since each spinlock is a leaf, to take any is to take kspan_any_lock, of which there is one.
+ */
+#ifdef KSPAN_CONTEXTS
+#define kspan_context(...)		__attribute__((__VA_ARGS__))
+#else
+#define kspan_context(...)
+#endif
+#define kspan_guarded_by(lock)		kspan_context(guarded_by(lock))
+#define kspan_must_hold(lock)		kspan_context(requires_capability(lock, &kspan_any_lock))
+#define kspan_must_hold_mutex(lock)	kspan_context(requires_capability(lock))
+#define kspan_must_not_hold(lock)	kspan_context(locks_excluded(lock))
+#define kspan_no_lock			kspan_must_not_hold(&kspan_any_lock)
+#define kspan_not_checked		kspan_context(no_thread_safety_analysis)
+
 /* As spin_lock_irqsave() and spin_unlock_irqrestore(). On PREEMPT_RT there is no mark. */
-#ifdef CONFIG_PREEMPT_RT
+#ifdef KSPAN_CONTEXTS
+#define kspan_lock(lock, flags)		kspan_contexts_lock(lock, &(flags))
+#define kspan_unlock(lock, flags)	kspan_contexts_unlock(lock, flags)
+#undef READ_ONCE
+#define READ_ONCE(x)			kspan_contexts_read(x)
+#define kspan_assert_held(lock)		kspan_contexts_assert(lock)
+#elif defined(CONFIG_PREEMPT_RT)
 #define kspan_lock(lock, flags)		spin_lock_irqsave(lock, flags)
 #define kspan_unlock(lock, flags)	spin_unlock_irqrestore(lock, flags)
 #else
@@ -43,6 +78,10 @@
 		__this_cpu_write(kspan_locked, false);	\
 		local_irq_restore(flags);		\
 	} while (0)
+#endif
+
+#ifndef kspan_assert_held
+#define kspan_assert_held(lock)		lockdep_assert_held(lock)
 #endif
 
 DECLARE_PER_CPU(bool, kspan_locked);

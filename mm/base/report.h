@@ -5,6 +5,7 @@
 
 #include <linux/types.h>
 
+#include "base/lock.h"
 #include "base/stats.h"
 
 /* Bytes of a slot that somebody wrote who should not have. All numbers in bytes. */
@@ -28,13 +29,13 @@ void kspan_report_set_filter(kspan_report_filter_t filter);
  * did print it.
  */
 __printf(3, 4)
-bool kspan_report(enum kspan_counter what, const void *addr, const char *fmt, ...);
+bool kspan_report(enum kspan_counter what, const void *addr, const char *fmt, ...) kspan_no_lock;
 
 /*
  * The same of a corruption, with what is known of the object and the bytes themselves. The
  * caller keeps the object, and so its frames.
  */
 __printf(2, 3)
-void kspan_report_damage(const struct kspan_damage *damage, const char *fmt, ...);
+void kspan_report_damage(const struct kspan_damage *damage, const char *fmt, ...) kspan_no_lock;
 
 #endif /* _KSPAN_REPORT_H */

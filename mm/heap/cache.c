@@ -123,6 +123,7 @@ struct kspan_cache *kspan_cache_new(const char *name, unsigned int object_size,
 /* ---- The list of all ----------------------------------------------------------------- */
 
 static bool name_is_taken(const char *name)
+	kspan_must_hold_mutex(&kspan_cache_mutex)
 {
 	struct kspan_cache *cache;
 
@@ -138,6 +139,7 @@ static bool name_is_taken(const char *name)
  * one that is made again once the other is gone goes on under its name. 0 or -ENOMEM.
  */
 static int name_apart(struct kspan_cache *cache, const char *name)
+	kspan_must_hold_mutex(&kspan_cache_mutex)
 {
 	char shown[KSPAN_NAME_SIZE];
 	unsigned int number = 1;

@@ -13,6 +13,7 @@
 
 #include <kspan/kspan.h>
 
+#include "base/lock.h"
 #include "heap/sizeclass.h"
 #include "heap/span.h"
 #include "special/special.h"
@@ -70,9 +71,9 @@ static inline u32 kspan_span_usable(const struct kspan_span *span, unsigned int 
  * hotplug imposes on whoever drains CPUs.
  */
 extern struct mutex kspan_cache_mutex;
-extern struct list_head kspan_caches;		/* under kspan_cache_mutex */
-/* Destroyed with objects left, and kept for their late frees; likewise. */
-extern struct list_head kspan_left_caches;
+extern struct list_head kspan_caches kspan_guarded_by(&kspan_cache_mutex);
+/* Destroyed with objects left, and kept for their late frees. */
+extern struct list_head kspan_left_caches kspan_guarded_by(&kspan_cache_mutex);
 
 /* The cache of spans with a single object; those of the size classes are in kspan.h. */
 extern struct kspan_cache *kspan_large_cache;
@@ -89,23 +90,25 @@ const char *kspan_cache_name(const struct kspan_cache *cache);
 struct kspan_cache *kspan_cache_new(const char *name, unsigned int object_size,
 				    unsigned int align, unsigned int slot_size,
 				    unsigned int span_pages, unsigned int flags,
-				    void (*ctor)(void *obj));
+				    void (*ctor)(void *obj)) kspan_no_lock;
 /* It is on no list, and has no objects but what its arrays hold. Process context, sleeps. */
-void kspan_cache_delete(struct kspan_cache *cache);
+void kspan_cache_delete(struct kspan_cache *cache) kspan_no_lock;
 
 /* Enters it in the list of all, under a name of its own made of @name. 0 or -ENOMEM. */
-int kspan_cache_publish(struct kspan_cache *cache, const char *name);
+int kspan_cache_publish(struct kspan_cache *cache, const char *name)
+	kspan_no_lock kspan_must_not_hold(&kspan_cache_mutex);
 
 /* Returns objects in CPUs' arrays and in depots to their spans. Process context. */
-void kspan_cache_drain(struct kspan_cache *cache);
-void kspan_cache_drain_depots(struct kspan_cache *cache);
+void kspan_cache_drain(struct kspan_cache *cache)
+	kspan_no_lock kspan_must_not_hold(&kspan_cache_mutex);
+void kspan_cache_drain_depots(struct kspan_cache *cache) kspan_no_lock;
 /* Gives back up to @nr pages of empty spans, or a few more; pages given back. */
-unsigned long kspan_cache_release_empty(struct kspan_cache *cache, unsigned long nr);
+unsigned long kspan_cache_release_empty(struct kspan_cache *cache, unsigned long nr) kspan_no_lock;
 /*
  * One of its spans with objects that nobody will free any more, off all lists; NULL if there is
  * none. Their memory stays. Process context.
  */
-struct kspan_span *kspan_cache_orphan(struct kspan_cache *cache);
+struct kspan_span *kspan_cache_orphan(struct kspan_cache *cache) kspan_no_lock;
 
 /* These are exact when nobody allocates or frees. Handed out: to callers, arrays or depots. */
 unsigned long kspan_cache_out(const struct kspan_cache *cache);
@@ -117,13 +120,14 @@ bool kspan_cache_has_spans(const struct kspan_cache *cache);
  * Allocations from the arrays of all caches there are, and objects that are in use. Process
  * context; exact when nobody allocates or frees.
  */
-void kspan_cache_totals(unsigned long *allocs, unsigned long *in_use);
+void kspan_cache_totals(unsigned long *allocs, unsigned long *in_use)
+	kspan_no_lock kspan_must_not_hold(&kspan_cache_mutex);
 
 /* A cache as it is: its objects in use and in all, its spans, and their pages. */
 struct kspan_cache_line {
 	unsigned long used, objs, spans, pages;
 };
 
-void kspan_cache_look(struct kspan_cache *cache, struct kspan_cache_line *line);
+void kspan_cache_look(struct kspan_cache *cache, struct kspan_cache_line *line) kspan_no_lock;
 
 #endif /* _KSPAN_CACHE_H */

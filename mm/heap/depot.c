@@ -24,6 +24,7 @@
 
 /* One of the node's two lists of magazines, under its lock. */
 static void push(struct kspan_node *node, struct kspan_magazine **list, struct kspan_magazine *mag)
+	kspan_must_hold(&node->lock)
 {
 	lockdep_assert_held(&node->lock);
 	mag->next = *list;
@@ -31,6 +32,7 @@ static void push(struct kspan_node *node, struct kspan_magazine **list, struct k
 }
 
 static struct kspan_magazine *pop(struct kspan_node *node, struct kspan_magazine **list)
+	kspan_must_hold(&node->lock)
 {
 	struct kspan_magazine *mag = *list;
 

@@ -134,6 +134,7 @@ void kspan_pcpu_drain(struct kspan_cache *cache)
  * somebody is inside an array, and may have an old budget.
  */
 static bool end_budgets_here(void *first)
+	kspan_not_checked
 {
 	struct kspan_cache *cache = first;
 	unsigned int left = CACHES_AT_ONCE;

@@ -68,18 +68,19 @@ struct slot {
 	struct trace allocated, freed;
 };
 
+/* Guards pool->line. */
+static DEFINE_SPINLOCK(kspan_fence_lock);
+
 /* The range begins with a hidden page; then come the slots, each with the page behind it. */
 struct pool {
 	void *base;
 	unsigned int nr_slots;
 	int nid;
 	struct kspan_fence_page before;	/* hidden for good */
-	struct list_head line;		/* free slots, the first to be used next; under the lock */
+	/* Free slots, the first to be used next. */
+	struct list_head line kspan_guarded_by(&kspan_fence_lock);
 	struct slot slot[];
 };
-
-/* Guards pool->line. */
-static DEFINE_SPINLOCK(kspan_fence_lock);
 
 static struct pool *pool;		/* written once; NULL: none yet */
 static unsigned int slots_wanted = KSPAN_FENCE_SLOTS_DEFAULT;
@@ -356,6 +357,7 @@ static void pool_free(struct pool *p)
 }
 
 static int find_pages(struct pool *p)
+	kspan_not_checked
 {
 	unsigned int i;
 	int err = kspan_fence_page_init(p->base, &p->before);
@@ -372,6 +374,7 @@ static int find_pages(struct pool *p)
 }
 
 static int pool_new(struct pool **out, unsigned int nr_slots)
+	kspan_not_checked
 {
 	struct pool *p = kvzalloc(struct_size(p, slot, nr_slots), GFP_KERNEL);
 	unsigned int i;

@@ -9,13 +9,16 @@
 #include <linux/gfp.h>
 #include <linux/types.h>
 
+#include "base/lock.h"
+
 struct kspan_cache;
 struct kspan_span;
 
 #define KSPAN_FENCE_SLOTS_DEFAULT	255
 
 /* Makes the slots, if there are none yet. Process context. 0 or an error, and then it said why. */
-int kspan_fence_open(void);
+int kspan_fence_open(void)
+	kspan_no_lock;
 
 /* Can objects of @size bytes of a cache with @flags be guarded? */
 bool kspan_fence_fits(size_t size, unsigned int flags);
@@ -24,13 +27,13 @@ bool kspan_fence_fits(size_t size, unsigned int flags);
  * An object of @cache in a slot, handed out; NULL when there is no free slot, no memory for its
  * header, or none may be used here. @size bytes were asked for. Any context but NMI.
  */
-void *kspan_fence_alloc(struct kspan_cache *cache, size_t size, gfp_t gfp, int node);
+void *kspan_fence_alloc(struct kspan_cache *cache, size_t size, gfp_t gfp, int node) kspan_no_lock;
 
 /* From here on every access to the object of @span faults. Any context but NMI. */
-void kspan_fence_free(struct kspan_span *span);
+void kspan_fence_free(struct kspan_span *span) kspan_no_lock;
 
 /* @span, which had a slot, is on no list any more: the slot is the last in line for another. */
-void kspan_fence_put(struct kspan_span *span);
+void kspan_fence_put(struct kspan_span *span) kspan_no_lock;
 
 /* Does @addr lie in a slot or beside one? Any context. */
 bool kspan_fence_contains(const void *addr);
@@ -39,7 +42,7 @@ bool kspan_fence_contains(const void *addr);
 const char *kspan_fence_freed(const void *obj);
 
 /* Prints what is known of the object whose slot @addr lies in. Any context. */
-void kspan_fence_print(const void *addr);
+void kspan_fence_print(const void *addr) kspan_no_lock;
 
 size_t kspan_fence_bytes(void);
 

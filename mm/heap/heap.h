@@ -46,7 +46,8 @@
 #include "heap/supply.h"
 
 /* hold.c: looks at all spans for references that are missing. Process context. */
-void kspan_hold_look_at_all(void);
+void kspan_hold_look_at_all(void)
+	kspan_no_lock;
 /* The kernel is about to free @obj as it must not, which has been reported. Any context. */
 void kspan_hold_expect(const void *obj);
 

@@ -6,6 +6,8 @@
 #include <linux/bits.h>
 #include <linux/types.h>
 
+#include "base/lock.h"
+
 struct kspan_span;
 struct page;
 
@@ -25,9 +27,10 @@ unsigned int kspan_hold_count(unsigned int nr_pages, unsigned int nr_objs);
  * Reports what is missing of @span's since the last look. Any context but NMI; under
  * rcu_read_lock(), unless the caller keeps the span.
  */
-void kspan_hold_look(struct kspan_span *span);
+void kspan_hold_look(struct kspan_span *span) kspan_no_lock;
 
 /* As kspan_hold_look_at_all(), at some more spans with each call. */
-void kspan_hold_look_at_some(void);
+void kspan_hold_look_at_some(void)
+	kspan_no_lock;
 
 #endif /* _KSPAN_HOLD_H */

@@ -26,6 +26,7 @@ bool kspan_freelist_random;
 EXPORT_SYMBOL_FOR_TESTS(kspan_freelist_random);
 
 void kspan_node_init(struct kspan_node *node)
+	kspan_not_checked
 {
 	kspan_spin_lock_init(&node->lock, "kspan_node_lock");
 	INIT_LIST_HEAD(&node->partial);
@@ -49,6 +50,7 @@ static struct kspan_span *first_of(struct list_head *list)
 
 /* Puts a span on the list that its number of free objects says. */
 static void relist(struct kspan_node *node, struct kspan_span *span)
+	kspan_must_hold(&node->lock)
 {
 	struct kspan_span_own *own = kspan_span_own(span);
 	enum kspan_span_list where = KSPAN_LIST_PARTIAL;
@@ -130,6 +132,7 @@ static void take_at_random(struct kspan_span *span, struct taking *t, unsigned i
 
 /* Takes what is still wanted, or as much as there is, out of @span's bitmap. */
 static void take_from_span(struct kspan_node *node, struct kspan_span *span, struct taking *t)
+	kspan_must_hold(&node->lock)
 {
 	struct kspan_span_own *own = kspan_span_own(span);
 	unsigned int want = min(t->want - t->n, own->nr_free);
@@ -212,6 +215,7 @@ unsigned int kspan_node_add(struct kspan_span *span, struct kspan_slot *slots, u
 
 /* Takes @span off its node's books; the caller frees it after dropping the lock. */
 static void remove(struct kspan_node *node, struct kspan_span *span, struct list_head *out)
+	kspan_must_hold(&node->lock)
 {
 	struct kspan_span_own *own = kspan_span_own(span);
 
@@ -233,6 +237,7 @@ static void remove(struct kspan_node *node, struct kspan_span *span, struct list
  * right then. @twice is such an object.
  */
 static bool may_go(struct kspan_node *node, struct kspan_span *span, const void **twice)
+	kspan_must_hold(&node->lock)
 {
 	struct kspan_span_own *own = kspan_span_own(span);
 	unsigned int i;
@@ -266,6 +271,7 @@ static void free_list(struct list_head *spans)
  * page. So an idle cache holds at most a page, and a burst leaves little behind.
  */
 static unsigned long empty_limit(const struct kspan_cache *cache, const struct kspan_node *node)
+	kspan_must_hold(&node->lock)
 {
 	if (!cache->slot_size || cache->destroyed)
 		return 0;
@@ -278,6 +284,7 @@ static unsigned long empty_limit(const struct kspan_cache *cache, const struct k
  */
 static void give(struct kspan_node *node, struct kspan_span *span, const struct kspan_slot *slot,
 		 struct list_head *superfluous, const void **twice)
+	kspan_must_hold(&node->lock)
 {
 	struct kspan_span_own *own = kspan_span_own(span);
 	struct kspan_span *last;
@@ -429,6 +436,7 @@ unsigned long kspan_node_release_empty(struct kspan_cache *cache, struct kspan_n
 /* The next few from where the walk is; how many, 0 at the end. */
 static unsigned int walk_spans(struct kspan_node *node, struct kspan_span_line *lines,
 			       unsigned int room)
+	kspan_must_hold(&node->lock)
 {
 	struct kspan_span *span;
 	unsigned int n;

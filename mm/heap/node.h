@@ -10,6 +10,7 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
+#include "base/lock.h"
 #include "heap/cache.h"
 
 struct kspan_span_line;
@@ -21,53 +22,59 @@ struct kspan_magazine {
 	struct kspan_slot slot[];	/* cache->batch, all in use or none */
 };
 
+/* Touched under the lock of its node. */
+#define kspan_in_node	kspan_guarded_by(&lock)
+
 /* The spans of one cache whose pages are on one node. */
 struct kspan_node {
-	spinlock_t lock;		/* a leaf lock */
-	struct list_head partial;	/* some objects handed out; under lock, as all below */
-	struct list_head full;		/* all */
-	struct list_head empty;		/* none */
-	struct list_head all;		/* the oldest first */
-	struct list_head *walk;		/* in all: where a walk goes on; NULL: there is none */
-	unsigned long nr_spans;
-	unsigned long nr_empty;
-	unsigned long nr_pages;
-	unsigned long nr_objs;
-	unsigned long nr_out;		/* handed out: to callers, CPUs' arrays or the depot */
+	spinlock_t lock;			/* a leaf lock */
+	struct list_head partial kspan_in_node;	/* some objects handed out */
+	struct list_head full kspan_in_node;	/* all */
+	struct list_head empty kspan_in_node;	/* none */
+	struct list_head all kspan_in_node;	/* the oldest first */
+	/* In all: where a walk goes on; NULL: there is none. */
+	struct list_head *walk kspan_in_node;
+	unsigned long nr_spans kspan_in_node;
+	unsigned long nr_empty kspan_in_node;
+	unsigned long nr_pages kspan_in_node;
+	unsigned long nr_objs kspan_in_node;
+	/* Handed out: to callers, CPUs' arrays or the depot. */
+	unsigned long nr_out kspan_in_node;
 
-	/* The depot, under lock too. */
-	struct kspan_magazine *magazines;	/* full ones */
-	struct kspan_magazine *spares;		/* empty ones */
-	struct kspan_magazine *magazine_walk;	/* of these: where a walk goes on; NULL: none */
-	unsigned int nr_magazines;		/* read without the lock */
-	unsigned int nr_spares;
+	/* The depot. */
+	struct kspan_magazine *magazines kspan_in_node;	/* full ones */
+	struct kspan_magazine *spares kspan_in_node;	/* empty ones */
+	/* Of the full ones: where a walk goes on; NULL: there is none. */
+	struct kspan_magazine *magazine_walk kspan_in_node;
+	unsigned int nr_magazines kspan_in_node;
+	unsigned int nr_spares kspan_in_node;
 };
 
 /* node.c: the spans of a node. Any context but NMI, no lock held. */
 void kspan_node_init(struct kspan_node *node);
 unsigned int kspan_node_take(struct kspan_cache *cache, int nid, struct kspan_slot *slots,
-			     unsigned int want);
+			     unsigned int want) kspan_no_lock;
 unsigned int kspan_node_add(struct kspan_span *span, struct kspan_slot *slots,
-			    unsigned int want);
+			    unsigned int want) kspan_no_lock;
 void kspan_node_give(struct kspan_cache *cache, struct kspan_slot *slots, unsigned int n,
-		     u8 from);
-void kspan_node_stray(struct kspan_cache *cache, const struct kspan_slot *slot);
+		     u8 from) kspan_no_lock;
+void kspan_node_stray(struct kspan_cache *cache, const struct kspan_slot *slot) kspan_no_lock;
 unsigned long kspan_node_release_empty(struct kspan_cache *cache, struct kspan_node *node,
-				       unsigned long nr);
+				       unsigned long nr) kspan_no_lock;
 /* One of them that has objects out, off its lists, for good; NULL if there is none. */
-struct kspan_span *kspan_node_orphan(struct kspan_node *node);
+struct kspan_span *kspan_node_orphan(struct kspan_node *node) kspan_no_lock;
 unsigned long kspan_node_walk(struct kspan_node *node, struct kspan_span_line *lines,
-			      unsigned long room);
+			      unsigned long room) kspan_no_lock;
 
 /* depot.c: the magazines of a node. Any context but NMI, no lock held. */
 struct kspan_magazine *kspan_depot_put(struct kspan_cache *cache, int nid,
-				       struct kspan_magazine *full);
+				       struct kspan_magazine *full) kspan_no_lock;
 struct kspan_magazine *kspan_depot_get(struct kspan_cache *cache, int nid,
-				       struct kspan_magazine *empty);
-void kspan_depot_walk_start(struct kspan_node *node);
+				       struct kspan_magazine *empty) kspan_no_lock;
+void kspan_depot_walk_start(struct kspan_node *node) kspan_no_lock;
 unsigned int kspan_depot_walk_next(const struct kspan_cache *cache, struct kspan_node *node,
-				   struct kspan_slot *slots, u8 *mark);
-void kspan_depot_drain(struct kspan_cache *cache, struct kspan_node *node);
+				   struct kspan_slot *slots, u8 *mark) kspan_no_lock;
+void kspan_depot_drain(struct kspan_cache *cache, struct kspan_node *node) kspan_no_lock;
 unsigned long kspan_depot_count(const struct kspan_cache *cache, const struct kspan_node *node);
 
 #endif /* _KSPAN_NODE_H */

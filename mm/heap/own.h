@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 #include <linux/types.h>
 
+#include "base/lock.h"
 #include "heap/cache.h"
 #include "heap/span.h"
 
@@ -79,11 +80,11 @@ static inline unsigned int kspan_cache_align(const struct kspan_cache *cache, si
 
 /* span.c: spans, made and freed. No lock held. */
 struct kspan_span *kspan_span_new(struct kspan_cache *cache, size_t slot_size, gfp_t gfp,
-				  int node);
+				  int node) kspan_no_lock;
 struct kspan_span *kspan_span_new_single(struct kspan_cache *cache, void *obj, size_t room,
-					 size_t size, int kind, int nid, gfp_t gfp);
-void kspan_span_free(struct kspan_span *span);
-void kspan_span_free_retired(struct kspan_span *span);
+					 size_t size, int kind, int nid, gfp_t gfp) kspan_no_lock;
+void kspan_span_free(struct kspan_span *span) kspan_no_lock;
+void kspan_span_free_retired(struct kspan_span *span) kspan_no_lock;
 size_t kspan_span_header_bytes(const struct kspan_span *span);
 u32 kspan_span_reciprocal(u32 slot_size, u32 nr_objs);
 

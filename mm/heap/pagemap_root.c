@@ -179,6 +179,7 @@ static size_t root_bytes(const struct root *root)
 
 /* Puts @new in the place of the present one, all of whose pages it has. */
 static void root_replace(struct root *new)
+	kspan_must_hold_mutex(&kspan_pagemap_mutex)
 {
 	unsigned long flags, k, filled = 0;
 	struct root old = root;
@@ -213,6 +214,7 @@ static bool covered(unsigned long first, unsigned long last)
 
 /* For memory from @first to @last. */
 static int cover(unsigned long first, unsigned long last)
+	kspan_must_hold_mutex(&kspan_pagemap_mutex)
 {
 	struct root new;
 	int err;
@@ -295,6 +297,7 @@ static int fill_node(struct root *new, int nid)
 
 /* The memory that there is, wherever it came from. */
 static int cover_present(void)
+	kspan_must_hold_mutex(&kspan_pagemap_mutex)
 {
 	unsigned long first = ULONG_MAX, last = 0;
 	struct root new;
@@ -322,6 +325,7 @@ static int cover_present(void)
 }
 
 static void free_all(void)
+	kspan_not_checked
 {
 	unsigned long k, i;
 

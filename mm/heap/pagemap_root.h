@@ -6,6 +6,7 @@
 #include <linux/atomic.h>
 #include <linux/spinlock.h>
 
+#include "base/lock.h"
 #include "heap/pagemap.h"
 
 /* ---- Entries ------------------------------------------------------------------------- */
@@ -15,11 +16,11 @@
  * held; sleeps only if @gfp lets it. 0 or -ENOMEM.
  */
 int kspan_pagemap_set(const void *base, unsigned int nr_pages, struct kspan_span *span,
-		      gfp_t gfp);
+		      gfp_t gfp) kspan_no_lock;
 /* Any context. */
-void kspan_pagemap_clear(const void *base, unsigned int nr_pages);
+void kspan_pagemap_clear(const void *base, unsigned int nr_pages) kspan_no_lock;
 /* There is, or will be, memory from @first to @last. Process context, may sleep. 0 or -ENOMEM. */
-int kspan_pagemap_cover(const void *first, const void *last);
+int kspan_pagemap_cover(const void *first, const void *last) kspan_no_lock;
 
 /* What a visit has found: a leaf, none in this place, or the end of the map. */
 enum kspan_visit { KSPAN_LEAF_VISITED, KSPAN_LEAF_NONE, KSPAN_LEAF_BEYOND };
@@ -31,7 +32,8 @@ enum kspan_visit { KSPAN_LEAF_VISITED, KSPAN_LEAF_NONE, KSPAN_LEAF_BEYOND };
  * comes by some leaves twice, and misses none.
  */
 enum kspan_visit kspan_pagemap_visit(unsigned long *place,
-				     void (*fn)(struct kspan_span *span, const void *page));
+				     void (*fn)(struct kspan_span *span, const void *page))
+	kspan_no_lock;
 
 /* ---- The root ------------------------------------------------------------------------ */
 
@@ -45,8 +47,10 @@ extern atomic_long_t kspan_pagemap_size;
 extern spinlock_t kspan_pagemap_lock;
 
 /* The present root, and whether it has room for leaf @i; both under kspan_pagemap_lock. */
-struct kspan_pagemap *kspan_root_map(void);
-bool kspan_root_has_room(const struct kspan_pagemap *map, unsigned long i);
+struct kspan_pagemap *kspan_root_map(void)
+	kspan_must_hold(&kspan_pagemap_lock);
+bool kspan_root_has_room(const struct kspan_pagemap *map, unsigned long i)
+	kspan_must_hold(&kspan_pagemap_lock);
 
 /* The leaf behind @i, or behind all that cannot be since there is no memory. Under RCU. */
 unsigned long kspan_root_next(const struct kspan_pagemap *map, unsigned long i);

@@ -199,30 +199,33 @@ static __always_inline bool kspan_pcpu_push(struct kspan_cache *cache,
 }
 
 /* pcpu.c: what the fast path leaves. Any context but NMI, no lock held. */
-void *kspan_pcpu_pop_any(struct kspan_cache *cache, bool *sampled, u64 *weight);
-size_t kspan_pcpu_pop_bulk(struct kspan_cache *cache, size_t n, void **objs);
-bool kspan_pcpu_charge(struct kspan_cache *cache, u64 *weight);
-bool kspan_pcpu_charge_alone(const struct kspan_cache *cache, size_t slot_size, u64 *weight);
+void *kspan_pcpu_pop_any(struct kspan_cache *cache, bool *sampled, u64 *weight) kspan_no_lock;
+size_t kspan_pcpu_pop_bulk(struct kspan_cache *cache, size_t n, void **objs) kspan_no_lock;
+bool kspan_pcpu_charge(struct kspan_cache *cache, u64 *weight) kspan_no_lock;
+bool kspan_pcpu_charge_alone(const struct kspan_cache *cache, size_t slot_size, u64 *weight)
+	kspan_no_lock;
 unsigned int kspan_pcpu_put(struct kspan_cache *cache, int nid, struct kspan_slot *slots,
 			    unsigned int n, u8 from);
 unsigned int kspan_pcpu_take_oldest(struct kspan_pcpu *pcpu, u64 *word, struct kspan_slot *out,
 				    unsigned int most);
 
 /* magazine.c: batches between this CPU's array and the depot of its node. Likewise. */
-void *kspan_pcpu_refill(struct kspan_cache *cache, int nid);
+void *kspan_pcpu_refill(struct kspan_cache *cache, int nid) kspan_no_lock;
 void kspan_pcpu_free_slow(struct kspan_cache *cache, const struct kspan_span *span, void *obj,
 			  u8 *state);
 
 /* The arrays of a cache, and what is in them. Process context, may sleep. */
-struct kspan_pcpu __percpu *kspan_pcpu_create(struct kspan_cache *cache);
-void kspan_pcpu_destroy(struct kspan_cache *cache);
+struct kspan_pcpu __percpu *kspan_pcpu_create(struct kspan_cache *cache) kspan_no_lock;
+void kspan_pcpu_destroy(struct kspan_cache *cache) kspan_no_lock;
 unsigned long kspan_pcpu_allocs(struct kspan_cache *cache);
 unsigned long kspan_pcpu_cached(struct kspan_cache *cache);
 
 /* drain.c: what is asked of other CPUs. Process context. */
-void kspan_pcpu_drain(struct kspan_cache *cache);
+void kspan_pcpu_drain(struct kspan_cache *cache)
+	kspan_no_lock kspan_must_not_hold(&kspan_cache_mutex);
 
 /* drain.c: the rate has changed: every array asks the sampler again. Process context. */
-void kspan_pcpu_end_budgets(void);
+void kspan_pcpu_end_budgets(void)
+	kspan_no_lock kspan_must_not_hold(&kspan_cache_mutex);
 
 #endif /* _KSPAN_PCPU_H */

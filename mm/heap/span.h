@@ -17,6 +17,7 @@
 #include <linux/types.h>
 
 #include "base/gfp.h"
+#include "base/lock.h"
 #include "special/special.h"
 
 struct kspan_cache;
@@ -156,7 +157,7 @@ static inline bool kspan_span_single(const struct kspan_span *span)
 }
 
 /* The header of one that is on no list is freed; the pages stay. Any context. */
-void kspan_span_drop(struct kspan_span *span);
+void kspan_span_drop(struct kspan_span *span) kspan_no_lock;
 unsigned int kspan_span_pick_pages(u32 slot_size);
 size_t kspan_span_bytes(void);
 unsigned long kspan_span_pages(void);

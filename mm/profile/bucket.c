@@ -63,6 +63,7 @@ static struct kspan_bucket *find_bucket(const struct kspan_table *table,
 static struct kspan_bucket *bucket_new(struct kspan_table *table, const struct kspan_stack *stack,
 				       u32 hash, u32 slot_size, struct kspan_label *label,
 				       gfp_t gfp)
+	kspan_not_checked
 {
 	struct kspan_bucket *bucket;
 
@@ -96,11 +97,12 @@ static struct kspan_bucket *bucket_new(struct kspan_table *table, const struct k
 
 /* Publishes @bucket, unless the table is full. */
 static bool publish(struct kspan_bucket *bucket)
+	kspan_must_hold_table
 {
 	struct kspan_table *table = bucket->table;
 	size_t size = kspan_bucket_size(bucket->nr_frames);
 
-	lockdep_assert_held(&table->lock);
+	kspan_assert_held(&table->lock);
 	if (!kspan_table_fits(table, size))
 		return false;
 	table->bytes += size;
@@ -114,6 +116,7 @@ static bool publish(struct kspan_bucket *bucket)
 }
 
 static void count_alloc(struct kspan_bucket *bucket, u64 weight)
+	kspan_must_hold_table
 {
 	kspan_bucket_bring_to_cut(bucket);
 	bucket->allocs += weight;
@@ -129,6 +132,7 @@ static void count_alloc(struct kspan_bucket *bucket, u64 weight)
 }
 
 static void count_free(struct kspan_bucket *bucket, u64 weight)
+	kspan_must_hold_table
 {
 	kspan_bucket_bring_to_cut(bucket);
 	bucket->live -= weight;
@@ -227,6 +231,7 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_profile_bytes);
 /* ---- Life of a table ----------------------------------------------------------------- */
 
 struct kspan_table *kspan_table_new(struct kspan_profile *profile, size_t max_bytes)
+	kspan_not_checked
 {
 	unsigned long nr = roundup_pow_of_two(clamp(max_bytes / 1024, 256UL, 65536UL));
 	struct kspan_table *table = kzalloc(sizeof(*table), GFP_KERNEL);
@@ -255,6 +260,7 @@ fail:
 
 /* Nothing is in use in it any more, and no snapshot has one of its buckets. */
 void kspan_table_destroy(struct kspan_table *table)
+	kspan_not_checked
 {
 	struct kspan_bucket *bucket, *next;
 

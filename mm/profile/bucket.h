@@ -19,7 +19,58 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
+#include "base/lock.h"
 #include "profile/profile.h"
+
+/* The buckets of one profile. */
+struct kspan_table {
+	struct kspan_profile *profile;	/* these three never change */
+	struct hlist_head *chains;	/* read under RCU, changed under the lock */
+	unsigned long chains_mask;	/* so many of them, less one */
+	size_t bytes_max;		/* of all buckets; tests lower it */
+	bool warned;			/* that it is full; once is enough */
+
+	/*
+	 * Serialises what walks or trims the whole table: snapshots, reset, a module that leaves.
+	 * Process context, outside the lock.
+	 */
+	struct mutex mutex;
+	u64 start_ns;			/* of the cumulative counts; under mutex, read without */
+	struct list_head listening;	/* to modules; under kspan_tables_mutex */
+
+	/* Chains and counts, and all below: a leaf lock. */
+	spinlock_t lock;
+	struct list_head all kspan_guarded_by(&lock);	/* buckets, the oldest first */
+	unsigned long nr kspan_guarded_by(&lock);
+	size_t bytes kspan_guarded_by(&lock);	/* of buckets, without their names */
+
+	/* Buckets of text that has left, with nothing in use, the longest idle first. */
+	struct kspan_bucket *gone_first kspan_guarded_by(&lock);
+	struct kspan_bucket **gone_end kspan_guarded_by(&lock);
+
+	/*
+	 * Places in the list of all: the next bucket to look at of the one that walks it under the
+	 * mutex, and of the hand that looks for one to evict. Whoever takes a bucket out moves
+	 * them on.
+	 */
+	struct list_head *walk kspan_guarded_by(&lock);
+	struct list_head *hand kspan_guarded_by(&lock);
+
+	/* The last cut: its number, and whether it is that of a reset. */
+	u32 last_cut kspan_guarded_by(&lock);
+	bool cut_resets kspan_guarded_by(&lock);
+	/* One that is not, whose walk has not ended: what was evicted before that came by. */
+	bool cut_kept kspan_guarded_by(&lock);
+	struct kspan_bucket *cut_missed kspan_guarded_by(&lock);
+};
+
+/*
+ * What is touched, or called, under the lock of the table that a bucket is in. The analysis cannot
+ * follow a pointer of the structure itself to the lock. But in this wing no other spinlock is ever
+ * held, as scripts/checks/leaf-locks sees to.
+ */
+#define kspan_in_table		kspan_guarded_by(&kspan_any_lock)
+#define kspan_must_hold_table	kspan_context(requires_capability(&kspan_any_lock))
 
 struct kspan_bucket {
 	struct hlist_node hash;		/* in a chain; under the table's lock, read under RCU */
@@ -38,23 +89,23 @@ struct kspan_bucket {
 	struct kspan_table *table;
 	u32 nr_frames;
 
-	bool unhashed;			/* never matches again; under the table's lock */
+	bool unhashed kspan_in_table;	/* never matches again */
 	bool gone;			/* its text left; under the table's mutex and its lock */
 
-	/* Under the table's lock, see kspan_table_cut(). */
-	u32 born;			/* after this cut */
-	u32 cut;			/* the last one that it has been brought to */
-	u32 passed;			/* the last one whose walk has come by */
-	u64 cut_allocs;			/* what those below were then */
-	u64 cut_carried;
-	u64 cut_live;
+	/* See kspan_table_cut(). */
+	u32 born kspan_in_table;	/* after this cut */
+	u32 cut kspan_in_table;		/* the last one that it has been brought to */
+	u32 passed kspan_in_table;	/* the last one whose walk has come by */
+	u64 cut_allocs kspan_in_table;	/* what those below were then */
+	u64 cut_carried kspan_in_table;
+	u64 cut_live kspan_in_table;
 
-	/* Sums of weights, in objects; under the table's lock. */
-	u64 allocs;			/* since the start or the last reset, but for ... */
-	u64 carried;			/* ... these, in whole objects: see count_alloc() */
-	u64 live;			/* in use; survives a reset */
+	/* Sums of weights, in objects. */
+	u64 allocs kspan_in_table;	/* since the start or the last reset, but for ... */
+	u64 carried kspan_in_table;	/* ... these, in whole objects: see count_alloc() */
+	u64 live kspan_in_table;	/* in use; survives a reset */
 
-	u64 told;			/* of live, what a report of leaks has told; likewise */
+	u64 told kspan_in_table;	/* of live, what a report of leaks has told */
 
 	/* nr_frames names, or NULL: not resolved yet; written once, under the table's mutex. */
 	const struct kspan_symbol **symbols;
@@ -62,51 +113,9 @@ struct kspan_bucket {
 	unsigned long frames[];		/* as struct kspan_stack */
 };
 
-/* The buckets of one profile. */
-struct kspan_table {
-	struct kspan_profile *profile;	/* these three never change */
-	struct hlist_head *chains;	/* read under RCU, changed under the lock */
-	unsigned long chains_mask;	/* so many of them, less one */
-	size_t bytes_max;		/* of all buckets; tests lower it */
-	bool warned;			/* that it is full; once is enough */
-
-	/*
-	 * Serialises what walks or trims the whole table: snapshots, reset, a module that leaves.
-	 * Process context, outside the lock.
-	 */
-	struct mutex mutex;
-	u64 start_ns;			/* of the cumulative counts; under mutex, read without */
-	struct list_head listening;	/* to modules; under kspan_tables_mutex */
-
-	/* Chains and counts, and all below: a leaf lock. nr and bytes are read without. */
-	spinlock_t lock;
-	struct list_head all;		/* buckets, the oldest first */
-	unsigned long nr;
-	size_t bytes;			/* of buckets, without their names */
-
-	/* Buckets of text that has left, with nothing in use, the longest idle first. */
-	struct kspan_bucket *gone_first;
-	struct kspan_bucket **gone_end;
-
-	/*
-	 * Places in the list of all: the next bucket to look at of the one that walks it under the
-	 * mutex, and of the hand that looks for one to evict. Whoever takes a bucket out moves
-	 * them on.
-	 */
-	struct list_head *walk;
-	struct list_head *hand;
-
-	/* The last cut: its number, and whether it is that of a reset. */
-	u32 last_cut;
-	bool cut_resets;
-	/* One that is not, whose walk has not ended: what was evicted before that came by. */
-	bool cut_kept;
-	struct kspan_bucket *cut_missed;
-};
-
 /* An ERR_PTR() on failure. Process context, may sleep, as the end. */
-struct kspan_table *kspan_table_new(struct kspan_profile *profile, size_t max_bytes);
-void kspan_table_destroy(struct kspan_table *table);
+struct kspan_table *kspan_table_new(struct kspan_profile *profile, size_t max_bytes) kspan_no_lock;
+void kspan_table_destroy(struct kspan_table *table) kspan_no_lock;
 
 /* ---- Room: evict.c ------------------------------------------------------------------- */
 
@@ -117,33 +126,37 @@ static inline size_t kspan_bucket_size(unsigned int nr_frames)
 
 /* Under the table's lock. */
 static inline bool kspan_table_fits(const struct kspan_table *table, size_t size)
+	kspan_must_hold(&table->lock)
 {
 	return table->bytes + size <= table->bytes_max;
 }
 
 /* Takes @bucket out of the table, whose reference is now the caller's. Under the table's lock. */
-void kspan_table_take_out(struct kspan_bucket *bucket);
+void kspan_table_take_out(struct kspan_bucket *bucket) kspan_must_hold_table;
 /* @bucket, which is gone, has nothing in use, and will not. Under the table's lock. */
-void kspan_table_push_gone(struct kspan_bucket *bucket);
+void kspan_table_push_gone(struct kspan_bucket *bucket) kspan_must_hold_table;
 /* Makes room for @size bytes if that can be; what was evicted, by next. Under the table's lock. */
-struct kspan_bucket *kspan_table_make_room(struct kspan_table *table, size_t size);
+struct kspan_bucket *kspan_table_make_room(struct kspan_table *table, size_t size)
+	kspan_must_hold(&table->lock);
 /* What kspan_table_make_room() returned. Any context but NMI, no lock held. */
-void kspan_table_put_evicted(struct kspan_bucket *evicted);
+void kspan_table_put_evicted(struct kspan_bucket *evicted) kspan_no_lock;
 
 /* The caller has a reference, or the bucket has live objects. Process context. */
-void kspan_bucket_put(struct kspan_bucket *bucket);
+void kspan_bucket_put(struct kspan_bucket *bucket) kspan_no_lock;
 /* Likewise in any context but NMI: what has to sleep is left to a worker. */
-void kspan_bucket_put_later(struct kspan_bucket *bucket);
-void kspan_bucket_flush_evicted(void);
+void kspan_bucket_put_later(struct kspan_bucket *bucket) kspan_no_lock;
+void kspan_bucket_flush_evicted(void)
+	kspan_no_lock;
 
 /* ---- Walks: cut.c -------------------------------------------------------------------- */
 
 /* Keeps the counts of the last cut, before they change for the first time after it. */
 static inline void kspan_bucket_bring_to_cut(struct kspan_bucket *bucket)
+	kspan_must_hold_table
 {
 	struct kspan_table *table = bucket->table;
 
-	lockdep_assert_held(&table->lock);
+	kspan_assert_held(&table->lock);
 	if (likely(bucket->cut == table->last_cut))
 		return;
 	bucket->cut = table->last_cut;
@@ -160,7 +173,7 @@ static inline void kspan_bucket_bring_to_cut(struct kspan_bucket *bucket)
  * Has a walk that wants the counts of the last cut still to come to @bucket? Then it has them.
  * Under the table's lock.
  */
-bool kspan_bucket_awaited(struct kspan_bucket *bucket);
+bool kspan_bucket_awaited(struct kspan_bucket *bucket) kspan_must_hold_table;
 
 /* A bucket, with a reference, and its counts at a cut. */
 struct kspan_bucket_copy {
@@ -174,27 +187,32 @@ struct kspan_bucket_copy {
  * with the table's lock held for a few at a time; how many. Both in one hold of the table's mutex;
  * process context.
  */
-unsigned long kspan_table_cut(struct kspan_table *table, unsigned long most);
-size_t kspan_table_copy_cut(struct kspan_table *table, struct kspan_bucket_copy *copies);
+unsigned long kspan_table_cut(struct kspan_table *table, unsigned long most)
+	kspan_must_hold_mutex(&table->mutex) kspan_no_lock;
+size_t kspan_table_copy_cut(struct kspan_table *table, struct kspan_bucket_copy *copies)
+	kspan_must_hold_mutex(&table->mutex) kspan_no_lock;
 
 /* The next bucket of a walk, with a reference; NULL at its end. Under the table's mutex. */
-void kspan_table_walk_begin(struct kspan_table *table);
-struct kspan_bucket *kspan_table_walk_next(struct kspan_table *table);
+void kspan_table_walk_begin(struct kspan_table *table)
+	kspan_must_hold_mutex(&table->mutex) kspan_no_lock;
+struct kspan_bucket *kspan_table_walk_next(struct kspan_table *table)
+	kspan_must_hold_mutex(&table->mutex) kspan_no_lock;
 
 /* ---- Names: names.c ------------------------------------------------------------------ */
 
 /* Names for every frame. Process context, under the table's mutex. 0 or -ENOMEM. */
-int kspan_bucket_resolve(struct kspan_bucket *bucket);
+int kspan_bucket_resolve(struct kspan_bucket *bucket)
+	kspan_no_lock;
 /* The names and the label. Process context; of the last one that has a reference. */
-void kspan_bucket_release_names(struct kspan_bucket *bucket);
+void kspan_bucket_release_names(struct kspan_bucket *bucket) kspan_no_lock;
 
 /* One notifier for all tables: who makes a profile may himself be called by one. */
 int kspan_names_init(void);
 void kspan_names_exit(void);
-void kspan_table_listen(struct kspan_table *table);
-void kspan_table_unlisten(struct kspan_table *table);
+void kspan_table_listen(struct kspan_table *table) kspan_no_lock;
+void kspan_table_unlisten(struct kspan_table *table) kspan_no_lock;
 /* What the notifier does when @mod comes to the state @action; for the tests. */
 void kspan_table_module_event(struct kspan_table *table, unsigned long action,
-			      const struct module *mod);
+			      const struct module *mod) kspan_no_lock;
 
 #endif /* _KSPAN_BUCKET_H */

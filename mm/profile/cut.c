@@ -32,6 +32,7 @@ bool kspan_bucket_awaited(struct kspan_bucket *bucket)
 {
 	struct kspan_table *table = bucket->table;
 
+	kspan_assert_held(&table->lock);
 	if (likely(!table->cut_kept) || bucket->born == table->last_cut ||
 	    bucket->passed == table->last_cut)
 		return false;
@@ -43,6 +44,7 @@ bool kspan_bucket_awaited(struct kspan_bucket *bucket)
 #define WALK_AT_ONCE	32
 
 static void make_cut(struct kspan_table *table, bool resets)
+	kspan_must_hold(&table->lock)
 {
 	lockdep_assert_held(&table->lock);
 	table->last_cut++;
@@ -65,6 +67,7 @@ unsigned long kspan_table_cut(struct kspan_table *table, unsigned long most)
 
 /* The cumulative counts are zero from here on. */
 static void cut_to_reset(struct kspan_table *table)
+	kspan_must_hold_mutex(&table->mutex)
 {
 	unsigned long flags;
 
@@ -85,6 +88,7 @@ static void cut_to_reset(struct kspan_table *table)
 /* The next few; false at the end. */
 static __always_inline bool walk_few(struct kspan_table *table,
 				     void (*fn)(struct kspan_bucket *bucket, void *arg), void *arg)
+	kspan_must_hold(&table->lock)
 {
 	struct kspan_bucket *bucket;
 	unsigned int i;
@@ -122,6 +126,7 @@ static __always_inline void walk_missed(struct kspan_table *table,
 /* Calls @fn for each bucket of the last cut, with the lock held for a few at a time. */
 static __always_inline void walk_cut(struct kspan_table *table,
 				     void (*fn)(struct kspan_bucket *bucket, void *arg), void *arg)
+	kspan_must_hold_mutex(&table->mutex)
 {
 	struct kspan_bucket *missed;
 	unsigned long flags;
@@ -143,6 +148,7 @@ static __always_inline void walk_cut(struct kspan_table *table,
 }
 
 static void copy_bucket(struct kspan_bucket *bucket, void *arg)
+	kspan_must_hold_table
 {
 	struct kspan_bucket_copy **next = arg;
 
@@ -167,6 +173,7 @@ size_t kspan_table_copy_cut(struct kspan_table *table, struct kspan_bucket_copy 
  * whose text has left and which has come to the line of those since. That is a list of the next.
  */
 static void drop_unused(struct kspan_bucket *bucket, void *unused)
+	kspan_must_hold_table
 {
 	lockdep_assert_held(&bucket->table->lock);
 	if (bucket->live || bucket->allocs || bucket->carried)

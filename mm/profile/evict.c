@@ -29,7 +29,7 @@ void kspan_table_take_out(struct kspan_bucket *bucket)
 {
 	struct kspan_table *table = bucket->table;
 
-	lockdep_assert_held(&table->lock);
+	kspan_assert_held(&table->lock);
 	if (!bucket->unhashed)
 		hlist_del_rcu(&bucket->hash);
 	bucket->unhashed = true;
@@ -47,13 +47,14 @@ void kspan_table_push_gone(struct kspan_bucket *bucket)
 {
 	struct kspan_table *table = bucket->table;
 
-	lockdep_assert_held(&table->lock);
+	kspan_assert_held(&table->lock);
 	bucket->next = NULL;
 	*table->gone_end = bucket;
 	table->gone_end = &bucket->next;
 }
 
 static struct kspan_bucket *pop_gone(struct kspan_table *table)
+	kspan_must_hold(&table->lock)
 {
 	struct kspan_bucket *bucket = table->gone_first;
 
@@ -68,6 +69,7 @@ static struct kspan_bucket *pop_gone(struct kspan_table *table)
 
 /* The next bucket with nothing in use, if the hand comes upon one in *@steps. */
 static struct kspan_bucket *next_idle(struct kspan_table *table, unsigned int *steps)
+	kspan_must_hold(&table->lock)
 {
 	struct kspan_bucket *bucket;
 

@@ -9,11 +9,12 @@
 #include <linux/string.h>
 
 #include "base/compat.h"
+#include "base/lock.h"
 #include "profile/label.h"
 
 /* Guards the list, and that a name is in it once. */
 static DEFINE_MUTEX(kspan_label_mutex);
-static LIST_HEAD(labels);		/* under it */
+static struct list_head labels kspan_guarded_by(&kspan_label_mutex) = LIST_HEAD_INIT(labels);
 
 struct kspan_label *kspan_label_get(const char *name)
 {

@@ -26,7 +26,7 @@
 
 /* Which tables hear of modules; outside their mutexes. */
 static DEFINE_MUTEX(kspan_tables_mutex);
-static LIST_HEAD(tables);		/* under it */
+static struct list_head tables kspan_guarded_by(&kspan_tables_mutex) = LIST_HEAD_INIT(tables);
 
 int kspan_bucket_resolve(struct kspan_bucket *bucket)
 {
@@ -87,6 +87,7 @@ static bool in_module_init(unsigned long addr, const struct module *mod)
 
 /* The text of @bucket leaves: out of its chain, unless it was evicted meanwhile. */
 static void mark_gone(struct kspan_bucket *bucket)
+	kspan_no_lock
 {
 	struct kspan_table *table = bucket->table;
 	unsigned long flags;

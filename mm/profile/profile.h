@@ -43,6 +43,8 @@
 #include <linux/prandom.h>
 #include <linux/types.h>
 
+#include "base/lock.h"
+
 struct kspan_buf;
 struct kspan_bucket;
 struct kspan_label;
@@ -127,8 +129,9 @@ struct kspan_profile {
 	}
 
 /* The wing itself, before the first profile and after the last. @seed: of all chance; 0: real. */
-int kspan_profiles_init(u64 seed);
-void kspan_profiles_exit(void);
+int kspan_profiles_init(u64 seed) kspan_no_lock;
+void kspan_profiles_exit(void)
+	kspan_no_lock;
 
 /*
  * A table that takes at most @max_bytes, and counters of zero. Samples are taken from
@@ -136,10 +139,10 @@ void kspan_profiles_exit(void);
  * out and the last snapshot freed, kspan_profile_destroy() gives back what the first one made; it
  * may be used anew. Process context, may sleep. 0, or an errno with nothing left behind.
  */
-int kspan_profile_init(struct kspan_profile *profile, size_t max_bytes);
-void kspan_profile_start(struct kspan_profile *profile);
-void kspan_profile_stop(struct kspan_profile *profile);
-void kspan_profile_destroy(struct kspan_profile *profile);
+int kspan_profile_init(struct kspan_profile *profile, size_t max_bytes) kspan_no_lock;
+void kspan_profile_start(struct kspan_profile *profile) kspan_no_lock;
+void kspan_profile_stop(struct kspan_profile *profile) kspan_no_lock;
+void kspan_profile_destroy(struct kspan_profile *profile) kspan_no_lock;
 
 /*
  * The mean distance between samples, in bytes; 1 samples everything, 0 nothing. When it has been
@@ -147,13 +150,13 @@ void kspan_profile_destroy(struct kspan_profile *profile);
  * May be called before init and after destroy. Process context, may sleep. 0, or -EINVAL above
  * KSPAN_SAMPLE_BYTES_MAX.
  */
-int kspan_profile_set_sample_bytes(struct kspan_profile *profile, u64 bytes);
+int kspan_profile_set_sample_bytes(struct kspan_profile *profile, u64 bytes) kspan_no_lock;
 u64 kspan_profile_sample_bytes(const struct kspan_profile *profile);
 /* Changes with every change of the rate, to the same one too. */
 u32 kspan_profile_epoch(const struct kspan_profile *profile);
 
 /* Zeroes the cumulative counts, drops the buckets with nothing in use. Process context, sleeps. */
-void kspan_profile_reset(struct kspan_profile *profile);
+void kspan_profile_reset(struct kspan_profile *profile) kspan_no_lock;
 /* Since when the cumulative counts count: ktime_get_ns(). */
 u64 kspan_profile_start_ns(const struct kspan_profile *profile);
 
@@ -176,8 +179,10 @@ unsigned long kspan_profile_buckets(const struct kspan_profile *profile);
 size_t kspan_profile_bytes(const struct kspan_profile *profile);
 
 /* "name value" lines: the counters; buckets and bucket_bytes. For the client's stats file. */
-void kspan_profile_show_counters(const struct kspan_profile *profile, struct kspan_buf *buf);
-void kspan_profile_show_gauges(const struct kspan_profile *profile, struct kspan_buf *buf);
+void kspan_profile_show_counters(const struct kspan_profile *profile, struct kspan_buf *buf)
+	kspan_no_lock;
+void kspan_profile_show_gauges(const struct kspan_profile *profile, struct kspan_buf *buf)
+	kspan_no_lock;
 
 /* ---- Samples ------------------------------------------------------------------------- */
 
@@ -232,7 +237,7 @@ struct kspan_stack {
  * The stack of kspan's caller; the profile is the one that counts it if the unwinder was needed.
  * Any context but NMI; no lock held.
  */
-void kspan_stack_capture(struct kspan_profile *profile, struct kspan_stack *stack);
+void kspan_stack_capture(struct kspan_profile *profile, struct kspan_stack *stack) kspan_no_lock;
 
 /*
  * The stack is deeper than the @most frames of it that are kept: its root says so, instead of the
@@ -249,9 +254,10 @@ void kspan_stack_truncated(struct kspan_stack *stack, unsigned int most);
  */
 struct kspan_bucket *kspan_bucket_alloc(struct kspan_profile *profile,
 					const struct kspan_stack *stack, u32 slot_size,
-					struct kspan_label *label, u64 weight, gfp_t gfp);
+					struct kspan_label *label, u64 weight, gfp_t gfp)
+	kspan_no_lock;
 /* Takes @weight objects out again. Any context but NMI, no lock held. */
-void kspan_bucket_free(struct kspan_bucket *bucket, u64 weight);
+void kspan_bucket_free(struct kspan_bucket *bucket, u64 weight) kspan_no_lock;
 
 /* Its stack, as struct kspan_stack has it: how many frames. The caller has a sample of it. */
 unsigned int kspan_bucket_frames(const struct kspan_bucket *bucket, const unsigned long **frames);
@@ -283,9 +289,10 @@ struct kspan_holder {
  * may sleep; takes kspan_bucket_mutex, under which @fn is called.
  */
 void kspan_profile_walk(struct kspan_profile *profile,
-			bool (*fn)(struct kspan_holder *holder, void *arg), void *arg);
+			bool (*fn)(struct kspan_holder *holder, void *arg), void *arg)
+	kspan_no_lock;
 /* In @fn: looks the symbols up, if there is memory for them and the text is there still. */
-void kspan_holder_resolve(struct kspan_holder *holder);
+void kspan_holder_resolve(struct kspan_holder *holder) kspan_no_lock;
 
 /* ---- Names --------------------------------------------------------------------------- */
 
@@ -304,8 +311,8 @@ struct kspan_symbol {
 extern const struct kspan_symbol kspan_no_stack;
 
 /* The function of a return address less one, with a reference; NULL without memory. */
-const struct kspan_symbol *kspan_symbol_get(unsigned long addr);
-void kspan_symbol_put(const struct kspan_symbol *sym);
+const struct kspan_symbol *kspan_symbol_get(unsigned long addr) kspan_no_lock;
+void kspan_symbol_put(const struct kspan_symbol *sym) kspan_no_lock;
 /* Of all profiles. */
 size_t kspan_symbol_bytes(void);
 
@@ -313,8 +320,8 @@ size_t kspan_symbol_bytes(void);
  * Labels: interned names of caches, or of what else a client tells apart, which outlive them. The
  * same name gives the same pointer; NULL without memory. Process context, may sleep.
  */
-struct kspan_label *kspan_label_get(const char *name);
-void kspan_label_put(struct kspan_label *label);
+struct kspan_label *kspan_label_get(const char *name) kspan_no_lock;
+void kspan_label_put(struct kspan_label *label) kspan_no_lock;
 /* One more reference of a label that the caller has one of. Any context. */
 struct kspan_label *kspan_label_hold(struct kspan_label *label);
 const char *kspan_label_name(const struct kspan_label *label);
@@ -352,7 +359,7 @@ struct kspan_snapshot {
  * Take a snapshot. Process context, may sleep. Every row's alloc and inuse belong together.
  * Returns ERR_PTR(-ENOMEM) when there is no memory. Symbols stay valid until the snapshot is freed.
  */
-struct kspan_snapshot *kspan_snapshot_take(struct kspan_profile *profile);
-void kspan_snapshot_free(struct kspan_snapshot *snap);
+struct kspan_snapshot *kspan_snapshot_take(struct kspan_profile *profile) kspan_no_lock;
+void kspan_snapshot_free(struct kspan_snapshot *snap) kspan_no_lock;
 
 #endif /* _KSPAN_PROFILE_H */

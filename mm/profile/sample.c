@@ -200,6 +200,7 @@ void kspan_sample_init(struct kspan_profile *profile)
 
 /* In force on every CPU when it returns. */
 static void set_rate(struct kspan_profile *profile, u64 bytes)
+	kspan_must_hold_mutex(&kspan_rate_mutex)
 {
 	lockdep_assert_held(&kspan_rate_mutex);
 	WRITE_ONCE(profile->rate_mean, bytes);

@@ -80,6 +80,7 @@ static void fill_row(struct kspan_row *row, const struct kspan_bucket_copy *copy
 
 /* Every bucket as it is at one moment, and when that was. */
 static int take_copies(struct taken *taken, struct kspan_profile *profile)
+	kspan_must_hold_mutex(&profile->table->mutex)
 {
 	size_t n = kspan_profile_buckets(profile), room;
 

@@ -6,6 +6,7 @@
 #include <linux/sched/task_stack.h>
 #include <linux/types.h>
 
+#include "base/lock.h"
 #include "profile/step.h"
 
 /* Text has gone, or has come where other text may have been. Any context. */
@@ -16,7 +17,7 @@ void kspan_stack_forget(void);
  * the steps from the one that stands at @first outwards; none, if that is NULL.
  */
 unsigned int kspan_stack_unwind(unsigned long *frames, unsigned int room,
-				const unsigned long *first);
+				const unsigned long *first) kspan_no_lock;
 
 #if KSPAN_HAS_STEPS
 /* Where the last return address of the task's stack stands. */

@@ -21,25 +21,28 @@
 
 #include "base/compat.h"
 #include "base/hooks.h"
+#include "base/lock.h"
 #include "profile/profile.h"
 #include "profile/symbol.h"
 
 const struct kspan_symbol kspan_no_stack = { .name = "unknown", .module = "unknown" };
+
+/* Guards the table, the counts of references, the sum of bytes and the buffer. */
+static DEFINE_MUTEX(kspan_symbol_mutex);
 
 /* One function; the text of its name and module follows. */
 struct kspan_symbol_entry {
 	struct kspan_symbol sym;
 	struct hlist_node node;		/* in kspan_symbols, under kspan_symbol_mutex */
 	size_t bytes;			/* of this record */
-	unsigned long refs;		/* under kspan_symbol_mutex; freed at 0 */
+	unsigned long refs kspan_guarded_by(&kspan_symbol_mutex);	/* freed at 0 */
 	char text[];
 };
 
-/* Guards the table, the counts of references, the sum of bytes and the buffer. */
-static DEFINE_MUTEX(kspan_symbol_mutex);
-static DEFINE_HASHTABLE(kspan_symbols, 12);
+static struct hlist_head kspan_symbols[1 << 12] kspan_guarded_by(&kspan_symbol_mutex);
 static size_t kspan_symbol_total;		/* bytes; read without the lock */
-static char kspan_symbol_text[KSYM_SYMBOL_LEN];	/* too large for a kernel stack */
+/* Too large for a kernel stack. */
+static char kspan_symbol_text[KSYM_SYMBOL_LEN] kspan_guarded_by(&kspan_symbol_mutex);
 
 /**
  * kspan_symbol_print() - what stands for an address, before it is taken apart
@@ -110,6 +113,7 @@ static bool kspan_symbol_equal(const struct kspan_symbol *a, const struct kspan_
 }
 
 static struct kspan_symbol_entry *kspan_symbol_insert(const struct kspan_symbol *sym, u32 hash)
+	kspan_must_hold_mutex(&kspan_symbol_mutex)
 {
 	size_t name_size = strlen(sym->name) + 1, module_size = strlen(sym->module) + 1;
 	struct kspan_symbol_entry *entry;
@@ -130,6 +134,7 @@ static struct kspan_symbol_entry *kspan_symbol_insert(const struct kspan_symbol 
 }
 
 static struct kspan_symbol_entry *kspan_symbol_lookup(const struct kspan_symbol *sym)
+	kspan_must_hold_mutex(&kspan_symbol_mutex)
 {
 	u32 hash = kspan_symbol_hash(sym);
 	struct kspan_symbol_entry *entry;

@@ -21,6 +21,7 @@
 static struct workqueue_struct *client_wq;
 
 static void run_one(struct kspan_special *special)
+	kspan_no_lock
 {
 	struct kspan_special copy = *special;
 

@@ -96,6 +96,7 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_special_delete);
 /* ---- The tree ------------------------------------------------------------------------ */
 
 void kspan_special_set_init(struct kspan_special_set *set)
+	kspan_not_checked
 {
 	kspan_spin_lock_init(&set->lock, "kspan_special_lock");
 	set->tree = RB_ROOT;
@@ -112,6 +113,7 @@ static int compare(u32 offset, u8 kind, const struct kspan_special *special)
 
 /* The first record that is not below (@offset, @kind), or NULL. */
 static struct kspan_special *first_from(struct kspan_special_set *set, u32 offset, u8 kind)
+	kspan_must_hold(&set->lock)
 {
 	struct rb_node *node = set->tree.rb_node;
 	struct kspan_special *found = NULL;
@@ -191,6 +193,7 @@ static struct kspan_special *next_of_object(struct kspan_special *special)
 /* Takes those of @kinds off the object whose first record is @special, in order. */
 static struct kspan_special *unlink_kinds(struct kspan_special_set *set,
 					  struct kspan_special *special, unsigned int kinds)
+	kspan_must_hold(&set->lock)
 {
 	struct kspan_special *list, **tail = &list, *next;
 
@@ -209,6 +212,7 @@ static struct kspan_special *unlink_kinds(struct kspan_special_set *set,
 
 /* The first record of the object at @offset, or NULL. */
 static struct kspan_special *first_of_object(struct kspan_special_set *set, u32 offset)
+	kspan_must_hold(&set->lock)
 {
 	struct kspan_special *special = first_from(set, offset, 0);
 

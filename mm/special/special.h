@@ -32,6 +32,8 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
+#include "base/lock.h"
+
 struct kspan_bucket;
 struct kspan_buf;
 struct kspan_weak;
@@ -82,37 +84,40 @@ struct kspan_special {
 #define KSPAN_KINDS_ALL		(KSPAN_KIND(KSPAN_NR_SPECIALS) - 1)
 
 /* Any context but NMI; sleeps only if @gfp lets it. NULL without memory. */
-struct kspan_special *kspan_special_new(enum kspan_special_kind kind, gfp_t gfp);
-void kspan_special_delete(struct kspan_special *special);
+struct kspan_special *kspan_special_new(enum kspan_special_kind kind, gfp_t gfp) kspan_no_lock;
+void kspan_special_delete(struct kspan_special *special) kspan_no_lock;
 
 /* ---- Sets ---------------------------------------------------------------------------- */
 
 struct kspan_special_set {
 	/* A leaf, of the class kspan_special_lock; taken with kspan_lock(). */
 	spinlock_t lock;
-	struct rb_root tree;		/* by (offset, kind); under lock */
+	struct rb_root tree kspan_guarded_by(&lock);	/* by (offset, kind) */
 };
 
 void kspan_special_set_init(struct kspan_special_set *set);
 
 /* What this says may have changed a moment later, if others have the set too. */
 static inline bool kspan_special_set_empty(const struct kspan_special_set *set)
+	kspan_not_checked
 {
 	return RB_EMPTY_ROOT(&set->tree);
 }
 
 /* The caller holds the set's lock. */
-int kspan_special_add(struct kspan_special_set *set, u32 offset, struct kspan_special *special);
+int kspan_special_add(struct kspan_special_set *set, u32 offset, struct kspan_special *special)
+	kspan_must_hold(&set->lock);
 struct kspan_special *kspan_special_find(struct kspan_special_set *set, u32 offset,
-					 enum kspan_special_kind kind);
+					 enum kspan_special_kind kind) kspan_must_hold(&set->lock);
 struct kspan_special *kspan_special_remove(struct kspan_special_set *set, u32 offset,
-					   enum kspan_special_kind kind);
+					   enum kspan_special_kind kind)
+	kspan_must_hold(&set->lock);
 
 /* These take it; the caller holds no lock of kspan's. */
 struct kspan_special *kspan_special_unlink(struct kspan_special_set *set, u32 offset,
-					   unsigned int kinds);
+					   unsigned int kinds) kspan_no_lock;
 struct kspan_special *kspan_special_unlink_first(struct kspan_special_set *set, u32 offset,
-						 unsigned int first);
+						 unsigned int first) kspan_no_lock;
 
 /* ---- Finalizers and cleanups --------------------------------------------------------- */
 
@@ -124,16 +129,18 @@ struct kspan_finalizers {
 	struct lock_class_key key;	/* what one owner's do says nothing of another's */
 };
 
-void kspan_finalizers_open(struct kspan_finalizers *self);
-void kspan_finalizers_close(struct kspan_finalizers *self);
+void kspan_finalizers_open(struct kspan_finalizers *self) kspan_no_lock;
+void kspan_finalizers_close(struct kspan_finalizers *self) kspan_no_lock;
 
 /* Queues an unlinked finalizer or cleanup. Any context but NMI, no lock held. */
-void kspan_finalizers_add(struct kspan_finalizers *self, struct kspan_special *special);
+void kspan_finalizers_add(struct kspan_finalizers *self, struct kspan_special *special)
+	kspan_no_lock;
 
 /* Waits for what has been queued; how often the worker has run by then. Process context. */
-unsigned long kspan_finalizers_flush(struct kspan_finalizers *self);
+unsigned long kspan_finalizers_flush(struct kspan_finalizers *self) kspan_no_lock;
 /* The same, of all owners. */
-void kspan_finalizers_flush_all(void);
+void kspan_finalizers_flush_all(void)
+	kspan_no_lock;
 bool kspan_finalizers_idle(struct kspan_finalizers *self);
 
 /* Is this a finalizer or a cleanup, or called by one? */
@@ -142,19 +149,20 @@ bool kspan_finalizer_runs(void);
 /* ---- Weak handles -------------------------------------------------------------------- */
 
 /* A record with a handle of @obj, which has a reference for whoever asks for it besides. */
-struct kspan_special *kspan_weak_new(void *obj, gfp_t gfp);
+struct kspan_special *kspan_weak_new(void *obj, gfp_t gfp) kspan_no_lock;
 /* Both of them, which nobody has seen. */
-void kspan_weak_delete(struct kspan_special *special);
+void kspan_weak_delete(struct kspan_special *special) kspan_no_lock;
 /* The handle of an object that has one, with a reference. The caller holds the set's lock. */
-struct kspan_weak *kspan_weak_find(struct kspan_special_set *set, u32 offset);
+struct kspan_weak *kspan_weak_find(struct kspan_special_set *set, u32 offset)
+	kspan_must_hold(&set->lock);
 /* Clears the handle of an unlinked record and deletes the record. No lock held. */
-void kspan_weak_release(struct kspan_special *special);
+void kspan_weak_release(struct kspan_special *special) kspan_no_lock;
 
 /* ---- The books ----------------------------------------------------------------------- */
 
 unsigned long kspan_special_count(void);
 size_t kspan_special_bytes(void);
-void kspan_specials_show(struct kspan_buf *buf);
+void kspan_specials_show(struct kspan_buf *buf) kspan_no_lock;
 
 int kspan_special_init(void);
 void kspan_special_exit(void);
