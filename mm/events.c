@@ -38,8 +38,9 @@ void kspan_trace_free_off(void)
 /* At which levels of context this CPU is in a handler of an event. */
 static DEFINE_PER_CPU(u8, tracing);
 
-/* Handlers run with preemption off in any case. */
+/* Handlers run with preemption off in any case. True: it is, until kspan_trace_leave(). */
 bool kspan_trace_enter(void)
+	kspan_not_checked
 {
 	u8 level = BIT(interrupt_context_level());
 
@@ -53,6 +54,7 @@ bool kspan_trace_enter(void)
 }
 
 void kspan_trace_leave(void)
+	kspan_not_checked
 {
 	this_cpu_and(tracing, ~BIT(interrupt_context_level()));
 	preempt_enable_notrace();

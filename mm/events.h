@@ -22,8 +22,11 @@ int kspan_trace_free_on(void);
 void kspan_trace_free_off(void);
 
 /* Whoever listens may allocate: what happens in there is no event, or there would be no end. */
-bool kspan_trace_enter(void);
-void kspan_trace_leave(void);
+bool kspan_trace_enter(void)
+	kspan_no_lock
+	kspan_context(try_acquire_shared_capability(1, &kspan_this_cpu, &kspan_any_rcu));
+void kspan_trace_leave(void)
+	kspan_context(release_shared_capability(&kspan_this_cpu, &kspan_any_rcu));
 
 #define kspan_trace(event, ...)							\
 	do {									\

@@ -36,6 +36,9 @@
  *	kspan_must_hold_mutex(&lock)	or this mutex
  *	kspan_must_not_hold(&lock)	function: the caller does not hold this one, of any kind
  *	kspan_no_lock			function: the caller holds no spinlock of kspan's
+ *	kspan_must_rcu			function: the caller is inside rcu_read_lock(), or has
+ *					preemption off, which is as good
+ *	kspan_must_stay			function: the caller has preemption off
  *	kspan_not_checked		function: for a reason that it gives, it need not obey
  *	kspan_assert_held(&lock)	statement: lockdep_assert_held(), which the analysis
  *					believes, for a lock that it cannot follow the way to
@@ -52,14 +55,14 @@
 #define kspan_must_hold_mutex(lock)	kspan_context(requires_capability(lock))
 #define kspan_must_not_hold(lock)	kspan_context(locks_excluded(lock))
 #define kspan_no_lock			kspan_must_not_hold(&kspan_any_lock)
+#define kspan_must_rcu			kspan_context(requires_shared_capability(&kspan_any_rcu))
+#define kspan_must_stay			kspan_context(requires_shared_capability(&kspan_this_cpu))
 #define kspan_not_checked		kspan_context(no_thread_safety_analysis)
 
 /* As spin_lock_irqsave() and spin_unlock_irqrestore(). On PREEMPT_RT there is no mark. */
 #ifdef KSPAN_CONTEXTS
 #define kspan_lock(lock, flags)		kspan_contexts_lock(lock, &(flags))
 #define kspan_unlock(lock, flags)	kspan_contexts_unlock(lock, flags)
-#undef READ_ONCE
-#define READ_ONCE(x)			kspan_contexts_read(x)
 #define kspan_assert_held(lock)		kspan_contexts_assert(lock)
 #elif defined(CONFIG_PREEMPT_RT)
 #define kspan_lock(lock, flags)		spin_lock_irqsave(lock, flags)

@@ -322,6 +322,7 @@ static void give(struct kspan_node *node, struct kspan_span *span, const struct 
  * any more. Under RCU.
  */
 static struct kspan_span *home_of(const struct kspan_slot *slot, u8 from)
+	kspan_must_rcu
 {
 	struct kspan_span *span = kspan_pagemap_find_rcu(slot->obj);
 

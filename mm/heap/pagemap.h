@@ -10,6 +10,8 @@
 #include <linux/rcupdate.h>
 #include <linux/types.h>
 
+#include "base/lock.h"
+
 struct kspan_span;
 
 /* A leaf covers so many pages of the direct map: one page of pointers. */
@@ -55,6 +57,7 @@ static __always_inline unsigned long kspan_pagemap_page(const struct kspan_pagem
  * map, and the span unless the caller owns an object of it.
  */
 static __always_inline struct kspan_span *__kspan_pagemap_find(const void *addr)
+	kspan_must_rcu
 {
 	const struct kspan_pagemap *map = rcu_dereference_check(kspan_pagemap,
 								rcu_read_lock_sched_held());
@@ -70,10 +73,11 @@ static __always_inline struct kspan_span *__kspan_pagemap_find(const void *addr)
 
 /* On once a cache has objects outside the pages that the map knows: heap/bypass.c has those. */
 DECLARE_STATIC_KEY_FALSE(kspan_bypassing);
-struct kspan_span *kspan_bypass_find(const void *addr);
+struct kspan_span *kspan_bypass_find(const void *addr) kspan_must_rcu;
 
 /* The same, NULL for none; and wherever the object lies. */
 static inline struct kspan_span *kspan_pagemap_find_rcu(const void *addr)
+	kspan_must_rcu
 {
 	struct kspan_span *span = __kspan_pagemap_find(addr);
 

@@ -53,6 +53,6 @@ bool kspan_root_has_room(const struct kspan_pagemap *map, unsigned long i)
 	kspan_must_hold(&kspan_pagemap_lock);
 
 /* The leaf behind @i, or behind all that cannot be since there is no memory. Under RCU. */
-unsigned long kspan_root_next(const struct kspan_pagemap *map, unsigned long i);
+unsigned long kspan_root_next(const struct kspan_pagemap *map, unsigned long i) kspan_must_rcu;
 
 #endif /* _KSPAN_PAGEMAP_ROOT_H */

@@ -99,6 +99,7 @@ static __always_inline bool kspan_word_alone(u64 word)
  */
 static __always_inline struct kspan_slot __percpu *
 kspan_pcpu_end(struct kspan_pcpu __percpu *pcpu)
+	kspan_context(requires_capability(&kspan_in_array))
 {
 	size_t words = __this_cpu_read(pcpu->bytes[KSPAN_PLACE_BYTE]);
 
@@ -110,17 +111,20 @@ kspan_pcpu_end(struct kspan_pcpu __percpu *pcpu)
  * kspan_pcpu_leave(), or with a plain store of a new word if nobody was inside before.
  */
 static __always_inline u64 kspan_pcpu_enter(struct kspan_pcpu __percpu *pcpu)
+	kspan_must_stay kspan_context(acquire_capability(&kspan_in_array)) kspan_not_checked
 {
 	return this_cpu_add_return(pcpu->word, KSPAN_WORD_BUSY) - KSPAN_WORD_BUSY;
 }
 
 static __always_inline void kspan_pcpu_leave(struct kspan_pcpu __percpu *pcpu)
+	kspan_context(release_capability(&kspan_in_array)) kspan_not_checked
 {
 	this_cpu_sub(pcpu->word, KSPAN_WORD_BUSY);
 }
 
 /* Ends what kspan_pcpu_enter() began, and was alone in: interrupts have restored the word. */
 static __always_inline void kspan_pcpu_store(struct kspan_pcpu __percpu *pcpu, u64 word)
+	kspan_context(release_capability(&kspan_in_array)) kspan_not_checked
 {
 	barrier();	/* the slots are written before they count */
 	__this_cpu_write(pcpu->word, word);
@@ -163,6 +167,7 @@ no:
  * array is full or busy. The caller has preemption off.
  */
 static __always_inline bool __kspan_pcpu_push(struct kspan_cache *cache, void *obj, u8 *state)
+	kspan_must_stay
 {
 	struct kspan_pcpu __percpu *pcpu = cache->pcpu;
 	struct kspan_slot __percpu *slot;

@@ -7,6 +7,8 @@
 #include <linux/ptrace.h>
 #include <linux/types.h>
 
+#include "base/lock.h"
+
 struct kspan_reroute {
 	const char *name;	/* of the kernel's function */
 	/*
@@ -40,7 +42,9 @@ int kspan_reroute_start(struct kspan_reroute *route);
 void kspan_reroute_stop(struct kspan_reroute *routes, unsigned int nr);
 
 /* Every stand-in that may return is inside of these; it may sleep. */
-int kspan_reroute_enter(void);
-void kspan_reroute_leave(int idx);
+int kspan_reroute_enter(void)
+	kspan_context(acquire_shared_capability(&kspan_any_srcu));
+void kspan_reroute_leave(int idx)
+	kspan_context(release_shared_capability(&kspan_any_srcu));
 
 #endif /* _KSPAN_REROUTE_H */
