@@ -57,8 +57,9 @@ install-module: all
 # What other modules are built with, which needs no kernel. kspan.mk wants a directory of kspan's
 # headers alone: what else is in include/ is the C library's, and no good for a kernel.
 install-dev:
-	install -d $(headers) $(share)/include
+	install -d $(headers)/shim $(share)/include
 	install -m 644 include/kspan/*.h $(headers)
+	install -m 644 include/kspan/shim/*.h $(headers)/shim
 	ln -sfn ../../../include/kspan $(share)/include/kspan
 	install -m 644 kspan.mk $(share)
 
