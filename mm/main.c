@@ -21,6 +21,7 @@
 #include "heap/heap.h"
 #include "shim/shim.h"
 #include "special/special.h"
+#include "tap/tap.h"
 
 #define MAX_PROFILE_BYTES_LEAST		(64UL << 10)
 #define GUARD_SLOTS_MOST		511U	/* 4 MiB, what x86-64 has in one piece at most */
@@ -29,22 +30,32 @@
  * A kernel that is locked down opens a file of debugfs only if nobody may write it, so the rate
  * is a parameter that can be written too. That may be before kspan starts and while it stops.
  */
-static int sample_bytes_set(const char *text, const struct kernel_param *param)
+static int set_sample_bytes(const char *text, const char *name, struct kspan_profile *profile)
 {
 	unsigned long long bytes;
 	int err = kstrtoull(text, 0, &bytes);
 
 	if (err)
 		return err;
-	err = kspan_profile_set_sample_bytes(&kspan_heap_profile, bytes);
+	err = kspan_profile_set_sample_bytes(profile, bytes);
 	if (err)
-		pr_err("sample_bytes=%llu is above %llu\n", bytes, KSPAN_SAMPLE_BYTES_MAX);
+		pr_err("%s=%llu is above %llu\n", name, bytes, KSPAN_SAMPLE_BYTES_MAX);
 	return err;
+}
+
+static int get_sample_bytes(char *text, const struct kspan_profile *profile)
+{
+	return sysfs_emit(text, "%llu\n", kspan_profile_sample_bytes(profile));
+}
+
+static int sample_bytes_set(const char *text, const struct kernel_param *param)
+{
+	return set_sample_bytes(text, param->name, &kspan_heap_profile);
 }
 
 static int sample_bytes_get(char *text, const struct kernel_param *param)
 {
-	return sysfs_emit(text, "%llu\n", kspan_profile_sample_bytes(&kspan_heap_profile));
+	return get_sample_bytes(text, &kspan_heap_profile);
 }
 
 static const struct kernel_param_ops sample_bytes_ops = {
@@ -56,6 +67,45 @@ module_param_cb(sample_bytes, &sample_bytes_ops, NULL, 0644);
 __MODULE_PARM_TYPE(sample_bytes, "ullong");
 MODULE_PARM_DESC(sample_bytes,
 		 "mean bytes between samples (default 524288; 1 samples everything, 0 nothing); can be changed, here or in debugfs");
+
+/* As in debugfs, for a kernel that is locked down and for one that boots. */
+static int tap_set(const char *text, const struct kernel_param *param)
+{
+	bool on;
+	int err = kstrtobool(text, &on);
+
+	return err ?: kspan_tap_enable(param->arg, on);
+}
+
+static int tap_get(char *text, const struct kernel_param *param)
+{
+	return sysfs_emit(text, "%c\n", kspan_tap_enabled(param->arg) ? 'Y' : 'N');
+}
+
+static const struct kernel_param_ops tap_ops = { .set = tap_set, .get = tap_get };
+
+static int tap_sample_bytes_set(const char *text, const struct kernel_param *param)
+{
+	return set_sample_bytes(text, param->name, kspan_tap_profile(param->arg));
+}
+
+static int tap_sample_bytes_get(char *text, const struct kernel_param *param)
+{
+	return get_sample_bytes(text, kspan_tap_profile(param->arg));
+}
+
+static const struct kernel_param_ops tap_sample_bytes_ops = {
+	.set = tap_sample_bytes_set,
+	.get = tap_sample_bytes_get,
+};
+
+module_param_cb(slab, &tap_ops, &kspan_slab_tap, 0644);
+__MODULE_PARM_TYPE(slab, "bool");
+MODULE_PARM_DESC(slab,
+		 "watch the kernel's own slab allocator (default N); can be changed, here or in debugfs");
+module_param_cb(slab_sample_bytes, &tap_sample_bytes_ops, &kspan_slab_tap, 0644);
+__MODULE_PARM_TYPE(slab_sample_bytes, "ullong");
+MODULE_PARM_DESC(slab_sample_bytes, "as sample_bytes, for that");
 
 static unsigned long long sample_seed;
 module_param(sample_seed, ullong, 0400);
@@ -171,6 +221,11 @@ static int start_usercopy(void)
 	return kspan_usercopy_init(usercopy);
 }
 
+static int start_taps(void)
+{
+	return kspan_taps_init(max_profile_bytes);
+}
+
 /* What is still on its way: callbacks of this module must have run before its text goes. */
 static void stop_caches(void)
 {
@@ -200,6 +255,7 @@ static const struct part parts[] = {
 	{ "sampling", start_sampling, stop_sampling },
 	{ "handing back", start_handback, kspan_handback_exit },
 	{ "hardened usercopy", start_usercopy, kspan_usercopy_exit },
+	{ "taps", start_taps, kspan_taps_exit },
 	{ "debugfs", kspan_debugfs_init, kspan_debugfs_exit },
 };
 

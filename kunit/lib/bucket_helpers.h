@@ -17,7 +17,7 @@ static struct kspan_label *label;
 /* A suite's init. */
 static inline int bucket_test_begin(struct kunit *test)
 {
-	label = kspan_label_get("bucket_test");
+	label = kspan_label_get("bucket_test", GFP_KERNEL);
 	if (!label)
 		return -ENOMEM;
 	return test_begin(test);

@@ -9,6 +9,7 @@
  *	bucket.pml	the table of buckets; snapshot, reset, a module that leaves
  *	profile.pml	specials, samples, weak handles
  *	free.pml	freeing, at once and later
+ *	tap.pml		a tap, by itself
  *	kspan.pml	who does it, and what must hold at the end
  *
  * Every inline has the name of its function where there is one. Those that stand for several, or
@@ -42,6 +43,9 @@
  *	Exporter, Resetter, Leaver	debugfs.c reading a profile, writing reset; names.c
  *					kspan_table_module_event()
  *	Evicter				bucket.c kspan_bucket_alloc(), for a stack of another chain
+ *	slab_alloc(), slab_free()	the kernel's slab, with tap/slab.c and handler.h
+ *	TapNmi, TapLate			tap.c put_off(), forget_late()
+ *	check_tap()			the model's own
  *	Client, Interrupt, Reader	users of kspan, in a thread, in an interrupt, of a weak handle
  *
  * What must hold, in every state that can be reached:
@@ -61,6 +65,7 @@
  *	- everything is free, on one list or in one array, and every special is gone
  *	- what the buckets have counted is what was sampled, and nothing is in use
  *	- of several frees of one object one was accepted
+ *	- of what a tap has sampled nothing is in use, but what it could not take out in NMI
  *
  * Beyond the model: memory is sequentially consistent; a CPU's array holds one object and batches
  * are of one; one cache, one node, one stack, one weak handle; the list of objects that wait for a
@@ -261,6 +266,8 @@ end:	(weak_posted);
 #define READER_DONE	true
 #endif
 
+#include "tap.pml"
+
 /* ---- Workers ---- */
 
 #ifdef FINALIZER_WORK
@@ -449,6 +456,29 @@ inline check_end()
 	}
 }
 
+#ifdef TAP
+init {
+	byte i, j, found;
+
+	atomic {
+		for (i : 0 .. CLIENTS - 1) {
+			run TapClient(i, i)
+		}
+#ifdef IRQ
+		run TapInterrupt(CLIENTS, 0);
+#endif
+#ifdef TAP_NMI
+		run TapNmi(CLIENTS + INTERRUPTS, 0);
+		run TapLate(CLIENTS + INTERRUPTS + 1, 0);
+#else
+		nmi_done = true;
+		late_done = true;
+#endif
+		i = 0
+	}
+end:	atomic { done == CLIENTS + INTERRUPTS && nmi_done && late_done -> check_tap() }
+}
+#else
 init {
 	byte i, j, found;
 
@@ -503,3 +533,4 @@ end:	atomic {
 		check_end()
 	}
 }
+#endif

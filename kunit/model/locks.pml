@@ -19,7 +19,7 @@
 #define NOTHING_HELD	assert(held == 0)
 #endif
 
-bool node_lock, pagemap_lock, bucket_lock, special_lock[NSPANS];
+bool node_lock, pagemap_lock, bucket_lock, special_lock[NSPANS], shard_lock;
 bool bucket_mutex;
 
 /*
@@ -36,8 +36,9 @@ bool bucket_mutex;
 
 byte irqs_off;		/* how often they have been masked there */
 bool in_irq;		/* the handler runs, and the thread of CPU 0 does not */
+bool in_nmi;		/* likewise, and no handler either */
 
-#ifdef IRQ
+#if defined(IRQ) || defined(TAP_NMI)
 #ifdef IRQS_ON
 #define LOCAL_IRQ_SAVE
 #define LOCAL_IRQ_RESTORE

@@ -20,7 +20,7 @@ static int bucket_init(struct kunit *test)
 {
 	int err = bucket_test_begin(test);
 
-	other_label = kspan_label_get("bucket_test_2");
+	other_label = kspan_label_get("bucket_test_2", GFP_KERNEL);
 	cache = kspan_cache_create("bucket", 64, 0, 0, NULL);
 	return other_label && cache ? err : -ENOMEM;
 }

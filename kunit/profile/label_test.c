@@ -14,11 +14,11 @@ static int label_init(struct kunit *test)
 
 static void same_name_is_the_same_label(struct kunit *test)
 {
-	struct kspan_label *a = kspan_label_get("label_test"), *b;
+	struct kspan_label *a = kspan_label_get("label_test", GFP_KERNEL), *b;
 	char name[] = "label_test";
 
 	KUNIT_ASSERT_NOT_NULL(test, a);
-	b = kspan_label_get(name);
+	b = kspan_label_get(name, GFP_KERNEL);
 	KUNIT_EXPECT_PTR_EQ(test, a, b);
 	/* The first to let go takes nothing from the other. */
 	kspan_label_put(a);
@@ -46,7 +46,8 @@ KUNIT_ARRAY_PARAM(name, name_cases, name_desc);
 static void other_name_is_another_label(struct kunit *test)
 {
 	const struct name_case *c = test->param_value;
-	struct kspan_label *a = kspan_label_get(c->a), *b = kspan_label_get(c->b);
+	struct kspan_label *a = kspan_label_get(c->a, GFP_KERNEL);
+	struct kspan_label *b = kspan_label_get(c->b, GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, a);
 	KUNIT_ASSERT_NOT_NULL(test, b);
@@ -60,7 +61,7 @@ static void other_name_is_another_label(struct kunit *test)
 static void name_is_copied(struct kunit *test)
 {
 	char name[] = "label_test";
-	struct kspan_label *label = kspan_label_get(name);
+	struct kspan_label *label = kspan_label_get(name, GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, label);
 	memset(name, 'x', sizeof(name) - 1);
@@ -112,7 +113,7 @@ static void cache_made_again_goes_on_counting(struct kunit *test)
 
 static void label_goes_with_the_last_that_uses_it(struct kunit *test)
 {
-	struct kspan_label *label = kspan_label_get("label_last");
+	struct kspan_label *label = kspan_label_get("label_last", GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, label);
 	use_cache(test, "label_last", 1);
@@ -132,7 +133,7 @@ static void get_and_put(void *arg)
 	int i;
 
 	for (i = 0; i < ROUNDS; i++) {
-		struct kspan_label *label = kspan_label_get("label_raced");
+		struct kspan_label *label = kspan_label_get("label_raced", GFP_KERNEL);
 
 		if (!label || strcmp(label->name, "label_raced"))
 			*bad = true;

@@ -21,7 +21,7 @@
 
 enum {
 	NODE, SPECIAL, BUCKET, PAGEMAP, FENCE, BYPASS,
-	CACHES, BUCKETS, SYMBOLS, LABELS, MAP, RATE,
+	LABELS, CACHES, BUCKETS, SYMBOLS, MAP, RATE,
 	NR_LOCKS
 };
 
@@ -32,10 +32,10 @@ static const char *const names[NR_LOCKS] = {
 	[PAGEMAP] = "kspan_pagemap_lock",
 	[FENCE] = "kspan_fence_lock",
 	[BYPASS] = "kspan_bypass_lock",
+	[LABELS] = "kspan_label_lock",
 	[CACHES] = "kspan_cache_mutex",
 	[BUCKETS] = "kspan_bucket_mutex",
 	[SYMBOLS] = "kspan_symbol_mutex",
-	[LABELS] = "kspan_label_mutex",
 	[MAP] = "kspan_pagemap_mutex",
 	[RATE] = "kspan_rate_mutex",
 };
@@ -281,7 +281,7 @@ static void do_symbol_put(struct locks_test *t)
 
 static void do_label(struct locks_test *t)
 {
-	struct kspan_label *again = kspan_label_get(label->name);
+	struct kspan_label *again = kspan_label_get(label->name, GFP_KERNEL);
 
 	if (again)
 		kspan_label_put(again);
@@ -324,7 +324,8 @@ static const struct locks_case {
 	{ "bypass", bypassing, do_alloc, { [NODE] = 1, [BYPASS] = 1 } },
 	{ "bypass free", bypassed_there, do_free, { [NODE] = 1, [BYPASS] = 1 } },
 
-	{ "create", nothing, do_create, { [CACHES] = 1, [SYMBOLS] = 1, [LABELS] = 1 } },
+	/* Of a new label it is looked twice whether it is there. */
+	{ "create", nothing, do_create, { [CACHES] = 1, [SYMBOLS] = 1, [LABELS] = 2 } },
 	{ "destroy", do_create, do_destroy,
 	  { [NODE] = SOME, [CACHES] = 2, [SYMBOLS] = 1, [LABELS] = 1 } },
 	{ "shrink", one_ready, do_shrink, { [NODE] = SOME, [CACHES] = 1 } },

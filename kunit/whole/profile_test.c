@@ -446,7 +446,7 @@ static void count_slowly(struct kspan_bucket *bucket)
 
 static void counts_of_a_snapshot_belong_together(struct kunit *test)
 {
-	struct kspan_label *label = kspan_label_get("profile_halves");
+	struct kspan_label *label = kspan_label_get("profile_halves", GFP_KERNEL);
 	struct kspan_stack stack = { .nr_frames = 1, .frames = { 0x10 } };
 	struct test_thread thread = {};
 	struct kspan_bucket *bucket;

@@ -69,20 +69,108 @@ static inline bool kspan_is_own_text(unsigned long addr)
 
 /* What krealloc() calls, and with what; it is a macro since 6.10. */
 #if defined(krealloc_node_align) && defined(DECL_TOKEN_PARAMS)
-#define KSPAN_KREALLOC_NAME	"krealloc_node_align_noprof"
+#define KSPAN_KREALLOC		krealloc_node_align_noprof
 #define KSPAN_KREALLOC_PARAMS	const void *obj, DECL_TOKEN_PARAMS(size, token), \
 				unsigned long align, gfp_t gfp, int node
 #elif defined(krealloc_node_align)
-#define KSPAN_KREALLOC_NAME	"krealloc_node_align_noprof"
+#define KSPAN_KREALLOC		krealloc_node_align_noprof
 #define KSPAN_KREALLOC_PARAMS	const void *obj, size_t size, unsigned long align, gfp_t gfp, \
 				int node
 #else
 #ifdef krealloc
-#define KSPAN_KREALLOC_NAME	"krealloc_noprof"
+#define KSPAN_KREALLOC		krealloc_noprof
 #else
-#define KSPAN_KREALLOC_NAME	"krealloc"
+#define KSPAN_KREALLOC		krealloc
 #endif
 #define KSPAN_KREALLOC_PARAMS	const void *obj, size_t size, gfp_t gfp
+#endif
+
+/*
+ * X(function): those of the slab allocator that allocate, and have another name since 6.10. A
+ * stack that a tap shows begins at their caller.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define KSPAN_SLAB_ENTRIES(X)						\
+	X(__kmalloc_noprof)						\
+	X(__kmalloc_node_noprof)					\
+	X(__kmalloc_node_track_caller_noprof)				\
+	X(__kmalloc_cache_noprof)					\
+	X(__kmalloc_cache_node_noprof)					\
+	X(__kmalloc_large_noprof)					\
+	X(__kmalloc_large_node_noprof)					\
+	X(kmem_cache_alloc_noprof)					\
+	X(kmem_cache_alloc_lru_noprof)					\
+	X(kmem_cache_alloc_node_noprof)					\
+	X(kmem_cache_alloc_bulk_noprof)					\
+	X(KSPAN_KREALLOC)						\
+	X(__kvmalloc_node_noprof)
+#define KSPAN_ALLOC_BULK	"kmem_cache_alloc_bulk_noprof"
+#define KSPAN_KVMALLOC		"__kvmalloc_node_noprof"
+#else
+#define KSPAN_SLAB_ENTRIES(X)						\
+	X(__kmalloc)							\
+	X(__kmalloc_node)						\
+	X(__kmalloc_node_track_caller)					\
+	X(kmalloc_trace)						\
+	X(kmalloc_node_trace)						\
+	X(kmalloc_large)						\
+	X(kmalloc_large_node)						\
+	X(kmem_cache_alloc)						\
+	X(kmem_cache_alloc_lru)						\
+	X(kmem_cache_alloc_node)					\
+	X(kmem_cache_alloc_bulk)					\
+	X(KSPAN_KREALLOC)						\
+	X(kvmalloc_node)
+#define KSPAN_ALLOC_BULK	"kmem_cache_alloc_bulk"
+#define KSPAN_KVMALLOC		"kvmalloc_node"
+#endif
+
+/* Has it failed, by what it returns? An int, the number of objects or 0, and later a bool. */
+#ifdef KSPAN_HAS_BOOL_BULK
+#define kspan_alloc_bulk_failed(value)	(!(u8)(value))
+#else
+#define kspan_alloc_bulk_failed(value)	(!(int)(value))
+#endif
+
+/*
+ * X(name, handler): functions of slab's that free and have no tracepoint, besides those that every
+ * kernel has. With sheaves kfree_rcu() puts objects where the next ones come from, and nobody is
+ * told when the grace period is over.
+ */
+#ifdef KSPAN_HAS_SHEAVES
+#define KSPAN_FREE_RCU_ENTRY(X)		X("kvfree_call_rcu", on_free_rcu)
+#else
+#define KSPAN_FREE_RCU_ENTRY(X)
+#endif
+#ifdef KSPAN_HAS_KFREE_NOLOCK
+#define KSPAN_FREE_NOLOCK_ENTRY(X)	X("kfree_nolock", on_free_nolock)
+#else
+#define KSPAN_FREE_NOLOCK_ENTRY(X)
+#endif
+#define KSPAN_SLAB_FREE_ENTRIES(X)	KSPAN_FREE_RCU_ENTRY(X) KSPAN_FREE_NOLOCK_ENTRY(X)
+
+/* Probes whose handlers can see what the function was given. */
+#if defined(CONFIG_KRETPROBES) && defined(CONFIG_HAVE_FUNCTION_ARG_ACCESS_API)
+#define KSPAN_HAVE_PROBES
+#endif
+
+/* Argument @n, from 0, of the function that a probe stands at; of the first six. */
+#ifdef CONFIG_S390
+/* What the kernel has for it is not for modules. The sixth is on the stack. */
+#define kspan_argument(regs, n)						\
+	((n) < 5 ? (regs)->gprs[2 + (n)] :				\
+		   ((unsigned long *)((regs)->gprs[15] + STACK_FRAME_OVERHEAD))[(n) - 5])
+#else
+#define kspan_argument(regs, n)		regs_get_kernel_argument(regs, n)
+#endif
+
+/* The same for ftrace, where it hands them on; all registers have to be asked for before 6.2. */
+#if defined(CONFIG_DYNAMIC_FTRACE_WITH_ARGS) && LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+#define KSPAN_FTRACE_ARGUMENT(fregs, n)	ftrace_regs_get_argument(fregs, n)
+#define KSPAN_FTRACE_FLAGS		0
+#elif defined(CONFIG_DYNAMIC_FTRACE_WITH_REGS) && defined(CONFIG_HAVE_FUNCTION_ARG_ACCESS_API)
+#define KSPAN_FTRACE_ARGUMENT(fregs, n)	regs_get_kernel_argument(ftrace_get_regs(fregs), n)
+#define KSPAN_FTRACE_FLAGS		FTRACE_OPS_FL_SAVE_REGS
 #endif
 
 /*

@@ -25,6 +25,8 @@ enum kspan_test_point {
 	KSPAN_AT_DEFER,		/* an object is marked to wait, its span not yet listed */
 	KSPAN_AT_FOUND,		/* a bucket was found, the lock for counting in it not yet taken */
 	KSPAN_AT_LEAF,		/* a leaf of the page map is about to be installed */
+	KSPAN_AT_TAP_ADD,	/* a tap's sample is about to be hung up by its address */
+	KSPAN_AT_TAP_RELEASE,	/* one is about to be taken out of its bucket */
 	KSPAN_AT_WALK,		/* a walk over a whole table has dropped the lock in the middle */
 };
 

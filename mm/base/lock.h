@@ -90,6 +90,29 @@
 DECLARE_PER_CPU(bool, kspan_locked);
 
 /*
+ * The same with raw spinlocks, for what may be called with preemption off, where PREEMPT_RT lets no
+ * other be taken. There is a mark there as well.
+ */
+#ifdef KSPAN_CONTEXTS
+#define kspan_raw_lock(lock, flags)	kspan_contexts_raw_lock(lock, &(flags))
+#define kspan_raw_unlock(lock, flags)	kspan_contexts_raw_unlock(lock, flags)
+#else
+#define kspan_raw_lock(lock, flags)			\
+	do {						\
+		local_irq_save(flags);			\
+		__this_cpu_write(kspan_locked, true);	\
+		raw_spin_lock(lock);			\
+	} while (0)
+
+#define kspan_raw_unlock(lock, flags)			\
+	do {						\
+		raw_spin_unlock(lock);			\
+		__this_cpu_write(kspan_locked, false);	\
+		local_irq_restore(flags);		\
+	} while (0)
+#endif
+
+/*
  * May no lock be taken here? Then this was called in the middle of kspan. On PREEMPT_RT, where
  * the locks sleep: or with preemption or interrupts off, as every handler is.
  */
@@ -137,6 +160,15 @@ do {									\
 	struct mutex *__lock = (lock);					\
 									\
 	mutex_init(__lock);						\
+	lockdep_set_class_and_name(__lock, &__class, name);		\
+} while (0)
+
+#define kspan_raw_spin_lock_init(lock, name)				\
+do {									\
+	static struct lock_class_key __class;				\
+	raw_spinlock_t *__lock = (lock);				\
+									\
+	raw_spin_lock_init(__lock);					\
 	lockdep_set_class_and_name(__lock, &__class, name);		\
 } while (0)
 

@@ -13,6 +13,7 @@
 #include "export/profile_files.h"
 #include "export/stats.h"
 #include "export/tables.h"
+#include "export/tap_files.h"
 #include "heap/heap.h"
 #include "special/special.h"
 
@@ -45,7 +46,7 @@ int kspan_debugfs_render(const char *name, struct kspan_buf *buf)
 
 	for (i = 0; i < ARRAY_SIZE(kspan_files) && err == -ENOENT; i++)
 		err = kspan_files_render(&kspan_files[i], name, buf);
-	return err;
+	return err == -ENOENT ? kspan_tap_files_render(name, buf) : err;
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_debugfs_render);
 
@@ -65,7 +66,7 @@ int kspan_debugfs_store(const char *name, const char *text, size_t len)
 
 	for (i = 0; i < ARRAY_SIZE(kspan_files) && err == -ENOENT; i++)
 		err = kspan_files_store(&kspan_files[i], name, text, len);
-	return err;
+	return err == -ENOENT ? kspan_tap_files_store(name, text, len) : err;
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_debugfs_store);
 
@@ -81,8 +82,8 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_debugfs_store);
 int kspan_debugfs_init(void)
 {
 	struct dentry *dir = debugfs_create_dir(KSPAN_DEBUGFS_DIR, NULL);
+	int err = 0;
 	size_t i;
-	int err;
 
 	if (dir == ERR_PTR(-ENODEV) || dir == ERR_PTR(-EPERM)) {
 		pr_notice("kspan: no debugfs on this kernel, so the profile cannot be read\n");
@@ -92,14 +93,13 @@ int kspan_debugfs_init(void)
 		return PTR_ERR(dir);
 	kspan_debugfs_dir = dir;
 
-	for (i = 0; i < ARRAY_SIZE(kspan_files); i++) {
+	for (i = 0; i < ARRAY_SIZE(kspan_files) && !err; i++)
 		err = kspan_files_create(&kspan_files[i], dir);
-		if (err) {
-			kspan_debugfs_exit();
-			return err;
-		}
-	}
-	return 0;
+	if (!err)
+		err = kspan_tap_files_create(dir);
+	if (err)
+		kspan_debugfs_exit();
+	return err;
 }
 
 /**
@@ -117,4 +117,5 @@ void kspan_debugfs_exit(void)
 	kspan_debugfs_dir = NULL;
 	for (i = 0; i < ARRAY_SIZE(kspan_files); i++)
 		kspan_files_free(&kspan_files[i]);
+	kspan_tap_files_free();
 }

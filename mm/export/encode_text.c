@@ -11,12 +11,17 @@
  * no n that scales the records right, and where sampling is off there is none at all: then the
  * estimates are written, with n = 1, at which readers leave them as they are.
  *
+ * Where the ages of what is in use are known, and what it goes by, a line with these follows the
+ * frames. Tools take it for a comment.
+ *
  * Reads a snapshot only, takes no locks, allocates memory; process context.
  */
 #include <linux/kernel.h>
+#include <linux/math64.h>
 #include <linux/sched.h>
 #include <linux/stdarg.h>
 #include <linux/string.h>
+#include <linux/time64.h>
 
 #include "base/buf.h"
 #include "base/compat.h"
@@ -95,6 +100,25 @@ static void text_frame(struct kspan_buf *buf, unsigned long addr, const struct k
 	kspan_buf_puts(buf, "\n");
 }
 
+static void text_seconds(struct kspan_buf *buf, const char *what, u64 ms)
+{
+	u32 rest;
+	u64 seconds = div_u64_rem(ms, MSEC_PER_SEC, &rest);
+
+	kspan_buf_printf(buf, "%s %llu.%03u s", what, seconds, rest);
+}
+
+static void text_age(struct kspan_buf *buf, const struct kspan_row *row)
+{
+	kspan_buf_puts(buf, "# age:");
+	text_seconds(buf, " min", row->age_min);
+	text_seconds(buf, ", average", row->age_average);
+	text_seconds(buf, ", max", row->age_max);
+	kspan_buf_puts(buf, "; cache: ");
+	kspan_buf_put_field(buf, row->label);
+	kspan_buf_puts(buf, "\n");
+}
+
 static void text_record(struct kspan_buf *buf, const struct kspan_row *row,
 			const struct kspan_text_counts *c)
 {
@@ -111,6 +135,8 @@ static void text_record(struct kspan_buf *buf, const struct kspan_row *row,
 		text_frame(buf, row->addrs[i], row->symbols[i]);
 	if (!row->nr_frames)
 		text_frame(buf, 0, &kspan_no_stack);
+	if (row->has_age)
+		text_age(buf, row);
 	kspan_buf_puts(buf, "\n");
 }
 

@@ -73,7 +73,7 @@ static int setup(struct kspan_cache_own *own, const char *name)
 	cache->magic = KSPAN_CACHE_MAGIC;
 	INIT_LIST_HEAD(&cache->list);
 	kspan_name_make(shown, name, 1);
-	cache->label = kspan_label_get(shown);
+	cache->label = kspan_label_get(shown, GFP_KERNEL);
 	cache->pcpu = kspan_pcpu_create(cache);
 	if (!cache->label || !cache->pcpu)
 		return -ENOMEM;
@@ -147,7 +147,7 @@ static int name_apart(struct kspan_cache *cache, const char *name)
 	while (name_is_taken(kspan_cache_name(cache))) {
 		kspan_label_put(cache->label);
 		kspan_name_make(shown, name, ++number);
-		cache->label = kspan_label_get(shown);
+		cache->label = kspan_label_get(shown, GFP_KERNEL);
 		if (!cache->label)
 			return -ENOMEM;
 	}

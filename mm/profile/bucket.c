@@ -90,6 +90,7 @@ static struct kspan_bucket *bucket_new(struct kspan_table *table, const struct k
 	bucket->cut_carried = 0;
 	bucket->cut_live = 0;
 	bucket->told = 0;
+	bucket->copy = 0;
 	bucket->symbols = NULL;
 	memcpy(bucket->frames, stack->frames, stack->nr_frames * sizeof(stack->frames[0]));
 	return bucket;

@@ -107,6 +107,8 @@ struct kspan_bucket {
 
 	u64 told kspan_in_table;	/* of live, what a report of leaks has told */
 
+	size_t copy;			/* its place in a snapshot; under the table's mutex */
+
 	/* nr_frames names, or NULL: not resolved yet; written once, under the table's mutex. */
 	const struct kspan_symbol **symbols;
 
@@ -179,6 +181,8 @@ bool kspan_bucket_awaited(struct kspan_bucket *bucket) kspan_must_hold_table;
 struct kspan_bucket_copy {
 	struct kspan_bucket *bucket;
 	u64 allocs, carried, live;
+	/* Of its samples in use: how many there are, and their ages in milliseconds. */
+	u64 aged, age_min, age_sum, age_max;
 };
 
 /*

@@ -2,9 +2,12 @@
 /*
  * Labels. A bucket is keyed by the name of its cache, not by the cache: a cache that is made
  * again under its old name goes on counting where it left off, and the profile side never
- * holds a pointer to a cache. Locks: kspan_label_mutex, process context only.
+ * holds a pointer to a cache.
+ *
+ * Locks: kspan_label_lock, a raw spinlock and a leaf, with interrupts off: a client may ask for a
+ * label where it sees an allocation.
  */
-#include <linux/mutex.h>
+#include <linux/jhash.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -12,30 +15,71 @@
 #include "base/lock.h"
 #include "profile/label.h"
 
-/* Guards the list, and that a name is in it once. */
-static DEFINE_MUTEX(kspan_label_mutex);
-static struct list_head labels kspan_guarded_by(&kspan_label_mutex) = LIST_HEAD_INIT(labels);
+#define NR_CHAINS	64		/* a power of two */
 
-struct kspan_label *kspan_label_get(const char *name)
+static DEFINE_RAW_SPINLOCK(kspan_label_lock);
+static struct hlist_head chains[NR_CHAINS] kspan_guarded_by(&kspan_label_lock);
+
+static struct hlist_head *chain_of(const char *name)
+	kspan_must_hold(&kspan_label_lock)
 {
-	size_t len = strlen(name) + 1;
+	return &chains[jhash(name, strlen(name), 0) % NR_CHAINS];
+}
+
+static struct kspan_label *find(const char *name)
+	kspan_must_hold(&kspan_label_lock)
+{
 	struct kspan_label *label;
 
-	mutex_lock(&kspan_label_mutex);
-	list_for_each_entry(label, &labels, list) {
-		if (!strcmp(label->name, name)) {
-			refcount_inc(&label->refs);
-			goto out;
-		}
-	}
-	label = kmalloc(struct_size(label, name, len), GFP_KERNEL);
+	lockdep_assert_held(&kspan_label_lock);
+	hlist_for_each_entry(label, chain_of(name), chain)
+		if (!strcmp(label->name, name))
+			return label;
+	return NULL;
+}
+
+static struct kspan_label *label_new(const char *name, gfp_t gfp)
+{
+	size_t len = strlen(name) + 1;
+	struct kspan_label *label = kmalloc(struct_size(label, name, len), gfp);
+
+	if (!label)
+		return NULL;
+	refcount_set(&label->refs, 1);
+	memcpy(label->name, name, len);
+	return label;
+}
+
+/* That which there is, with a reference, or else @spare, which may be NULL. */
+static struct kspan_label *find_or_add(const char *name, struct kspan_label *spare)
+{
+	struct kspan_label *label;
+	unsigned long flags;
+
+	kspan_raw_lock(&kspan_label_lock, flags);
+	label = find(name);
 	if (label) {
-		refcount_set(&label->refs, 1);
-		memcpy(label->name, name, len);
-		list_add(&label->list, &labels);
+		refcount_inc(&label->refs);
+	} else if (spare) {
+		hlist_add_head(&spare->chain, chain_of(name));
+		label = spare;
 	}
-out:
-	mutex_unlock(&kspan_label_mutex);
+	kspan_raw_unlock(&kspan_label_lock, flags);
+	return label;
+}
+
+struct kspan_label *kspan_label_get(const char *name, gfp_t gfp)
+{
+	struct kspan_label *label = find_or_add(name, NULL), *spare;
+
+	if (label)
+		return label;
+	spare = label_new(name, gfp);
+	if (!spare)
+		return NULL;
+	label = find_or_add(name, spare);
+	if (label != spare)
+		kfree(spare);
 	return label;
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_label_get);
@@ -48,11 +92,18 @@ struct kspan_label *kspan_label_hold(struct kspan_label *label)
 
 void kspan_label_put(struct kspan_label *label)
 {
-	if (!refcount_dec_and_mutex_lock(&label->refs, &kspan_label_mutex))
+	unsigned long flags;
+	bool last;
+
+	if (refcount_dec_not_one(&label->refs))
 		return;
-	list_del(&label->list);
-	mutex_unlock(&kspan_label_mutex);
-	kfree(label);
+	kspan_raw_lock(&kspan_label_lock, flags);
+	last = refcount_dec_and_test(&label->refs);
+	if (last)
+		hlist_del(&label->chain);
+	kspan_raw_unlock(&kspan_label_lock, flags);
+	if (last)
+		kfree(label);
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_label_put);
 

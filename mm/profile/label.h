@@ -10,7 +10,7 @@
 
 struct kspan_label {
 	refcount_t refs;
-	struct list_head list;	/* under kspan_label_mutex */
+	struct hlist_node chain;	/* under kspan_label_lock */
 	char name[];
 };
 

@@ -45,6 +45,7 @@
 
 #include "base/lock.h"
 
+struct kspan_ages;
 struct kspan_buf;
 struct kspan_bucket;
 struct kspan_label;
@@ -92,6 +93,19 @@ struct kspan_profile_ops {
 	 * cpus_read_lock() and kspan_rate_mutex are held.
 	 */
 	void (*rate_changed)(struct kspan_profile *profile);
+
+	/*
+	 * A snapshot is about to be taken: what the client was told of and has put off is to be
+	 * counted first. May be NULL. Process context, may sleep.
+	 */
+	void (*settle)(struct kspan_profile *profile);
+
+	/*
+	 * Calls kspan_ages_add() for each sample that is in use, which has to be there meanwhile.
+	 * NULL: the client does not know when they were taken. Process context, kspan_bucket_mutex
+	 * is held.
+	 */
+	void (*walk_samples)(struct kspan_profile *profile, struct kspan_ages *ages);
 };
 
 /* Static, by DEFINE_KSPAN_PROFILE(): so what each allocation looks at has a constant address. */
@@ -318,9 +332,11 @@ size_t kspan_symbol_bytes(void);
 
 /*
  * Labels: interned names of caches, or of what else a client tells apart, which outlive them. The
- * same name gives the same pointer; NULL without memory. Process context, may sleep.
+ * same name gives the same pointer; NULL without memory. Any context but NMI, no lock held; sleeps
+ * only if @gfp lets it.
  */
-struct kspan_label *kspan_label_get(const char *name) kspan_no_lock;
+struct kspan_label *kspan_label_get(const char *name, gfp_t gfp) kspan_no_lock;
+/* Likewise. */
 void kspan_label_put(struct kspan_label *label) kspan_no_lock;
 /* One more reference of a label that the caller has one of. Any context. */
 struct kspan_label *kspan_label_hold(struct kspan_label *label);
@@ -342,7 +358,15 @@ struct kspan_row {
 	/* What the sampler would have seen at sample_bytes: for readers that scale by it. */
 	u64 alloc_samples;
 	u64 inuse_samples;
+	/* Of the samples in use, in milliseconds; if the client knows, and there are any. */
+	bool has_age;
+	u64 age_min;
+	u64 age_average;
+	u64 age_max;
 };
+
+/* For walk_samples(): one was taken at @taken_ns, ktime_get_mono_fast_ns(). Takes no lock. */
+void kspan_ages_add(struct kspan_ages *ages, struct kspan_bucket *bucket, u64 taken_ns);
 
 /* A profile at one moment, with names; it belongs to whoever took it, and needs no lock. */
 struct kspan_snapshot {

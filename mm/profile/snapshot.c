@@ -76,6 +76,10 @@ static void fill_row(struct kspan_row *row, const struct kspan_bucket_copy *copy
 	row->alloc_samples = mul_u64_u64_div_u64(copy->carried, KSPAN_WEIGHT_ONE, one) +
 			     samples_of(copy->allocs, one, whole);
 	row->inuse_samples = samples_of(copy->live, one, whole);
+	row->has_age = copy->aged;
+	row->age_min = copy->age_min;
+	row->age_average = copy->aged ? div64_u64(copy->age_sum, copy->aged) : 0;
+	row->age_max = copy->age_max;
 }
 
 /* Every bucket as it is at one moment, and when that was. */
@@ -98,6 +102,41 @@ static int take_copies(struct taken *taken, struct kspan_profile *profile)
 	taken->snap.duration_ns = ktime_get_ns() - kspan_profile_start_ns(profile);
 	taken->nr_copies = kspan_table_copy_cut(profile->table, taken->copies);
 	return 0;
+}
+
+/* What walk_samples() is given. */
+struct kspan_ages {
+	struct taken *taken;
+	u64 now_ns;
+};
+
+void kspan_ages_add(struct kspan_ages *ages, struct kspan_bucket *bucket, u64 taken_ns)
+{
+	struct kspan_bucket_copy *copy = &ages->taken->copies[bucket->copy];
+	u64 age;
+
+	/* One that came after the cut, if it has a copy, was of a stack that was there. */
+	if (bucket->copy >= ages->taken->nr_copies || copy->bucket != bucket)
+		return;
+	age = div_u64(ages->now_ns - min(taken_ns, ages->now_ns), NSEC_PER_MSEC);
+	copy->age_min = copy->aged ? min(copy->age_min, age) : age;
+	copy->age_max = max(copy->age_max, age);
+	copy->age_sum += age;
+	copy->aged++;
+}
+
+static void take_ages(struct taken *taken, struct kspan_profile *profile)
+{
+	struct kspan_ages ages = { taken, ktime_get_mono_fast_ns() };
+	size_t i;
+
+	if (!profile->ops || !profile->ops->walk_samples)
+		return;
+	for (i = 0; i < taken->nr_copies; i++) {
+		taken->copies[i].bucket->copy = i;
+		cond_resched();
+	}
+	profile->ops->walk_samples(profile, &ages);
 }
 
 /* Every bucket gets its names, but those whose names are lost. */
@@ -127,11 +166,15 @@ struct kspan_snapshot *kspan_snapshot_take(struct kspan_profile *profile)
 		return ERR_PTR(-ENOMEM);
 	snap = &taken->snap;
 
+	if (profile->ops && profile->ops->settle)
+		profile->ops->settle(profile);
 	mutex_lock(&profile->table->mutex);
 	err = take_copies(taken, profile);
 	snap->sample_bytes = kspan_profile_sample_bytes(profile);
-	if (!err)
+	if (!err) {
+		take_ages(taken, profile);
 		err = resolve_copies(taken);
+	}
 	mutex_unlock(&profile->table->mutex);
 	if (err)
 		goto fail;

@@ -20,6 +20,7 @@
 #include <linux/printk.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
+#include <linux/stringify.h>
 #include <linux/tracepoint.h>
 #include <trace/events/kmem.h>
 
@@ -138,7 +139,7 @@ static void *pick_size(struct pt_regs *regs)
 static struct kspan_reroute routes[] = {
 	{ .name = "free_large_kmalloc", .pick = pick_free },
 	{ .name = "kfree_sensitive", .pick = pick_sensitive },
-	{ .name = KSPAN_KREALLOC_NAME, .pick = pick_realloc },
+	{ .name = __stringify(KSPAN_KREALLOC), .pick = pick_realloc },
 	{ .name = "ksize", .pick = pick_size },
 };
 

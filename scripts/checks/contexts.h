@@ -12,6 +12,7 @@
 /* ---- What can be held ---------------------------------------------------------------- */
 
 struct __attribute__((capability("spinlock"))) spinlock;
+struct __attribute__((capability("spinlock"))) raw_spinlock;
 struct __attribute__((capability("mutex"))) mutex;
 
 /* Stands for every spinlock of kspan's: only one of them is held. */
@@ -44,6 +45,10 @@ extern struct __attribute__((capability("array"))) kspan_in_array { char none; }
 void kspan_contexts_lock(struct spinlock *lock, unsigned long *flags)
 	__attribute__((acquire_capability(lock, &kspan_any_lock), locks_excluded(&kspan_in_array)));
 void kspan_contexts_unlock(struct spinlock *lock, unsigned long flags)
+	__attribute__((release_capability(lock, &kspan_any_lock)));
+void kspan_contexts_raw_lock(struct raw_spinlock *lock, unsigned long *flags)
+	__attribute__((acquire_capability(lock, &kspan_any_lock), locks_excluded(&kspan_in_array)));
+void kspan_contexts_raw_unlock(struct raw_spinlock *lock, unsigned long flags)
 	__attribute__((release_capability(lock, &kspan_any_lock)));
 void kspan_contexts_assert(struct spinlock *lock) __attribute__((assert_capability(lock)));
 

@@ -21,6 +21,14 @@ rmmod shim_client
 check "the shim's client leaves nothing" nothing_in_use
 check "kspan leaves" unload_kspan
 
+# The kernel's own slab: what the processes that look are made of.
+check "kspan loads with the tap on" load_kspan slab=1 slab_sample_bytes=1
+check "every handler of it is in" not grep '^hook_.* 0$' "$dir/slab/stats"
+check "it sees who holds memory" grep -q ';kernel_clone;.* [1-9][0-9]*$' "$dir/slab/heap.folded"
+check "it is switched off" sh -c "echo 0 >$dir/slab/enable"
+check "and no handler is left" not grep '^hook_.* 1$' "$dir/slab/stats"
+check "kspan leaves" unload_kspan
+
 # Where that cannot be: 64 strings and the array.
 dmesg -c >/dev/null
 check "kspan loads without handing back" load_kspan handback=0

@@ -1,0 +1,179 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=dash
+# Functions are called through check, and the paths in $dir have no blanks.
+# shellcheck disable=SC2317,SC2086
+#
+# Runs in the guest: the taps on a kernel as it is shipped, with a module that knows
+# nothing of kspan. Profiles go to /out for scripts/tests/tap to read.
+
+# shellcheck source=scripts/guest-tests/check.sh
+. /check.sh
+dir=$dir/slab
+
+# save DIR: every file of the tap.
+save() {
+	mkdir -p "/out/$1"
+	for file in heap allocs heap.txt heap.folded stats; do
+		cat $dir/$file >"/out/$1/$file" || return 1
+	done
+}
+
+hooks_are() {
+	! grep '^hook_' $dir/stats | grep -v " $1\$"
+}
+
+# in_use FUNCTION: how many bytes are, of stacks that begin there.
+in_use() {
+	sed -n "s/^.*;$1 \\([0-9]*\\)\$/\\1/p" $dir/heap.folded | awk '{ sum += $1 } END { print sum + 0 }'
+}
+
+# wait_for FUNCTION BYTES: until so many are. What kfree_rcu() was given waits in a batch.
+wait_for() {
+	turns=0
+	while [ "$(in_use "$1")" != "$2" ]; do
+		turns=$((turns + 1))
+		[ $turns -lt 600 ] || { in_use "$1"; return 1; }
+		sleep 0.1
+	done
+}
+
+switch() {
+	echo "$1" >$dir/enable
+}
+
+# Files, mounts, processes and what goes through the network, in /tmp/busy: what stays there when
+# it is done, and what does not.
+work() {
+	mkdir -p /tmp/busy/a /tmp/busy/b
+	(cd /tmp/busy/a && seq 1 8000 | xargs touch)
+	tar -C /tmp/busy/a -c . | tar -C /tmp/busy/b -x
+	for i in 1 2 3 4 5 6 7 8; do
+		mkdir -p /tmp/busy/mnt$i
+		mount -t tmpfs none /tmp/busy/mnt$i
+		(cd /tmp/busy/mnt$i && seq 1 300 | xargs touch)
+	done
+	ifconfig lo 127.0.0.1 up
+	nc -l -p 7 >/dev/null &
+	server=$!
+	while ! dd if=/dev/zero bs=4096 count=2000 2>/dev/null | nc 127.0.0.1 7; do
+		sleep 0.1
+	done
+	wait $server
+	i=0
+	while [ $i -lt 300 ]; do
+		(true | cat) &
+		i=$((i + 1))
+	done
+	wait
+	umount /tmp/busy/mnt1 /tmp/busy/mnt2
+}
+
+clean_up() {
+	umount /tmp/busy/mnt* 2>/dev/null
+	rm -rf /tmp/busy
+}
+
+# switch_under_load: until the work is done, and then once more.
+switch_under_load() {
+	work >/dev/null 2>&1 &
+	worker=$!
+	times=0
+	while kill -0 $worker 2>/dev/null; do
+		switch 1 && stat_is enabled 1 && switch 0 && stat_is enabled 0 || return 1
+		times=$((times + 1))
+	done
+	wait $worker
+	echo "$times" >/out/times
+	switch 1 && switch 0
+}
+
+# What CPUs have at hand goes back to the slabs, so that what is in use can be counted, once what
+# waits for a grace period is gone.
+shrink_slabs() {
+	sleep 3
+	for cache in /sys/kernel/slab/*/shrink; do
+		echo 1 >"$cache" 2>/dev/null
+	done
+}
+
+# busy NAME RATE: the work at that rate; what the slabs have before and after, and the profile.
+busy() {
+	mkdir -p "/out/$1"
+	echo "$2" >$dir/sample_bytes
+	echo 3 >/proc/sys/vm/drop_caches
+	shrink_slabs
+	cat /proc/slabinfo >"/out/$1/slabinfo.before"
+	cat /proc/meminfo >"/out/$1/meminfo.before"
+	switch 1 || return 1
+	work >/dev/null 2>&1
+	shrink_slabs
+	save "$1" || return 1
+	cat /proc/slabinfo >"/out/$1/slabinfo.after"
+	cat /proc/meminfo >"/out/$1/meminfo.after"
+	switch 0
+	clean_up
+}
+
+check "kspan loads" insmod /kspan.ko
+check "the tap is off" grep -qx 0 $dir/enable
+check "no handler is in" hooks_are 0
+check "its default is 512 KiB" grep -qx 524288 $dir/sample_bytes
+echo 1 >$dir/sample_bytes
+check "it is switched on" switch 1
+check "it is on" grep -qx 1 $dir/enable
+check "every handler is in" hooks_are 1
+
+check "the client loads" insmod /kspan_tapclient.ko
+param=/sys/module/kspan_tapclient/parameters
+printf 'task %s 96\ntimer %s 96\n' "$(cat $param/hoarded)" "$(cat $param/gifted)" >/out/both
+check "what waits for a grace period is freed" wait_for tap_rcu 38400
+check "what is there is read" save known
+check "the client leaves" rmmod kspan_tapclient
+check "what waited for one is freed" wait_for tap_rcu 0
+check "what is gone is read" save gone
+check "no sample was dropped" stat_is samples_dropped 0
+check "no free was missed" stat_is missed_frees 0
+check "none was dropped" stat_is frees_dropped 0
+
+echo 1 >$dir/reset
+check "a reset leaves what is in use" grep -q '^live_samples [1-9]' $dir/stats
+check "it is switched off" switch 0
+check "no handler is left" hooks_are 0
+check "no sample is left" stat_is live_samples 0
+check "a number that is no switch is refused" not sh -c "echo 2 2>/dev/null >$dir/enable"
+
+check "it can be switched under load" switch_under_load
+clean_up
+check "no handler is left" hooks_are 0
+check "no sample is left" stat_is live_samples 0
+switch 1
+work >/dev/null 2>&1 &
+check "kspan leaves while the tap is on, under load" rmmod kspan
+wait
+clean_up
+
+check "kspan loads with the tap on" insmod /kspan.ko slab=1 slab_sample_bytes=65536 sample_seed="$seed"
+check "it is on" grep -qx 1 $dir/enable
+check "at that rate" grep -qx 65536 $dir/sample_bytes
+check "it is switched off" switch 0
+check "a machine is busy" busy busy-1 1
+check "no sample was dropped" stat_is samples_dropped 0
+check "a machine is busy, and looked at now and then" busy busy-4096 4096
+
+# Something is lost, somewhere: a megabyte a second.
+echo 524288 >$dir/sample_bytes
+switch 1
+check "a module that loses memory" insmod /kspan_tapclient.ko leak=1000
+sleep 3
+check "what it has lost is read" save leak1
+cat /proc/uptime >/out/leak1/uptime
+work >/dev/null 2>&1 &
+sleep 20
+check "and what it has lost since" save leak2
+cat /proc/uptime >/out/leak2/uptime
+wait
+rmmod kspan_tapclient
+check "kspan leaves" rmmod kspan
+clean_up
+exit $status
