@@ -80,6 +80,34 @@ static void no_other_number_of_pages_has_less_tail(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, wrong, 0U);
 }
 
+static const struct many_case {
+	u32 slot;
+	unsigned int many;		/* with pages of 4 KiB */
+} many_cases[] = {
+	{ 8, 2 }, { 192, 2 }, { 512, 2 }, { 520, 4 }, { 1536, 4 }, { 2048, 8 }, { 4096, 16 },
+	/* What needs an odd number has a tail that is small only in more. */
+	{ 3000, 16 }, { 5000, 16 }, { 8192, 16 }, { 32768, 16 },
+	/* There is none with a small tail, or within the limit. */
+	{ 24000, 0 }, { 30000, 0 }, { 65536, 0 },
+};
+
+static void many_desc(const struct many_case *c, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%u bytes", c->slot);
+}
+
+KUNIT_ARRAY_PARAM(many, many_cases, many_desc);
+
+static void pages_of_many_spans_are_a_power_of_two(struct kunit *test)
+{
+	const struct many_case *c = test->param_value;
+	unsigned int pages = kspan_span_pick_pages(c->slot);
+
+	if (PAGE_SIZE != SZ_4K)
+		kunit_skip(test, "no numbers for pages of this size");
+	KUNIT_EXPECT_EQ(test, kspan_span_pick_many(c->slot, pages), c->many ?: pages);
+}
+
 static const struct slot_case {
 	unsigned int size;
 } slot_cases[] = { { 8 }, { 24 }, { 100 }, { 520 }, { THREE_PAGES_SLOT }, { 4104 }, { 20000 } };
@@ -363,6 +391,61 @@ static void nofail_is_kept_for_one_page_or_two(struct kunit *test)
 	}
 }
 
+/* An object of the next new span of @cache; what comes before is kept in @objs from *@n on. */
+static struct kspan_span *next_new_span(struct kunit *test, struct kspan_cache *cache, void **objs,
+					unsigned int *n, unsigned int most)
+{
+	struct kspan_node *node = kspan_cache_node(cache, numa_mem_id());
+	unsigned long before = node->nr_spans;
+
+	while (node->nr_spans == before) {
+		KUNIT_ASSERT_LT(test, *n, most);
+		objs[*n] = kspan_cache_alloc(cache, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, objs[*n]);
+		++*n;
+	}
+	KUNIT_EXPECT_EQ(test, node->nr_spans, before + 1);
+	return span_of(objs[*n - 1]);
+}
+
+/* And of the usual size, or for one object, where there is no memory for that. */
+static void spans_are_larger_once_there_are_many(struct kunit *test)
+{
+	struct kspan_cache *cache = kspan_cache_create("kspan-many", THREE_PAGES_SLOT, 0, 0, NULL);
+	unsigned int i, n = 0, most = 64 * KSPAN_MAX_SPAN_PAGES * PAGE_SIZE / THREE_PAGES_SLOT;
+	unsigned long pages = kspan_span_pages();
+	void **objs = objs_new(test, most);
+	const struct kspan_cache_own *own;
+
+	KUNIT_ASSERT_NOT_NULL(test, cache);
+	own = kspan_cache_own(cache);
+	if (own->many_pages == own->span_pages) {
+		kspan_cache_destroy(cache);
+		kunit_skip(test, "no larger ones with pages of this size");
+	}
+	/* One CPU, one node. */
+	set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
+	for (i = 0; i < KSPAN_MANY_SPANS; i++)
+		KUNIT_EXPECT_EQ(test, next_new_span(test, cache, objs, &n, most)->nr_pages,
+				own->span_pages);
+	KUNIT_EXPECT_EQ(test, next_new_span(test, cache, objs, &n, most)->nr_pages,
+			own->many_pages);
+	fail_some(KSPAN_FAIL_PAGES, 0, 1);
+	KUNIT_EXPECT_EQ(test, next_new_span(test, cache, objs, &n, most)->nr_pages,
+			own->span_pages);
+	fail_some(KSPAN_FAIL_PAGES, 0, 2);
+	KUNIT_EXPECT_EQ(test, next_new_span(test, cache, objs, &n, most)->nr_pages, 1U);
+	fail_nothing();
+	for (i = 0; i < n; i++)
+		fill(objs[i], i, THREE_PAGES_SLOT);
+	while (i--) {
+		KUNIT_EXPECT_TRUE(test, filled_with(objs[i], i, THREE_PAGES_SLOT));
+		kspan_cache_free(cache, objs[i]);
+	}
+	kspan_cache_destroy(cache);
+	KUNIT_EXPECT_EQ(test, kspan_span_pages(), pages);
+}
+
 /* ------------------------------------------------------------------ failures */
 
 static void short_of_pages_a_span_has_just_enough_for_an_object(struct kunit *test)
@@ -488,6 +571,7 @@ static void pages_of_a_failed_span_are_free_again(struct kunit *test)
 static struct kunit_case span_cases[] = {
 	KUNIT_CASE_PARAM(pages_fit_the_slot, pick_gen_params),
 	KUNIT_CASE(no_other_number_of_pages_has_less_tail),
+	KUNIT_CASE_PARAM(pages_of_many_spans_are_a_power_of_two, many_gen_params),
 	KUNIT_CASE_PARAM(objects_lie_side_by_side, slot_gen_params),
 	KUNIT_CASE(power_of_two_objects_are_naturally_aligned),
 	KUNIT_CASE_PARAM(each_page_takes_references, ref_gen_params),
@@ -496,6 +580,7 @@ static struct kunit_case span_cases[] = {
 	KUNIT_CASE_PARAM(page_allocator_hears_what_the_caller_wants, gfp_gen_params),
 	KUNIT_CASE(larger_span_is_asked_for_in_passing),
 	KUNIT_CASE(nofail_is_kept_for_one_page_or_two),
+	KUNIT_CASE(spans_are_larger_once_there_are_many),
 	KUNIT_CASE(short_of_pages_a_span_has_just_enough_for_an_object),
 	KUNIT_CASE(spans_of_two_sizes_live_in_one_cache),
 	KUNIT_CASE_PARAM(without_memory_there_is_no_object_and_nothing_is_lost, fail_gen_params),

@@ -304,7 +304,7 @@ static const struct locks_case {
 	unsigned int takes[NR_LOCKS];
 } locks_cases[] = {
 	{ "ready object", one_ready, do_alloc, { } },
-	{ "first object", nothing, do_alloc, { [NODE] = 2, [PAGEMAP] = ANY } },
+	{ "first object", nothing, do_alloc, { [NODE] = 1, [PAGEMAP] = ANY } },
 	{ "out of the depot", depot_filled, do_alloc, { [NODE] = 1 } },
 	{ "free", do_alloc, do_free, { } },
 	{ "free one more", array_full, do_free_one_more, { [NODE] = 1 } },

@@ -8,6 +8,7 @@
 #include <linux/sort.h>
 #include <linux/timex.h>
 
+#include "heap/own.h"
 #include "heap/pcpu.h"
 #include "heap/span_list.h"
 #include "bucket_helpers.h"
@@ -263,6 +264,8 @@ static void make_spans(struct kunit *test, unsigned int nr)
 	objs = objs_new(test, nr);
 	cache = kspan_cache_create("walk", OBJ_SIZE, 0, 0, NULL);
 	KUNIT_ASSERT_NOT_NULL(test, cache);
+	/* Nor are they to be larger for that. */
+	kspan_cache_own(cache)->many_pages = kspan_cache_own(cache)->span_pages;
 	for (i = 0; i < nr; i++)
 		objs[i] = kspan_cache_alloc(cache, GFP_KERNEL);
 }

@@ -52,6 +52,13 @@ static noinline void *finish(struct kspan_cache *cache, void *obj, size_t size, 
 	return obj;
 }
 
+/* Is there anything for finish() to do? */
+static __always_inline bool wants_more(gfp_t gfp)
+{
+	return static_branch_unlikely(&kspan_alloc_more) || unlikely(gfp & __GFP_ZERO) ||
+	       KSPAN_EACH_IS_TOLD;
+}
+
 /* *@obj is a sample: puts an object in a slot of guard mode in its place. False: there is none. */
 static noinline bool guarded(struct kspan_cache *cache, void **obj, size_t size, gfp_t gfp,
 			     int node)
@@ -75,7 +82,7 @@ static noinline void *alloc_slow(struct kspan_cache *cache, size_t size, gfp_t g
 
 	if (kspan_refuse_nmi())
 		return NULL;
-	if (here)
+	if (here && kspan_pcpu_has_some(cache))
 		obj = kspan_pcpu_pop_any(cache, &sampled, &weight);
 	counted = obj;
 	if (!obj && !kspan_refuse_nested()) {
@@ -97,7 +104,8 @@ static noinline void *alloc_slow(struct kspan_cache *cache, size_t size, gfp_t g
 	if (unlikely(cache->flags & KSPAN_GUARD) && sampled &&
 	    guarded(cache, &obj, size, gfp, node))
 		slot_size = size;
-	finish(cache, obj, size, slot_size, gfp, ip);
+	if (wants_more(gfp))
+		finish(cache, obj, size, slot_size, gfp, ip);
 	if (sampled)
 		kspan_tracing_alloc(cache, obj, cache->slot_size, weight);
 	return obj;
@@ -154,8 +162,7 @@ static __always_inline void *alloc_from(struct kspan_cache *cache, gfp_t gfp, si
 	check_context(gfp);
 	if (unlikely(in_nmi() || !kspan_pcpu_pop(cache, &obj)))
 		return alloc_from_slow(cache, gfp, size);
-	if (static_branch_unlikely(&kspan_alloc_more) || unlikely(gfp & __GFP_ZERO) ||
-	    KSPAN_EACH_IS_TOLD)
+	if (wants_more(gfp))
 		return alloc_from_more(cache, gfp, size, obj);
 	return obj;
 }
@@ -236,8 +243,7 @@ int kspan_cache_alloc_bulk(struct kspan_cache *cache, gfp_t gfp, size_t n, void 
 	while (i < n) {
 		/* What the array has, then one the slow way, which fills the array again. */
 		end = in_nmi() ? i : i + kspan_pcpu_pop_bulk(cache, n - i, objs + i);
-		if (static_branch_unlikely(&kspan_alloc_more) || gfp & __GFP_ZERO ||
-		    KSPAN_EACH_IS_TOLD) {
+		if (wants_more(gfp)) {
 			for (; i < end; i++)
 				finish(cache, objs[i], cache->object_size, cache->slot_size, gfp,
 				       _RET_IP_);

@@ -34,6 +34,16 @@
 #error "kspan needs a compare-and-exchange of a byte, which RISC-V has since Linux 6.10"
 #endif
 
+/*
+ * A variable that is large, and written before it is read: kernels that are configured to clear
+ * what is on the stack leave it alone.
+ */
+#if __has_attribute(uninitialized)
+#define KSPAN_UNINITIALIZED	__attribute__((uninitialized))
+#else
+#define KSPAN_UNINITIALIZED
+#endif
+
 /* Internals that the KUnit suites call, exported only where there is a KUnit. */
 #ifdef KSPAN_HAS_NAMESPACE_STRINGS
 #define KSPAN_INTERNAL_NS		"KSPAN_INTERNAL"

@@ -103,6 +103,7 @@ struct kspan_cache *kspan_cache_new(const char *name, unsigned int object_size,
 	own->align = align;
 	cache->slot_size = slot_size;
 	own->span_pages = span_pages;
+	own->many_pages = slot_size ? kspan_span_pick_many(slot_size, span_pages) : span_pages;
 	/* As slab does: what a constructor made, or late readers may look at, is not poisoned. */
 	if (ctor || flags & KSPAN_TYPESAFE_BY_RCU)
 		flags &= ~KSPAN_POISON;

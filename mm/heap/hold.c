@@ -15,7 +15,6 @@
  * Locks: none. The spans are found in the page map, under RCU.
  */
 #include <linux/atomic.h>
-#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/page_ref.h>
 #include <linux/sched.h>
@@ -31,20 +30,6 @@
 /* What the shrinker looks at in one call: so many leaves of the page map, and empty places. */
 #define SOME_LEAVES	2
 #define SOME_PLACES	1024
-
-/* A compound page has one count; of one object kfree() can be told its first page alone. */
-unsigned int kspan_hold_count(unsigned int nr_pages, unsigned int nr_objs)
-{
-	return nr_objs == 1 || is_power_of_2(nr_pages) ? 1 : nr_pages;
-}
-
-void kspan_hold_pages(struct page *page, unsigned int nr)
-{
-	unsigned int i;
-
-	for (i = 0; i < nr; i++)
-		page_ref_add(page + i, KSPAN_HELD);
-}
 
 bool kspan_hold_end(struct page *page, unsigned int nr)
 {

@@ -58,8 +58,6 @@ void *kspan_pcpu_refill(struct kspan_cache *cache, int nid)
 	void *obj = NULL;
 	u8 from;
 
-	if (!READ_ONCE(kspan_cache_node(cache, nid)->nr_magazines))
-		return NULL;
 	spare = take_spare_magazine(cache);
 	/* The header that a stray points to: see retire.c. */
 	rcu_read_lock();

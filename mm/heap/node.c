@@ -177,7 +177,7 @@ unsigned int kspan_node_take(struct kspan_cache *cache, int nid, struct kspan_sl
 	struct kspan_span *span;
 	unsigned long flags;
 
-	if (!node)
+	if (!kspan_node_has_free(node))
 		return 0;
 	t.chance = draw_chance();
 	kspan_lock(&node->lock, flags);
@@ -195,22 +195,52 @@ unsigned int kspan_node_take(struct kspan_cache *cache, int nid, struct kspan_sl
 	return t.n;
 }
 
+/* Enters a new span in its node's books; not in its lists yet. */
+static void enter_span(struct kspan_node *node, struct kspan_span *span)
+{
+	lockdep_assert_held(&node->lock);
+	list_add_tail(&kspan_span_own(span)->all, &node->all);
+	node->nr_spans++;
+	node->nr_pages += span->nr_pages;
+	node->nr_objs += span->nr_objs;
+}
+
 /* Enters a new span with its node, and takes up to @want objects from it; how many. */
 unsigned int kspan_node_add(struct kspan_span *span, struct kspan_slot *slots, unsigned int want)
 {
-	struct kspan_span_own *own = kspan_span_own(span);
 	struct taking t = { .slots = slots, .want = want, .chance = draw_chance() };
 	struct kspan_node *node = node_of(span);
 	unsigned long flags;
 
 	kspan_lock(&node->lock, flags);
-	list_add_tail(&own->all, &node->all);
-	node->nr_spans++;
-	node->nr_pages += span->nr_pages;
-	node->nr_objs += span->nr_objs;
+	enter_span(node, span);
 	take_from_span(node, span, &t);
 	kspan_unlock(&node->lock, flags);
 	return t.n;
+}
+
+/*
+ * The same, but the objects are the first ones, and the caller knows what that means: their state
+ * is still FREE.
+ */
+unsigned int kspan_node_add_first(struct kspan_span *span, unsigned int want)
+{
+	struct kspan_span_own *own = kspan_span_own(span);
+	struct kspan_node *node = node_of(span);
+	unsigned int n = min(want, span->nr_objs);
+	bool full = n == span->nr_objs;
+	unsigned long flags;
+
+	/* Nobody else has it yet. */
+	span->free_map[0] &= ~GENMASK(n - 1, 0);
+	own->nr_free -= n;
+	own->where = full ? KSPAN_LIST_FULL : KSPAN_LIST_PARTIAL;
+	kspan_lock(&node->lock, flags);
+	enter_span(node, span);
+	node->nr_out += n;
+	list_add(&own->list, full ? &node->full : &node->partial);
+	kspan_unlock(&node->lock, flags);
+	return n;
 }
 
 /* Takes @span off its node's books; the caller frees it after dropping the lock. */

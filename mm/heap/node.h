@@ -50,12 +50,22 @@ struct kspan_node {
 	unsigned int nr_spares kspan_in_node;
 };
 
+/*
+ * Is anything free in spans of @node, which may be NULL? A look from afar, without the lock: what
+ * others give back or take at this moment need not be seen.
+ */
+static inline bool kspan_node_has_free(const struct kspan_node *node)
+{
+	return node && READ_ONCE(node->nr_objs) != READ_ONCE(node->nr_out);
+}
+
 /* node.c: the spans of a node. Any context but NMI, no lock held. */
 void kspan_node_init(struct kspan_node *node);
 unsigned int kspan_node_take(struct kspan_cache *cache, int nid, struct kspan_slot *slots,
 			     unsigned int want) kspan_no_lock;
 unsigned int kspan_node_add(struct kspan_span *span, struct kspan_slot *slots,
 			    unsigned int want) kspan_no_lock;
+unsigned int kspan_node_add_first(struct kspan_span *span, unsigned int want) kspan_no_lock;
 void kspan_node_give(struct kspan_cache *cache, struct kspan_slot *slots, unsigned int n,
 		     u8 from) kspan_no_lock;
 void kspan_node_stray(struct kspan_cache *cache, const struct kspan_slot *slot) kspan_no_lock;
@@ -65,6 +75,12 @@ unsigned long kspan_node_release_empty(struct kspan_cache *cache, struct kspan_n
 struct kspan_span *kspan_node_orphan(struct kspan_node *node) kspan_no_lock;
 unsigned long kspan_node_walk(struct kspan_node *node, struct kspan_span_line *lines,
 			      unsigned long room) kspan_no_lock;
+
+/* Likewise: is there a full magazine? */
+static inline bool kspan_depot_has_full(const struct kspan_node *node)
+{
+	return READ_ONCE(node->nr_magazines);
+}
 
 /* depot.c: the magazines of a node. Any context but NMI, no lock held. */
 struct kspan_magazine *kspan_depot_put(struct kspan_cache *cache, int nid,

@@ -53,6 +53,7 @@ struct kspan_cache_own {
 	unsigned int batch;		/* objects that move at once between arrays and nodes */
 	unsigned int depot_max;		/* the most full magazines of a node */
 	unsigned int span_pages;	/* as many as a span has where there is memory */
+	unsigned int many_pages;	/* likewise, of a node that has many spans */
 	unsigned int align;		/* bytes; 0: by the size, see kspan_cache_align() */
 	struct kmem_cache *kernels;	/* of a named cache that bypasses kspan, else NULL */
 	struct kspan_node *node[];	/* nr_node_ids, NULL for a node that is not possible */

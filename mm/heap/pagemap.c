@@ -81,40 +81,65 @@ static int install_leaf(const void *addr, gfp_t gfp)
 	return err;
 }
 
-static void set_pages(const void *base, unsigned int nr_pages, struct kspan_span *span)
+/* Enters @span for the pages from @at to @end, all of one leaf; false: there is none yet. */
+static __always_inline bool set_pages(const void *at, const void *end, struct kspan_span *span)
 {
+	struct kspan_leaf *leaf = NULL;
 	struct kspan_pagemap *map;
-	unsigned long page;
-	unsigned int n;
+	unsigned long page, i;
 
 	rcu_read_lock();
 	map = rcu_dereference(kspan_pagemap);
-	page = kspan_pagemap_page(map, base);
-	for (n = 0; n < nr_pages; n++, page++) {
-		struct kspan_leaf *leaf = READ_ONCE(map->leaf[page >> KSPAN_LEAF_SHIFT]);
-
-		/* Whoever sees the span sees it initialised; pairs with kspan_pagemap_find(). */
-		smp_store_release(&leaf->span[page % KSPAN_LEAF_PAGES], span);
-	}
+	page = kspan_pagemap_page(map, at);
+	i = page >> KSPAN_LEAF_SHIFT;
+	if (likely(i < kspan_pagemap_leaves(map)))
+		leaf = READ_ONCE(map->leaf[i]);
+	/* A leaf stays, whatever becomes of the root. */
 	rcu_read_unlock();
+	if (unlikely(!leaf || leaf == &kspan_no_leaf))
+		return false;
+	for (i = page % KSPAN_LEAF_PAGES; at < end; at += PAGE_SIZE, i++)
+		/* Whoever sees the span sees it initialised; pairs with kspan_pagemap_find(). */
+		smp_store_release(&leaf->span[i], span);
+	return true;
+}
+
+/* Where the leaf ends that @at is in, or @end if that comes before. */
+static const void *leaf_end(const void *at, const void *end)
+{
+	return min_t(const void *, PTR_ALIGN(at + 1, KSPAN_LEAF_PAGES << PAGE_SHIFT), end);
+}
+
+/* For several leaves, or one that is not there: all have to be before anybody finds the span. */
+static noinline int set_leaves(const void *base, const void *end, struct kspan_span *span,
+			       gfp_t gfp)
+{
+	const void *at;
+
+	for (at = base; at < end; at = leaf_end(at, end))
+		if (install_leaf(at, gfp))
+			return -ENOMEM;
+	for (at = base; at < end; at = leaf_end(at, end))
+		set_pages(at, leaf_end(at, end), span);
+	return 0;
 }
 
 int kspan_pagemap_set(const void *base, unsigned int nr_pages, struct kspan_span *span, gfp_t gfp)
 {
-	const unsigned long leaf_bytes = KSPAN_LEAF_PAGES << PAGE_SHIFT;
-	const void *at = base, *end = base + nr_pages * PAGE_SIZE;
+	const void *end = base + nr_pages * PAGE_SIZE;
 
-	for (; at < end; at = PTR_ALIGN(at + 1, leaf_bytes))
-		if (install_leaf(at, gfp))
-			return -ENOMEM;
-	set_pages(base, nr_pages, span);
-	return 0;
+	if (likely(leaf_end(base, end) == end && set_pages(base, end, span)))
+		return 0;
+	return set_leaves(base, end, span, gfp);
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_pagemap_set);
 
 void kspan_pagemap_clear(const void *base, unsigned int nr_pages)
 {
-	set_pages(base, nr_pages, &kspan_no_span);
+	const void *at, *end = base + nr_pages * PAGE_SIZE;
+
+	for (at = base; at < end; at = leaf_end(at, end))
+		set_pages(at, leaf_end(at, end), &kspan_no_span);
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_pagemap_clear);
 

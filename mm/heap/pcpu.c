@@ -109,11 +109,47 @@ unsigned int kspan_pcpu_put(struct kspan_cache *cache, int nid, struct kspan_slo
 }
 
 /*
+ * The same with the objects of @span from @first to before @end, which are nobody's yet: none is a
+ * stray. Where those begin that are left.
+ */
+unsigned int kspan_pcpu_put_new(struct kspan_cache *cache, struct kspan_span *span,
+				unsigned int first, unsigned int end)
+{
+	void *obj = kspan_span_object(span, end);
+	u8 *state = &span->state[end];
+	struct kspan_slot *slot, *stop;
+	struct kspan_pcpu *pcpu;
+	u32 limit;
+	u64 word;
+
+	preempt_disable();
+	pcpu = this_cpu_ptr(cache->pcpu);
+	word = kspan_pcpu_enter(cache->pcpu);
+	limit = READ_ONCE(cache->pcpu_limit);
+	if (likely(kspan_word_alone(word) && span->nid == numa_mem_id() && (u32)word < limit)) {
+		slot = &pcpu->slot[kspan_word_count(word)];
+		stop = slot + min(end - first, limit / KSPAN_SLOT - kspan_word_count(word));
+		word += (stop - slot) * KSPAN_SLOT;
+		end -= stop - slot;
+		for (; slot < stop; slot++) {
+			WRITE_ONCE(*--state, (u8)word);
+			obj -= span->slot_size;
+			*slot = (struct kspan_slot) { .obj = obj, .state = state };
+		}
+		kspan_pcpu_store(cache->pcpu, word);
+	} else {
+		kspan_pcpu_leave(cache->pcpu);
+	}
+	preempt_enable();
+	return end;
+}
+
+/*
  * Counts an allocation in @word, which the caller is alone with: is it a sample, of *@weight? The
  * caller stores the word.
  */
-static bool charge(const struct kspan_cache *cache, struct kspan_pcpu *pcpu, u64 *word,
-		   u64 *weight)
+static __always_inline bool charge(const struct kspan_cache *cache, struct kspan_pcpu *pcpu,
+				   u64 *word, u64 *weight)
 {
 	u32 budget;
 	bool hit;

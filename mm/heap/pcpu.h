@@ -203,6 +203,12 @@ static __always_inline bool kspan_pcpu_push(struct kspan_cache *cache,
 	return done;
 }
 
+/* Is anything in this CPU's array? A look from afar: the caller may be on another CPU by now. */
+static inline bool kspan_pcpu_has_some(const struct kspan_cache *cache)
+{
+	return kspan_word_count(raw_cpu_read(cache->pcpu->word));
+}
+
 /* pcpu.c: what the fast path leaves. Any context but NMI, no lock held. */
 void *kspan_pcpu_pop_any(struct kspan_cache *cache, bool *sampled, u64 *weight) kspan_no_lock;
 size_t kspan_pcpu_pop_bulk(struct kspan_cache *cache, size_t n, void **objs) kspan_no_lock;
@@ -211,6 +217,8 @@ bool kspan_pcpu_charge_alone(const struct kspan_cache *cache, size_t slot_size, 
 	kspan_no_lock;
 unsigned int kspan_pcpu_put(struct kspan_cache *cache, int nid, struct kspan_slot *slots,
 			    unsigned int n, u8 from);
+unsigned int kspan_pcpu_put_new(struct kspan_cache *cache, struct kspan_span *span,
+				unsigned int first, unsigned int end);
 unsigned int kspan_pcpu_take_oldest(struct kspan_pcpu *pcpu, u64 *word, struct kspan_slot *out,
 				    unsigned int most);
 

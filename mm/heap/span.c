@@ -20,8 +20,10 @@
 #include "heap/guard.h"
 #include "heap/hold.h"
 #include "heap/kasan.h"
+#include "heap/node.h"
 #include "heap/own.h"
 #include "heap/pagemap_root.h"
+#include "heap/pcpu.h"
 #include "heap/retire.h"
 #include "heap/span.h"
 
@@ -72,6 +74,22 @@ unsigned int kspan_span_pick_pages(u32 slot_size)
 EXPORT_SYMBOL_FOR_TESTS(kspan_span_pick_pages);
 
 /*
+ * Pages for further spans of a node that has many: more than @pages, the next power of two that
+ * leaves a tail of at most a sixteenth. What a span costs besides its objects is shared by more of
+ * them then, and such pages need not be split. If there is none, @pages.
+ */
+unsigned int kspan_span_pick_many(u32 slot_size, unsigned int pages)
+{
+	unsigned int many;
+
+	for (many = roundup_pow_of_two(pages + 1); many <= KSPAN_MANY_SPAN_PAGES; many *= 2)
+		if ((many * PAGE_SIZE) % slot_size <= many * PAGE_SIZE / 16)
+			return many;
+	return pages;
+}
+EXPORT_SYMBOL_FOR_TESTS(kspan_span_pick_many);
+
+/*
  * Exactly @nr_pages pages. A power of two is a compound page, so that get_page() on any part of
  * it works; other numbers are cut from the next order, each page with a reference of its own.
  * Naturally aligned to the order in both cases.
@@ -84,9 +102,15 @@ static struct page *pages_alloc(unsigned int nr_pages, gfp_t gfp, int node)
 
 	if (kspan_test_point(KSPAN_FAIL_PAGES))
 		return NULL;
+	/* Where there is one node, memory policy has nothing to say, and asking it is not for free. */
+	if (node == NUMA_NO_NODE && !static_branch_unlikely(&kspan_numa))
+		node = numa_mem_id();
 	if (whole && order)
 		gfp |= __GFP_COMP;
-	page = node == NUMA_NO_NODE ? alloc_pages(gfp, order) : alloc_pages_node(node, gfp, order);
+	if (node == NUMA_NO_NODE)
+		page = alloc_pages(gfp, order);
+	else
+		page = alloc_pages_node(node, gfp, order);
 	if (page && !whole) {
 		split_page(page, order);
 		for (i = nr_pages; i < 1U << order; i++)
@@ -140,6 +164,32 @@ size_t kspan_span_header_bytes(const struct kspan_span *span)
 }
 
 /*
+ * Memory for a header. Nearly all are of a size that is known here, where the slab allocator need
+ * not look for its cache; that is half of what it takes.
+ */
+static struct kspan_span_own *header_alloc(size_t bytes, gfp_t gfp, int nid)
+{
+	if (nid == numa_mem_id()) {
+		if (bytes <= 192)
+			return kmalloc(192, gfp);
+		if (bytes <= 256)
+			return kmalloc(256, gfp);
+		if (bytes <= 512)
+			return kmalloc(512, gfp);
+	}
+	return kmalloc_node(bytes, gfp, nid);
+}
+
+static void fill_free_map(struct kspan_span *span)
+{
+	unsigned int last = BITS_TO_LONGS(span->nr_objs) - 1;
+
+	if (unlikely(last))
+		memset(span->free_map, 0xff, last * sizeof(long));
+	span->free_map[last] = BITMAP_LAST_WORD_MASK(span->nr_objs);
+}
+
+/*
  * A header for @nr_objs objects from @base on, every object free; not accounted yet. @kind is
  * that of a single, or 0.
  */
@@ -152,30 +202,40 @@ static struct kspan_span *header_new(struct kspan_cache *cache, void *base, size
 
 	if (kspan_test_point(KSPAN_FAIL_HEADER))
 		return NULL;
-	own = kzalloc_node(header_bytes(nr_objs, asked, kind), gfp, nid);
+	own = header_alloc(header_bytes(nr_objs, asked, kind), gfp, nid);
 	if (!own)
 		return NULL;
 	span = &own->span;
-	span->base = base;
-	span->cache = cache;
-	span->slot_size = slot_size;
-	span->nr_objs = nr_objs;
-	span->reciprocal = kspan_span_reciprocal(slot_size, nr_objs);
-	span->nid = nid;
-	own->nr_free = nr_objs;
+	*own = (struct kspan_span_own) {
+		.nr_free = nr_objs,
+		.span = {
+			.base = base,
+			.cache = cache,
+			.reciprocal = kspan_span_reciprocal(slot_size, nr_objs),
+			.nid = nid,
+			.slot_size = slot_size,
+			.nr_objs = nr_objs,
+			.free_map = PTR_ALIGN((unsigned long *)&span->state[nr_objs + 1],
+					      sizeof(long)),
+		},
+	};
 	kspan_special_set_init(&span->specials);
 	INIT_LIST_HEAD(&own->list);
 	INIT_LIST_HEAD(&own->all);
-	span->free_map = PTR_ALIGN((unsigned long *)&span->state[nr_objs + 1], sizeof(long));
-	bitmap_set(span->free_map, 0, nr_objs);
+	memset(span->state, KSPAN_STATE_FREE, nr_objs + 1);
+	fill_free_map(span);
 	/* All pointers but base, which would make the first object reachable for ever. */
 	kmemleak_scan_area(own, offsetof(struct kspan_span_own, span), gfp);
 	kmemleak_scan_area(&span->specials, offsetof(struct kspan_span, free_map) -
 					    offsetof(struct kspan_span, specials), gfp);
-	if (asked)
+	if (asked) {
 		span->asked = (u32 *)(span->free_map + BITS_TO_LONGS(nr_objs));
-	if (kind)
+		memset(span->asked, 0, nr_objs * sizeof(*span->asked));
+	}
+	if (kind) {
 		__set_bit(kind, &span->flags);
+		memset(kspan_span_tail(span), 0, KSPAN_SINGLE_TAIL);
+	}
 	return span;
 }
 
@@ -186,23 +246,40 @@ static void count_new(const struct kspan_span *span)
 	kspan_count(KSPAN_SPANS_CREATED);
 }
 
+/* As many pages as spans of @cache on @node are to have from now on. */
+static unsigned int wanted_pages(const struct kspan_cache *cache, int node)
+{
+	const struct kspan_cache_own *own = kspan_cache_own(cache);
+	const struct kspan_node *of;
+
+	if (own->many_pages == own->span_pages)
+		return own->span_pages;
+	of = kspan_cache_node(cache, node == NUMA_NO_NODE ? numa_mem_id() : node);
+	/* From afar: one more or less does not matter. */
+	return of && READ_ONCE(of->nr_spans) >= KSPAN_MANY_SPANS ? own->many_pages
+								: own->span_pages;
+}
+
 /*
- * Pages for @cache. First as many as the cache wants, without insisting, then just enough for
- * one object. For one page or two the page allocator takes __GFP_NOFAIL as it is, with all that
- * comes of it; of more it warns, and the request is repeated here until it succeeds.
+ * Pages for @cache. First as many as the cache wants, then what it usually wants, without insisting,
+ * then just enough for one object. For one page or two the page allocator takes __GFP_NOFAIL as it
+ * is, with all that comes of it; of more it warns, and the request is repeated here until it
+ * succeeds.
  */
 static struct page *span_pages_alloc(struct kspan_cache *cache, size_t slot_size, gfp_t gfp,
 				     int node, unsigned int *nr_pages)
 {
 	unsigned int least = DIV_ROUND_UP(slot_size, PAGE_SIZE);
+	unsigned int usual = kspan_cache_own(cache)->span_pages;
 	gfp_t plain = gfp & KSPAN_GFP_PAGES;
 	struct page *page = NULL;
 
-	if (kspan_cache_own(cache)->span_pages > least) {
-		*nr_pages = kspan_cache_own(cache)->span_pages;
+	*nr_pages = wanted_pages(cache, node);
+	while (*nr_pages > least) {
 		page = pages_alloc(*nr_pages, kspan_gfp_optional(plain), node);
 		if (page)
 			return page;
+		*nr_pages = *nr_pages > usual ? usual : least;
 	}
 	*nr_pages = least;
 	if (least > 2)
@@ -215,6 +292,19 @@ static struct page *span_pages_alloc(struct kspan_cache *cache, size_t slot_size
 	} while (true);
 }
 
+static noinline void construct_all(struct kspan_span *span)
+{
+	unsigned int i;
+
+	for (i = 0; i < span->nr_objs; i++) {
+		void *obj = kspan_span_object(span, i);
+
+		kspan_guard_init(span, obj);
+		if (span->cache->ctor)
+			span->cache->ctor(obj);
+	}
+}
+
 /*
  * A new span for @cache, every object free, in the page map but on no list. @slot_size is the
  * cache's own, or that of one large object. Any context but NMI, no lock held; sleeps only if
@@ -224,7 +314,7 @@ struct kspan_span *kspan_span_new(struct kspan_cache *cache, size_t slot_size, g
 {
 	gfp_t header_gfp = gfp & (KSPAN_GFP_METADATA | __GFP_NOFAIL);
 	struct kspan_span *span;
-	unsigned int nr_pages, i;
+	unsigned int nr_pages;
 	struct page *page;
 	u32 nr_objs;
 
@@ -240,13 +330,8 @@ struct kspan_span *kspan_span_new(struct kspan_cache *cache, size_t slot_size, g
 	span->nr_pages = nr_pages;
 	kspan_hold_pages(page, kspan_hold_count(nr_pages, nr_objs));
 
-	for (i = 0; i < nr_objs; i++) {
-		void *obj = kspan_span_object(span, i);
-
-		kspan_guard_init(span, obj);
-		if (cache->ctor)
-			cache->ctor(obj);
-	}
+	if (kspan_checked(cache) || cache->ctor)
+		construct_all(span);
 	kspan_kasan_poison_pages(span->base, (size_t)nr_pages << PAGE_SHIFT);
 	if (kspan_pagemap_set(span->base, nr_pages, span, header_gfp))
 		goto free_span;

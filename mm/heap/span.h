@@ -77,6 +77,9 @@ struct kspan_slot {
 
 /* Pages of a span with several objects; see kspan_span_index() for the bound in bytes. */
 #define KSPAN_MAX_SPAN_PAGES	clamp_t(unsigned int, SZ_64K / PAGE_SIZE, 1, 8)
+/* And of those of a node that has so many of them. */
+#define KSPAN_MANY_SPAN_PAGES	max_t(unsigned int, SZ_64K / PAGE_SIZE, 1)
+#define KSPAN_MANY_SPANS	8
 
 /* As all see it; what the heap alone knows of it is in front (own.h). */
 struct kspan_span {
@@ -159,6 +162,7 @@ static inline bool kspan_span_single(const struct kspan_span *span)
 /* The header of one that is on no list is freed; the pages stay. Any context. */
 void kspan_span_drop(struct kspan_span *span) kspan_no_lock;
 unsigned int kspan_span_pick_pages(u32 slot_size);
+unsigned int kspan_span_pick_many(u32 slot_size, unsigned int pages);
 size_t kspan_span_bytes(void);
 unsigned long kspan_span_pages(void);
 

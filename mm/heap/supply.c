@@ -31,9 +31,9 @@
  * An object from a span on another node than @nid, the nearest first. @node is as asked for: with
  * NUMA_NO_NODE the policy is asked.
  */
-static unsigned int take_elsewhere(struct kspan_cache *cache, gfp_t gfp, int node, int nid,
-				   struct kspan_slot *slot)
+static void *take_elsewhere(struct kspan_cache *cache, gfp_t gfp, int node, int nid)
 {
+	struct kspan_slot slot;
 	nodemask_t left = node_online_map;
 	int other, nearest;
 
@@ -44,26 +44,95 @@ static unsigned int take_elsewhere(struct kspan_cache *cache, gfp_t gfp, int nod
 				nearest = other;
 		if (kspan_cpuset_allows(nearest, gfp) &&
 		    (node != NUMA_NO_NODE || kspan_policy_allows(nearest)) &&
-		    kspan_node_take(cache, nearest, slot, 1))
-			return 1;
+		    kspan_node_take(cache, nearest, &slot, 1)) {
+			WRITE_ONCE(*slot.state, KSPAN_STATE_ALLOCATED);
+			return slot.obj;
+		}
 	}
-	return 0;
+	return NULL;
+}
+
+/* Of @n objects of @nid on their way one for the caller; the others go to this CPU's array. */
+static void *keep_one(struct kspan_cache *cache, int nid, struct kspan_slot *slots,
+		      unsigned int n)
+{
+	void *obj = slots[n - 1].obj;
+
+	WRITE_ONCE(*slots[n - 1].state, KSPAN_STATE_ALLOCATED);
+	if (n > 1)
+		kspan_node_give(cache, slots,
+				kspan_pcpu_put(cache, nid, slots, n - 1, KSPAN_STATE_CACHED),
+				KSPAN_STATE_CACHED);
+	/* The stack is scanned long after, as it is left: these would hide leaks. */
+	if (IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
+		memzero_explicit(slots, n * sizeof(*slots));
+	return obj;
+}
+
+/* As kspan_supply(), from spans of @nid: up to @want objects. */
+static noinline void *take_from_spans(struct kspan_cache *cache, int nid, unsigned int want)
+{
+	struct kspan_slot slots[KSPAN_BATCH_MAX] KSPAN_UNINITIALIZED;
+	unsigned int n = kspan_node_take(cache, nid, slots, want);
+
+	return n ? keep_one(cache, nid, slots, n) : NULL;
+}
+
+/* Likewise from @span, which is new, in random order. */
+static noinline void *take_new_at_random(struct kspan_cache *cache, struct kspan_span *span,
+					 unsigned int want)
+{
+	struct kspan_slot slots[KSPAN_BATCH_MAX] KSPAN_UNINITIALIZED;
+
+	return keep_one(cache, span->nid, slots, kspan_node_add(span, slots, want));
+}
+
+/* Objects of @span, which is new, from 1 to before @end: they are in nobody's array. */
+static noinline void give_new(struct kspan_cache *cache, struct kspan_span *span, unsigned int end)
+{
+	struct kspan_slot slot;
+
+	while (--end) {
+		slot = (struct kspan_slot) {
+			.obj = kspan_span_object(span, end), .state = &span->state[end],
+		};
+		WRITE_ONCE(*slot.state, KSPAN_STATE_CACHED);
+		kspan_node_give(cache, &slot, 1, KSPAN_STATE_CACHED);
+	}
 }
 
 /*
- * Up to @want objects of @nid, or one of any other node: from spans of @nid, from new pages there,
- * from spans elsewhere, from new pages wherever @node and the policy say. A node that is full
- * would else give a new span elsewhere for each object. For pages of @nid alone nothing is
- * reclaimed; whoever insists on them, with __GFP_THISNODE, gets no others.
+ * Likewise in order. The way by slots would be twice as long: of objects that are nobody's yet it
+ * is known where they lie and what their states are.
  */
-static unsigned int take_objects(struct kspan_cache *cache, gfp_t gfp, int node, int nid,
-				 struct kspan_slot *slots, unsigned int want)
+static void *take_new(struct kspan_cache *cache, struct kspan_span *span, unsigned int want)
 {
-	unsigned int n = kspan_node_take(cache, nid, slots, want);
-	struct kspan_span *span = NULL;
+	unsigned int n = kspan_node_add_first(span, want);
 
-	if (n)
-		return n;
+	WRITE_ONCE(span->state[0], KSPAN_STATE_ALLOCATED);
+	if (n > 1)
+		n = kspan_pcpu_put_new(cache, span, 1, n);
+	if (unlikely(n > 1))
+		give_new(cache, span, n);
+	return span->base;
+}
+
+/*
+ * As kspan_supply(), with up to @want objects of @nid, or one of any other node: from spans of
+ * @nid, from new pages there, from spans elsewhere, from new pages wherever @node and the policy
+ * say. A node that is full would else give a new span elsewhere for each object. For pages of @nid
+ * alone nothing is reclaimed; whoever insists on them, with __GFP_THISNODE, gets no others.
+ */
+static void *refill_from_spans(struct kspan_cache *cache, gfp_t gfp, int node, int nid,
+			       unsigned int want)
+{
+	struct kspan_span *span = NULL;
+	void *obj = NULL;
+
+	if (kspan_node_has_free(kspan_cache_node(cache, nid)))
+		obj = take_from_spans(cache, nid, want);
+	if (obj)
+		return obj;
 	if (static_branch_unlikely(&kspan_numa) && !(gfp & __GFP_THISNODE)) {
 		if ((node != NUMA_NO_NODE || kspan_policy_prefers(nid)) &&
 		    kspan_cpuset_allows(nid, gfp))
@@ -71,41 +140,19 @@ static unsigned int take_objects(struct kspan_cache *cache, gfp_t gfp, int node,
 					      kspan_gfp_optional(gfp) | __GFP_THISNODE |
 					      (gfp & __GFP_KSWAPD_RECLAIM), nid);
 		if (!span)
-			n = take_elsewhere(cache, gfp, node, nid, slots);
-		if (n)
-			return n;
+			obj = take_elsewhere(cache, gfp, node, nid);
+		if (obj)
+			return obj;
 	}
 	if (!span)
 		span = kspan_span_new(cache, cache->slot_size, gfp, node);
 	if (!span)
-		return 0;
-	return kspan_node_add(span, slots, span->nid == nid ? want : 1);
-}
-
-/* As kspan_supply(), from the node's spans, or from a new one. */
-static noinline void *refill_from_spans(struct kspan_cache *cache, gfp_t gfp, int node, int here,
-					int nid)
-{
-	struct kspan_slot slots[KSPAN_BATCH_MAX];
-	unsigned int n = take_objects(cache, gfp, node, nid, slots,
-				      nid == here ? kspan_cache_own(cache)->batch : 1);
-	void *obj;
-
-	if (!n)
 		return NULL;
-
-	n--;
-	obj = slots[n].obj;
-	WRITE_ONCE(*slots[n].state, KSPAN_STATE_ALLOCATED);
-	/* More than one are all from here. */
-	if (n)
-		kspan_node_give(cache, slots,
-				kspan_pcpu_put(cache, here, slots, n, KSPAN_STATE_CACHED),
-				KSPAN_STATE_CACHED);
-	/* The stack is scanned long after, as it is left: these would hide leaks. */
-	if (IS_ENABLED(CONFIG_DEBUG_KMEMLEAK))
-		memzero_explicit(slots, sizeof(slots));
-	return obj;
+	if (span->nid != nid)
+		want = 1;
+	if (READ_ONCE(kspan_freelist_random))
+		return take_new_at_random(cache, span, want);
+	return take_new(cache, span, want);
 }
 
 void *kspan_supply(struct kspan_cache *cache, size_t size, gfp_t gfp, int node)
@@ -115,10 +162,11 @@ void *kspan_supply(struct kspan_cache *cache, size_t size, gfp_t gfp, int node)
 
 	if (cache->flags & KSPAN_BYPASS)
 		return kspan_bypass_alloc(cache, size, gfp, node);
-	if (nid == here)
+	if (nid == here && kspan_depot_has_full(kspan_cache_node(cache, here)))
 		obj = kspan_pcpu_refill(cache, here);
 	if (!obj)
-		obj = refill_from_spans(cache, gfp, node, here, nid);
+		obj = refill_from_spans(cache, gfp, node, nid,
+					nid == here ? kspan_cache_own(cache)->batch : 1);
 	if (obj)
 		kspan_count(KSPAN_REFILLS);
 	return obj;
