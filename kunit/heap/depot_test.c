@@ -108,9 +108,11 @@ static void overflow_waits_in_the_depot_and_comes_back(struct kunit *test)
 static void depot_is_bounded(struct kunit *test)
 {
 	struct depot_test *t = test->priv;
-	unsigned int round, max = kspan_cache_own(t->cache)->depot_max;
+	struct kspan_cache_own *own = kspan_cache_own(t->cache);
+	unsigned int round, max = 2 * own->depot_max;
 
 	KUNIT_ASSERT_GT(test, max, 0U);
+	own->depot_most = max;
 	for (round = 0; round < 20; round++) {
 		KUNIT_ASSERT_EQ(test, alloc_all(t), 0U);
 		free_all(t);
@@ -122,6 +124,41 @@ static void depot_is_bounded(struct kunit *test)
 	KUNIT_EXPECT_LE(test, t->node->nr_out,
 			(unsigned long)max * kspan_cache_own(t->cache)->batch +
 			kspan_pcpu_cached(t->cache));
+}
+
+/* A burst that comes again and again finds everything there; one that came once leaves little. */
+static void depot_follows_the_load(struct kunit *test)
+{
+	struct depot_test *t = test->priv;
+	const struct kspan_cache_own *own = kspan_cache_own(t->cache);
+	unsigned long out, created;
+	unsigned int round, before;
+
+	KUNIT_ASSERT_EQ(test, alloc_all(t), 0U);
+	free_all(t);
+	KUNIT_EXPECT_EQ(test, t->node->depot_limit, own->depot_max);
+	KUNIT_EXPECT_EQ(test, t->node->nr_magazines, own->depot_max);
+	for (round = 0; round < 8; round++) {
+		before = t->node->depot_limit;
+		KUNIT_ASSERT_EQ(test, alloc_all(t), 0U);
+		KUNIT_EXPECT_LE(test, t->node->depot_limit, 2 * before);
+		free_all(t);
+	}
+	/* Spans are not asked any more, either way. */
+	out = t->node->nr_out;
+	created = kspan_counter_sum(KSPAN_SPANS_CREATED);
+	KUNIT_EXPECT_GE(test, out, (unsigned long)NR);
+	before = t->node->depot_limit;
+	KUNIT_EXPECT_LT(test, before, own->depot_most);
+	KUNIT_ASSERT_EQ(test, alloc_all(t), 0U);
+	free_all(t);
+	KUNIT_EXPECT_EQ(test, t->node->nr_out, out);
+	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_SPANS_CREATED), created);
+	KUNIT_EXPECT_EQ(test, t->node->depot_limit, before);
+
+	/* Memory pressure has it begin anew. */
+	KUNIT_EXPECT_EQ(test, kspan_cache_shrink(t->cache), 0);
+	KUNIT_EXPECT_EQ(test, t->node->depot_limit, own->depot_max);
 }
 
 static void objects_in_the_depot_are_not_in_use(struct kunit *test)
@@ -191,7 +228,7 @@ static void walk_sees_each_magazine_that_stays(struct kunit *test)
 	int nid = numa_mem_id();
 	unsigned int seen = 2, nr;
 
-	kspan_cache_own(t->cache)->depot_max = 8;
+	t->node->depot_limit = 8;
 	KUNIT_ASSERT_EQ(test, alloc_all(t), 0U);
 	free_all(t);
 	/* There is one who walks, and he is done. */
@@ -203,8 +240,8 @@ static void walk_sees_each_magazine_that_stays(struct kunit *test)
 	third = t->node->magazines->next->next;
 	KUNIT_EXPECT_PTR_EQ(test, next_of_walk(t), t->node->magazines->slot[0].obj);
 	/* The second goes, with which it would have gone on; the first goes and comes again. */
-	first = kspan_depot_get(t->cache, nid, NULL);
-	second = kspan_depot_get(t->cache, nid, NULL);
+	first = kspan_depot_get(t->cache, nid, 1);
+	second = kspan_depot_get(t->cache, nid, 1);
 	kfree(kspan_depot_put(t->cache, nid, first));
 	KUNIT_EXPECT_PTR_EQ(test, next_of_walk(t), third->slot[0].obj);
 	while (next_of_walk(t))
@@ -265,6 +302,7 @@ static void bulk_passes_through_array_and_depot(struct kunit *test)
 static struct kunit_case depot_cases[] = {
 	KUNIT_CASE(overflow_waits_in_the_depot_and_comes_back),
 	KUNIT_CASE(depot_is_bounded),
+	KUNIT_CASE(depot_follows_the_load),
 	KUNIT_CASE(objects_in_the_depot_are_not_in_use),
 	KUNIT_CASE(shrinking_empties_the_depot),
 	KUNIT_CASE(overflow_needs_no_memory),

@@ -236,7 +236,7 @@ static inline void books_array(struct books *b, const struct kspan_cache *cache,
 static inline void books_depot(struct books *b, const struct kspan_cache *cache, int nid)
 {
 	const struct kspan_node *node = kspan_cache_node(cache, nid);
-	unsigned int most = kspan_cache_own(cache)->depot_max;
+	unsigned int most = node->depot_limit;
 	const struct kspan_magazine *mag;
 	unsigned int full = 0, spares = 0, i;
 
@@ -249,7 +249,7 @@ static inline void books_depot(struct books *b, const struct kspan_cache *cache,
 		spares++;
 	books_same(b, "full magazines", node->nr_magazines, full);
 	books_same(b, "spare magazines", node->nr_spares, spares);
-	if (full > most || spares > most)
+	if (most > kspan_cache_own(cache)->depot_most || full > most || spares > most)
 		books_wrong(b, "a depot of cache %s has %u and %u magazines, at most %u",
 			    kspan_cache_name(cache), full, spares, most);
 }

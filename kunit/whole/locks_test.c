@@ -305,7 +305,8 @@ static const struct locks_case {
 } locks_cases[] = {
 	{ "ready object", one_ready, do_alloc, { } },
 	{ "first object", nothing, do_alloc, { [NODE] = 1, [PAGEMAP] = ANY } },
-	{ "out of the depot", depot_filled, do_alloc, { [NODE] = 1 } },
+	/* Two magazines, of which one goes back empty. */
+	{ "out of the depot", depot_filled, do_alloc, { [NODE] = 2 } },
 	{ "free", do_alloc, do_free, { } },
 	{ "free one more", array_full, do_free_one_more, { [NODE] = 1 } },
 	{ "large", nothing, do_large, { [NODE] = 1, [PAGEMAP] = ANY } },

@@ -242,15 +242,35 @@ out:
 	return i;
 }
 
-/* As alloc_from_slow(): called last, it finds the caller's address by itself. */
+/* The cache of an object that is plain, so that its owner keeps it, or NULL. */
+static struct kspan_cache *cache_of_plain(void *obj)
+{
+	struct kspan_span *span;
+	u8 *state;
+	bool plain;
+
+	preempt_disable();
+	span = __kspan_pagemap_find(obj);
+	plain = is_plain(span, obj, &state);
+	preempt_enable();
+	return plain ? span->cache : NULL;
+}
+
+/*
+ * What the fast path has not freed: mostly the array is full. Then it is what to do the same again
+ * once there is room. As alloc_from_slow(): called last, it finds the caller's address by itself. */
 static noinline void free_any_slow(void *obj)
 {
-	free_object(NULL, obj, _RET_IP_);
+	struct kspan_cache *cache = in_nmi() ? NULL : cache_of_plain(obj);
+
+	if (!cache || !kspan_pcpu_make_room(cache) || !free_fast(NULL, true, obj))
+		free_object(NULL, obj, _RET_IP_);
 }
 
 static noinline void free_to_slow(struct kspan_cache *cache, void *obj)
 {
-	free_object(cache, obj, _RET_IP_);
+	if (!cache || in_nmi() || !kspan_pcpu_make_room(cache) || !free_fast(cache, false, obj))
+		free_object(cache, obj, _RET_IP_);
 }
 
 /**

@@ -81,7 +81,7 @@ static int setup(struct kspan_cache_own *own, const char *name)
 		node = kzalloc_node(sizeof(*node), GFP_KERNEL, nid);
 		if (!node)
 			return -ENOMEM;
-		kspan_node_init(node);
+		kspan_node_init(cache, node);
 		own->node[nid] = node;
 	}
 	return 0;

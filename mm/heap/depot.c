@@ -8,8 +8,11 @@
  * each allocation and each free an instruction; filling and emptying it copies half of it.
  *
  * A magazine is either full, with cache->batch objects that count as handed out, or empty. Each
- * CPU keeps an empty one at hand. What all magazines of a node hold is bounded by
- * cache->depot_max; beyond that, objects go to their spans.
+ * CPU keeps an empty one at hand. What all magazines of a node hold is bounded; beyond that,
+ * objects go to their spans. The bound follows the load: each time that objects had to be taken
+ * from spans after others were given to them, which the depot might have kept, it doubles, from
+ * cache->depot_max to cache->depot_most. When the depot is drained, as memory pressure does first,
+ * it is back where it began.
  *
  * Locks: the node's list lock, a leaf. Nothing is allocated or freed under it.
  */
@@ -56,7 +59,8 @@ struct kspan_magazine *kspan_depot_put(struct kspan_cache *cache, int nid,
 	bool room;
 
 	kspan_lock(&node->lock, flags);
-	room = node->nr_magazines < kspan_cache_own(cache)->depot_max;
+	room = node->nr_magazines < node->depot_limit;
+	node->overflowed |= !room;
 	if (room) {
 		push(node, &node->magazines, full);
 		WRITE_ONCE(node->nr_magazines, node->nr_magazines + 1);
@@ -73,34 +77,60 @@ struct kspan_magazine *kspan_depot_put(struct kspan_cache *cache, int nid,
 EXPORT_SYMBOL_FOR_TESTS(kspan_depot_put);
 
 /*
- * Exchanges @empty, which may be NULL, for a full magazine; NULL when there is none, and then
- * @empty stays the caller's. Any context but NMI, no lock held.
+ * Takes up to @most full magazines: the first, with the others behind it; NULL when there is none.
+ * Any context but NMI, no lock held.
  */
-struct kspan_magazine *kspan_depot_get(struct kspan_cache *cache, int nid,
-				       struct kspan_magazine *empty)
+struct kspan_magazine *kspan_depot_get(struct kspan_cache *cache, int nid, unsigned int most)
 {
 	struct kspan_node *node = kspan_cache_node(cache, nid);
-	struct kspan_magazine *full;
+	struct kspan_magazine *first, *last = NULL;
 	unsigned long flags;
 
 	kspan_lock(&node->lock, flags);
-	full = pop(node, &node->magazines);
-	if (full) {
-		if (unlikely(node->magazine_walk == full))
-			node->magazine_walk = full->next;
+	first = node->magazines;
+	for (; most && node->magazines; most--) {
+		last = pop(node, &node->magazines);
+		if (unlikely(node->magazine_walk == last))
+			node->magazine_walk = last->next;
 		WRITE_ONCE(node->nr_magazines, node->nr_magazines - 1);
-		if (empty && node->nr_spares < kspan_cache_own(cache)->depot_max) {
-			push(node, &node->spares, empty);
-			node->nr_spares++;
-			empty = NULL;
-		}
 	}
+	if (last)
+		last->next = NULL;
 	kspan_unlock(&node->lock, flags);
-	if (full)
-		kfree(empty);
-	return full;
+	return first;
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_depot_get);
+
+/*
+ * Keeps empty magazines, @spare and those behind it, for whoever comes with a full one, or frees
+ * what is too much. Any context but NMI, no lock held.
+ */
+void kspan_depot_keep(struct kspan_cache *cache, int nid, struct kspan_magazine *spare)
+{
+	struct kspan_node *node = kspan_cache_node(cache, nid);
+	struct kspan_magazine *next;
+	unsigned long flags;
+
+	kspan_lock(&node->lock, flags);
+	for (; spare && node->nr_spares < node->depot_limit; spare = next) {
+		next = spare->next;
+		push(node, &node->spares, spare);
+		node->nr_spares++;
+	}
+	kspan_unlock(&node->lock, flags);
+	for (; unlikely(spare); spare = next) {
+		next = spare->next;
+		kfree(spare);
+	}
+}
+
+/* What went to spans for want of room is wanted again. Under the node's lock. */
+void kspan_depot_grow(const struct kspan_cache *cache, struct kspan_node *node)
+{
+	lockdep_assert_held(&node->lock);
+	node->overflowed = false;
+	node->depot_limit = min(2 * node->depot_limit, kspan_cache_own(cache)->depot_most);
+}
 
 /* Gives the objects of all magazines back to their spans. Any context but NMI, no lock held. */
 void kspan_depot_drain(struct kspan_cache *cache, struct kspan_node *node)
@@ -116,6 +146,8 @@ void kspan_depot_drain(struct kspan_cache *cache, struct kspan_node *node)
 	spares = node->spares;
 	node->spares = NULL;
 	node->nr_spares = 0;
+	node->depot_limit = kspan_cache_own(cache)->depot_max;
+	node->overflowed = false;
 	kspan_unlock(&node->lock, flags);
 
 	while ((mag = full)) {

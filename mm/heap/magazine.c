@@ -19,66 +19,69 @@
 #include "heap/own.h"
 #include "heap/pcpu.h"
 
-/* Takes this CPU's spare magazine, if it has one and the array is not busy. */
+/*
+ * This CPU's spare magazine is taken and put there by one instruction each, so that nobody need be
+ * inside the array for it; whoever migrates in between has taken, or left, another CPU's.
+ */
 static struct kspan_magazine *take_spare_magazine(struct kspan_cache *cache)
 {
-	struct kspan_magazine *spare = NULL;
-	struct kspan_pcpu *pcpu;
-
-	preempt_disable();
-	pcpu = this_cpu_ptr(cache->pcpu);
-	if (kspan_word_alone(kspan_pcpu_enter(cache->pcpu)))
-		swap(spare, pcpu->spare);
-	kspan_pcpu_leave(cache->pcpu);
-	preempt_enable();
-	return spare;
+	return this_cpu_xchg(cache->pcpu->spare, NULL);
 }
 
 /* Leaves an empty magazine, if there is one, with this CPU for the next time. */
 static void keep_spare_magazine(struct kspan_cache *cache, struct kspan_magazine *spare)
 {
-	struct kspan_pcpu *pcpu;
+	if (spare && unlikely(this_cpu_cmpxchg(cache->pcpu->spare, NULL, spare)))
+		kfree(spare);
+}
 
-	if (!spare)
-		return;
-	preempt_disable();
-	pcpu = this_cpu_ptr(cache->pcpu);
-	if (kspan_word_alone(kspan_pcpu_enter(cache->pcpu)) && !pcpu->spare)
-		swap(spare, pcpu->spare);
-	kspan_pcpu_leave(cache->pcpu);
-	preempt_enable();
-	kfree(spare);
+/*
+ * Fills this CPU's array from @full, a magazine of node @nid, and from another behind it, but for
+ * the last object of the first. What does not fit goes to the spans. Under RCU.
+ */
+static void empty_magazines(struct kspan_cache *cache, int nid, struct kspan_magazine *full)
+{
+	unsigned int batch = kspan_cache_own(cache)->batch, n = batch - 1, left;
+
+	do {
+		left = kspan_pcpu_put(cache, nid, full->slot, n, full->mark);
+		if (unlikely(left))
+			kspan_node_give(cache, full->slot, left, full->mark);
+		n = batch;
+		full = full->next;
+	} while (full);
 }
 
 /* An object out of a magazine of node @nid, whose others go to this CPU's array; or NULL. */
 void *kspan_pcpu_refill(struct kspan_cache *cache, int nid)
 {
-	struct kspan_magazine *spare, *full;
-	unsigned int n = kspan_cache_own(cache)->batch - 1;
+	unsigned int last = kspan_cache_own(cache)->batch - 1;
+	struct kspan_magazine *full, *rest;
 	void *obj = NULL;
-	u8 from;
 
-	spare = take_spare_magazine(cache);
 	/* The header that a stray points to: see retire.c. */
 	rcu_read_lock();
-	full = kspan_depot_get(cache, nid, spare);
+	/* As much as the array has room for, unless somebody is inside. */
+	full = kspan_depot_get(cache, nid,
+			       kspan_word_alone(raw_cpu_read(cache->pcpu->word)) ? 2 : 1);
 	if (!full) {
 		rcu_read_unlock();
-		keep_spare_magazine(cache, spare);
 		return NULL;
 	}
-	from = full->mark;
-	if (likely(READ_ONCE(*full->slot[n].state) == from)) {
-		obj = full->slot[n].obj;
-		WRITE_ONCE(*full->slot[n].state, KSPAN_STATE_ALLOCATED);
+	if (likely(READ_ONCE(*full->slot[last].state) == full->mark)) {
+		obj = full->slot[last].obj;
+		WRITE_ONCE(*full->slot[last].state, KSPAN_STATE_ALLOCATED);
 	} else {
-		kspan_node_stray(cache, &full->slot[n]);
+		kspan_node_stray(cache, &full->slot[last]);
 	}
-	n = kspan_pcpu_put(cache, nid, full->slot, n, from);
+	empty_magazines(cache, nid, full);
 	rcu_read_unlock();
-	if (n)
-		kspan_node_give(cache, full->slot, n, from);
-	keep_spare_magazine(cache, full);
+	/* They are empty now; once the first is the CPU's spare one, it is whoever's that takes it. */
+	rest = full->next;
+	if (unlikely(this_cpu_cmpxchg(cache->pcpu->spare, NULL, full)))
+		rest = full;
+	if (rest)
+		kspan_depot_keep(cache, nid, rest);
 	return obj;
 }
 
@@ -97,9 +100,9 @@ static struct kspan_magazine *magazine_new(const struct kspan_cache *cache)
 /*
  * Moves the older half of this CPU's array, if it is full, to a magazine and that to the depot:
  * the recently freed ones are in the CPU's hardware cache. Without memory for a magazine
- * nothing happens.
+ * nothing happens. True if there is room now.
  */
-static void flush_older_half(struct kspan_cache *cache)
+static bool flush_older_half(struct kspan_cache *cache)
 {
 	struct kspan_magazine *mag = take_spare_magazine(cache);
 	struct kspan_pcpu *pcpu;
@@ -111,7 +114,7 @@ static void flush_older_half(struct kspan_cache *cache)
 	if (!mag)
 		mag = magazine_new(cache);
 	if (!mag)
-		return;
+		return false;
 	/* Whoever looks for strays sees them in the array, or a grace period later in the depot. */
 	rcu_read_lock();
 	preempt_disable();
@@ -129,10 +132,24 @@ static void flush_older_half(struct kspan_cache *cache)
 		kspan_pcpu_leave(cache->pcpu);
 	}
 	preempt_enable();
-	if (moved)
+	if (likely(moved))
 		mag = kspan_depot_put(cache, nid, mag);
 	rcu_read_unlock();
 	keep_spare_magazine(cache, mag);
+	return moved;
+}
+
+/*
+ * Makes room in this CPU's array, if that is full; false if there is none, or that was not what
+ * the fast path gave up for. Any context but NMI.
+ */
+bool kspan_pcpu_make_room(struct kspan_cache *cache)
+{
+	u32 limit = READ_ONCE(cache->pcpu_limit);
+
+	/* A look from afar: by the time it matters, the array is looked at again. */
+	return limit && (u32)raw_cpu_read(cache->pcpu->word) >= limit && !kspan_nested() &&
+	       flush_older_half(cache);
 }
 
 /*
@@ -143,11 +160,8 @@ void kspan_pcpu_free_slow(struct kspan_cache *cache, const struct kspan_span *sp
 			  u8 *state)
 {
 	struct kspan_slot self = { .obj = obj, .state = state };
-	u32 limit = READ_ONCE(cache->pcpu_limit);
 
-	/* A look from afar: by the time it matters, the array is looked at again. */
-	if (limit && (u32)raw_cpu_read(cache->pcpu->word) >= limit)
-		flush_older_half(cache);
+	kspan_pcpu_make_room(cache);
 	if (!kspan_pcpu_push(cache, span, obj, state))
 		kspan_node_give(cache, &self, 1, KSPAN_STATE_CACHED);
 }

@@ -25,9 +25,10 @@
 bool kspan_freelist_random;
 EXPORT_SYMBOL_FOR_TESTS(kspan_freelist_random);
 
-void kspan_node_init(struct kspan_node *node)
+void kspan_node_init(const struct kspan_cache *cache, struct kspan_node *node)
 	kspan_not_checked
 {
+	node->depot_limit = kspan_cache_own(cache)->depot_max;
 	kspan_spin_lock_init(&node->lock, "kspan_node_lock");
 	INIT_LIST_HEAD(&node->partial);
 	INIT_LIST_HEAD(&node->full);
@@ -181,6 +182,7 @@ unsigned int kspan_node_take(struct kspan_cache *cache, int nid, struct kspan_sl
 		return 0;
 	t.chance = draw_chance();
 	kspan_lock(&node->lock, flags);
+	kspan_depot_missed(cache, node);
 	while (t.n < want) {
 		span = first_of(&node->partial);
 		if (!span)
@@ -197,6 +199,7 @@ unsigned int kspan_node_take(struct kspan_cache *cache, int nid, struct kspan_sl
 
 /* Enters a new span in its node's books; not in its lists yet. */
 static void enter_span(struct kspan_node *node, struct kspan_span *span)
+	kspan_must_hold(&node->lock)
 {
 	lockdep_assert_held(&node->lock);
 	list_add_tail(&kspan_span_own(span)->all, &node->all);
@@ -236,6 +239,7 @@ unsigned int kspan_node_add_first(struct kspan_span *span, unsigned int want)
 	own->nr_free -= n;
 	own->where = full ? KSPAN_LIST_FULL : KSPAN_LIST_PARTIAL;
 	kspan_lock(&node->lock, flags);
+	kspan_depot_missed(span->cache, node);
 	enter_span(node, span);
 	node->nr_out += n;
 	list_add(&own->list, full ? &node->full : &node->partial);
@@ -319,6 +323,7 @@ static void give(struct kspan_node *node, struct kspan_span *span, const struct 
 	struct kspan_span_own *own = kspan_span_own(span);
 	struct kspan_span *last;
 	unsigned int most = 4;
+	bool emptied;
 
 	lockdep_assert_held(&node->lock);
 	WRITE_ONCE(*slot->state, KSPAN_STATE_FREE);
@@ -337,9 +342,12 @@ static void give(struct kspan_node *node, struct kspan_span *span, const struct 
 	 * The limit falls as spans go, and when the cache is destroyed: what was kept a moment ago
 	 * may be too much now. What is left after a few goes with the next ones.
 	 */
-	for (; most && own->where == KSPAN_LIST_EMPTY &&
-	     node->nr_empty > empty_limit(span->cache, node); most--) {
+	emptied = own->where == KSPAN_LIST_EMPTY;
+	for (; most && emptied && node->nr_empty > empty_limit(span->cache, node); most--) {
 		last = &list_last_entry(&node->empty, struct kspan_span_own, list)->span;
+		/* A larger one first, so that a page is what stays at the end. */
+		if (first_of(&node->empty)->nr_pages > last->nr_pages)
+			last = first_of(&node->empty);
 		if (likely(may_go(node, last, twice)))
 			remove(node, last, superfluous);
 		else if (kspan_span_own(last)->where == KSPAN_LIST_EMPTY)

@@ -48,6 +48,9 @@ struct kspan_node {
 	struct kspan_magazine *magazine_walk kspan_in_node;
 	unsigned int nr_magazines kspan_in_node;
 	unsigned int nr_spares kspan_in_node;
+	/* The most full ones: cache->depot_max or more. */
+	unsigned int depot_limit kspan_in_node;
+	bool overflowed kspan_in_node;	/* since objects were last taken from spans */
 };
 
 /*
@@ -60,7 +63,7 @@ static inline bool kspan_node_has_free(const struct kspan_node *node)
 }
 
 /* node.c: the spans of a node. Any context but NMI, no lock held. */
-void kspan_node_init(struct kspan_node *node);
+void kspan_node_init(const struct kspan_cache *cache, struct kspan_node *node);
 unsigned int kspan_node_take(struct kspan_cache *cache, int nid, struct kspan_slot *slots,
 			     unsigned int want) kspan_no_lock;
 unsigned int kspan_node_add(struct kspan_span *span, struct kspan_slot *slots,
@@ -76,17 +79,30 @@ struct kspan_span *kspan_node_orphan(struct kspan_node *node) kspan_no_lock;
 unsigned long kspan_node_walk(struct kspan_node *node, struct kspan_span_line *lines,
 			      unsigned long room) kspan_no_lock;
 
-/* Likewise: is there a full magazine? */
+void kspan_depot_grow(const struct kspan_cache *cache, struct kspan_node *node)
+	kspan_must_hold(&node->lock);
+
+/* Objects are taken from spans, since the depot had none. Under the node's lock. */
+static inline void kspan_depot_missed(const struct kspan_cache *cache, struct kspan_node *node)
+	kspan_must_hold(&node->lock)
+{
+	if (unlikely(node->overflowed))
+		kspan_depot_grow(cache, node);
+}
+
+/* Is there a full magazine? From afar too. */
 static inline bool kspan_depot_has_full(const struct kspan_node *node)
 {
 	return READ_ONCE(node->nr_magazines);
 }
 
-/* depot.c: the magazines of a node. Any context but NMI, no lock held. */
+/* depot.c: the magazines of a node. Any context but NMI, no lock held but where it says so. */
 struct kspan_magazine *kspan_depot_put(struct kspan_cache *cache, int nid,
 				       struct kspan_magazine *full) kspan_no_lock;
-struct kspan_magazine *kspan_depot_get(struct kspan_cache *cache, int nid,
-				       struct kspan_magazine *empty) kspan_no_lock;
+struct kspan_magazine *kspan_depot_get(struct kspan_cache *cache, int nid, unsigned int most)
+	kspan_no_lock;
+void kspan_depot_keep(struct kspan_cache *cache, int nid, struct kspan_magazine *spare)
+	kspan_no_lock;
 void kspan_depot_walk_start(struct kspan_node *node) kspan_no_lock;
 unsigned int kspan_depot_walk_next(const struct kspan_cache *cache, struct kspan_node *node,
 				   struct kspan_slot *slots, u8 *mark) kspan_no_lock;

@@ -51,7 +51,8 @@ struct kspan_cache_own {
 	struct kspan_cache cache;
 	/* Written before the first allocation, never after. */
 	unsigned int batch;		/* objects that move at once between arrays and nodes */
-	unsigned int depot_max;		/* the most full magazines of a node */
+	unsigned int depot_max;		/* the most full magazines of a node, at first */
+	unsigned int depot_most;	/* and when more are wanted again and again */
 	unsigned int span_pages;	/* as many as a span has where there is memory */
 	unsigned int many_pages;	/* likewise, of a node that has many spans */
 	unsigned int align;		/* bytes; 0: by the size, see kspan_cache_align() */

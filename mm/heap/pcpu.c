@@ -43,13 +43,21 @@ struct kspan_pcpu __percpu *kspan_pcpu_create(struct kspan_cache *cache)
 	unsigned int cap = capacity(cache);
 	struct kspan_pcpu __percpu *pcpu;
 	struct kspan_pcpu *this;
+	unsigned int cpus;
 	int cpu;
 
 	cache->pcpu_limit = cap * KSPAN_SLOT;
 	own->batch = max(cap / 2, 1U);
-	/* As much as the arrays of the node's CPUs hold, two batches each. */
-	if (cap)
-		own->depot_max = 2 * DIV_ROUND_UP(num_possible_cpus(), num_online_nodes());
+	/*
+	 * As much as the arrays of the node's CPUs hold, two batches each. Where the load asks for
+	 * it, up to 32 times as much, but no more than 256 KiB for each of them.
+	 */
+	if (cap) {
+		cpus = DIV_ROUND_UP(num_possible_cpus(), num_online_nodes());
+		own->depot_max = 2 * cpus;
+		own->depot_most = cpus * clamp_t(unsigned int,
+						 SZ_256K / (own->batch * cache->slot_size), 2, 64);
+	}
 	pcpu = __alloc_percpu(struct_size(this, slot, cap), cache_line_size());
 	if (!pcpu)
 		return NULL;
@@ -84,6 +92,7 @@ void kspan_pcpu_destroy(struct kspan_cache *cache)
 unsigned int kspan_pcpu_put(struct kspan_cache *cache, int nid, struct kspan_slot *slots,
 			    unsigned int n, u8 from)
 {
+	struct kspan_slot *at = slots + n, *to, *end, slot;
 	struct kspan_pcpu *pcpu;
 	u32 limit;
 	u64 word;
@@ -92,20 +101,25 @@ unsigned int kspan_pcpu_put(struct kspan_cache *cache, int nid, struct kspan_slo
 	pcpu = this_cpu_ptr(cache->pcpu);
 	word = kspan_pcpu_enter(cache->pcpu);
 	limit = READ_ONCE(cache->pcpu_limit);
-	if (kspan_word_alone(word) && nid == numa_mem_id()) {
-		for (; n && (u32)word < limit; word += KSPAN_SLOT) {
-			if (READ_ONCE(*slots[n - 1].state) != from)
+	if (likely(kspan_word_alone(word) && nid == numa_mem_id() && (u32)word < limit)) {
+		to = &pcpu->slot[kspan_word_count(word)];
+		end = to + min(n, limit / KSPAN_SLOT - kspan_word_count(word));
+#pragma GCC unroll 4
+		while (to < end) {
+			slot = at[-1];
+			/* As in kspan_pcpu_pop(): of several who free it, the last one counts. */
+			if (unlikely(data_race(*slot.state) != from))
 				break;
-			n--;
-			WRITE_ONCE(*slots[n].state, (u8)word);
-			pcpu->slot[kspan_word_count(word)] = slots[n];
+			WRITE_ONCE(*slot.state, (u8)word);
+			*to++ = slot;
+			at--;
 		}
-		kspan_pcpu_store(cache->pcpu, word);
+		kspan_pcpu_store(cache->pcpu, word + (slots + n - at) * KSPAN_SLOT);
 	} else {
 		kspan_pcpu_leave(cache->pcpu);
 	}
 	preempt_enable();
-	return n;
+	return at - slots;
 }
 
 /*
@@ -237,14 +251,28 @@ bool kspan_pcpu_charge(struct kspan_cache *cache, u64 *weight)
 	return counted ? hit : kspan_pcpu_charge_alone(cache, cache->slot_size, weight);
 }
 
+/*
+ * Upwards, so that @to may overlap with what is behind it. The kernel's memmove() takes half a KiB
+ * by the byte where string instructions are said to be fast.
+ */
+static __always_inline void copy_slots(struct kspan_slot *to, const struct kspan_slot *from,
+				       unsigned int n)
+{
+#pragma GCC unroll 4
+	for (; n; n--, to++, from++) {
+		WRITE_ONCE(to->obj, from->obj);
+		WRITE_ONCE(to->state, from->state);
+	}
+}
+
 /* Moves up to @most of the oldest slots of @pcpu, which the caller is in alone, to @out. */
 unsigned int kspan_pcpu_take_oldest(struct kspan_pcpu *pcpu, u64 *word, struct kspan_slot *out,
 				    unsigned int most)
 {
 	unsigned int count = kspan_word_count(*word), n = min(count, most);
 
-	memcpy(out, pcpu->slot, n * sizeof(*out));
-	memmove(pcpu->slot, pcpu->slot + n, (count - n) * sizeof(*out));
+	copy_slots(out, pcpu->slot, n);
+	copy_slots(pcpu->slot, pcpu->slot + n, count - n);
 	*word -= n * KSPAN_SLOT;
 	return n;
 }

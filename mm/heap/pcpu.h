@@ -224,6 +224,7 @@ unsigned int kspan_pcpu_take_oldest(struct kspan_pcpu *pcpu, u64 *word, struct k
 
 /* magazine.c: batches between this CPU's array and the depot of its node. Likewise. */
 void *kspan_pcpu_refill(struct kspan_cache *cache, int nid) kspan_no_lock;
+bool kspan_pcpu_make_room(struct kspan_cache *cache);
 void kspan_pcpu_free_slow(struct kspan_cache *cache, const struct kspan_span *span, void *obj,
 			  u8 *state);
 
