@@ -197,17 +197,45 @@ out:
 }
 
 /*
+ * As is_plain(), for an object that lies in the @bytes of a span that was asked about a moment
+ * ago: then it is the same cache and the same node. Those that are freed together mostly come from
+ * a span or two, and this saves most of them the page map.
+ */
+static __always_inline bool is_plain_too(struct kspan_span *span, size_t bytes, u32 reciprocal,
+					 void *obj, u8 **state)
+{
+	size_t offset = obj - span->base;
+	u64 product = (u64)offset * reciprocal;
+
+	/* As __kspan_span_index() does; @bytes are far fewer than it has bits for. */
+	if (unlikely(offset >= bytes || (u32)product >= reciprocal))
+		return false;
+	*state = &span->state[product >> 32];
+	/* As in is_plain(). */
+	return likely(data_race(**state) == KSPAN_STATE_ALLOCATED);
+}
+
+/* The span of an object of @cache's that is near this CPU, or NULL. Preemption is off. */
+static noinline struct kspan_span *find_near(const struct kspan_cache *cache, const void *obj)
+	kspan_must_rcu
+{
+	struct kspan_span *span = __kspan_pagemap_find(obj);
+
+	return span->cache == cache && !kspan_pcpu_remote(span) ? span : NULL;
+}
+
+/*
  * As free_fast(), for as many of @n objects as there is room for in one array; how many were
  * freed. @cache may be NULL.
  */
 static size_t free_run(struct kspan_cache *cache, size_t n, void **objs)
 {
+	struct kspan_span *span = &kspan_no_span;
 	struct kspan_pcpu *pcpu;
 	struct kspan_slot *slot;
-	struct kspan_span *span;
-	size_t i = 0;
+	u32 reciprocal = 0, limit;
+	size_t bytes = 0, i = 0;
 	u64 word;
-	u32 limit;
 	u8 *state;
 
 	if (static_branch_unlikely(&kspan_free_more) || unlikely(in_nmi()) || !n)
@@ -227,14 +255,23 @@ static size_t free_run(struct kspan_cache *cache, size_t n, void **objs)
 	}
 	slot = &pcpu->slot[kspan_word_count(word)];
 	n = min_t(size_t, n, limit / KSPAN_SLOT - kspan_word_count(word));
-	for (; i < n; i++) {
-		span = __kspan_pagemap_find(objs[i]);
-		if (span->cache != cache || !is_plain(span, objs[i], &state))
-			break;
-		kmemleak_free(objs[i]);
-		kspan_kasan_free(span, objs[i]);
+#pragma GCC unroll 4
+	for (; i < n; i++, slot++) {
+		void *obj = objs[i];
+
+		if (unlikely(!is_plain_too(span, bytes, reciprocal, obj, &state))) {
+			span = find_near(cache, obj);
+			if (!span)
+				break;
+			bytes = (size_t)span->nr_pages << PAGE_SHIFT;
+			reciprocal = span->reciprocal;
+			if (!is_plain_too(span, bytes, reciprocal, obj, &state))
+				break;
+		}
+		kmemleak_free(obj);
+		kspan_kasan_free(span, obj);
 		WRITE_ONCE(*state, (u8)word);
-		*slot++ = (struct kspan_slot) { .obj = objs[i], .state = state };
+		*slot = (struct kspan_slot) { .obj = obj, .state = state };
 	}
 	kspan_pcpu_store(cache->pcpu, word + i * KSPAN_SLOT);
 out:
@@ -257,8 +294,9 @@ static struct kspan_cache *cache_of_plain(void *obj)
 }
 
 /*
- * What the fast path has not freed: mostly the array is full. Then it is what to do the same again
- * once there is room. As alloc_from_slow(): called last, it finds the caller's address by itself. */
+ * What the fast path has not freed: mostly the array is full, and once there is room it is asked
+ * again. As alloc_from_slow(): called last, these find the caller's address by themselves.
+ */
 static noinline void free_any_slow(void *obj)
 {
 	struct kspan_cache *cache = in_nmi() ? NULL : cache_of_plain(obj);

@@ -297,6 +297,7 @@ size_t kspan_pcpu_pop_bulk(struct kspan_cache *cache, size_t n, void **objs)
 	}
 	n = min3(n, (size_t)kspan_word_count(word), (size_t)(word >> 32));
 	slot = &this_cpu_ptr(cache->pcpu)->slot[kspan_word_count(word) - n];
+#pragma GCC unroll 4
 	for (i = n; i; i--) {
 		state = slot[i - 1].state;
 		/* As in kspan_pcpu_pop(): of several who free it, the last one counts. */
