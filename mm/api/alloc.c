@@ -160,7 +160,7 @@ static __always_inline void *alloc_from(struct kspan_cache *cache, gfp_t gfp, si
 	void *obj;
 
 	check_context(gfp);
-	if (unlikely(in_nmi() || !kspan_pcpu_pop(cache, &obj)))
+	if (unlikely(kspan_in_nmi() || !kspan_pcpu_pop(cache, &obj)))
 		return alloc_from_slow(cache, gfp, size);
 	if (wants_more(gfp))
 		return alloc_from_more(cache, gfp, size, obj);
@@ -242,7 +242,7 @@ int kspan_cache_alloc_bulk(struct kspan_cache *cache, gfp_t gfp, size_t n, void 
 	check_context(gfp);
 	while (i < n) {
 		/* What the array has, then one the slow way, which fills the array again. */
-		end = in_nmi() ? i : i + kspan_pcpu_pop_bulk(cache, n - i, objs + i);
+		end = kspan_in_nmi() ? i : i + kspan_pcpu_pop_bulk(cache, n - i, objs + i);
 		if (wants_more(gfp)) {
 			for (; i < end; i++)
 				finish(cache, objs[i], cache->object_size, cache->slot_size, gfp,

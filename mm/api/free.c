@@ -178,7 +178,7 @@ static __always_inline bool free_fast(struct kspan_cache *cache, bool any, void 
 	bool done = false;
 	u8 *state;
 
-	if (static_branch_unlikely(&kspan_free_more) || unlikely(in_nmi()))
+	if (static_branch_unlikely(&kspan_free_more) || unlikely(kspan_in_nmi()))
 		return false;
 
 	preempt_disable();
@@ -238,7 +238,7 @@ static size_t free_run(struct kspan_cache *cache, size_t n, void **objs)
 	u64 word;
 	u8 *state;
 
-	if (static_branch_unlikely(&kspan_free_more) || unlikely(in_nmi()) || !n)
+	if (static_branch_unlikely(&kspan_free_more) || unlikely(kspan_in_nmi()) || !n)
 		return 0;
 
 	preempt_disable();
@@ -299,7 +299,7 @@ static struct kspan_cache *cache_of_plain(void *obj)
  */
 static noinline void free_any_slow(void *obj)
 {
-	struct kspan_cache *cache = in_nmi() ? NULL : cache_of_plain(obj);
+	struct kspan_cache *cache = kspan_in_nmi() ? NULL : cache_of_plain(obj);
 
 	if (!cache || !kspan_pcpu_make_room(cache) || !free_fast(NULL, true, obj))
 		free_object(NULL, obj, _RET_IP_);
@@ -307,7 +307,8 @@ static noinline void free_any_slow(void *obj)
 
 static noinline void free_to_slow(struct kspan_cache *cache, void *obj)
 {
-	if (!cache || in_nmi() || !kspan_pcpu_make_room(cache) || !free_fast(cache, false, obj))
+	if (!cache || kspan_in_nmi() || !kspan_pcpu_make_room(cache) ||
+	    !free_fast(cache, false, obj))
 		free_object(cache, obj, _RET_IP_);
 }
 

@@ -76,7 +76,7 @@ void *kspan_pcpu_refill(struct kspan_cache *cache, int nid)
 	}
 	empty_magazines(cache, nid, full);
 	rcu_read_unlock();
-	/* They are empty now; once the first is the CPU's spare one, it is whoever's that takes it. */
+	/* They are empty. Once the first is the CPU's spare one, it is whoever's that takes it. */
 	rest = full->next;
 	if (unlikely(this_cpu_cmpxchg(cache->pcpu->spare, NULL, full)))
 		rest = full;

@@ -102,7 +102,7 @@ static struct page *pages_alloc(unsigned int nr_pages, gfp_t gfp, int node)
 
 	if (kspan_test_point(KSPAN_FAIL_PAGES))
 		return NULL;
-	/* Where there is one node, memory policy has nothing to say, and asking it is not for free. */
+	/* Where there is one node, memory policy has nothing to say, and asking it costs. */
 	if (node == NUMA_NO_NODE && !static_branch_unlikely(&kspan_numa))
 		node = numa_mem_id();
 	if (whole && order)
@@ -261,7 +261,7 @@ static unsigned int wanted_pages(const struct kspan_cache *cache, int node)
 }
 
 /*
- * Pages for @cache. First as many as the cache wants, then what it usually wants, without insisting,
+ * Pages for @cache. First as many as the cache wants, then as it usually has, without insisting,
  * then just enough for one object. For one page or two the page allocator takes __GFP_NOFAIL as it
  * is, with all that comes of it; of more it warns, and the request is repeated here until it
  * succeeds.
