@@ -86,6 +86,7 @@ static __always_inline bool set_pages(const void *at, const void *end, struct ks
 {
 	struct kspan_leaf *leaf = NULL;
 	struct kspan_pagemap *map;
+	struct kspan_span **place;
 	unsigned long page, i;
 
 	rcu_read_lock();
@@ -98,9 +99,10 @@ static __always_inline bool set_pages(const void *at, const void *end, struct ks
 	rcu_read_unlock();
 	if (unlikely(!leaf || leaf == &kspan_no_leaf))
 		return false;
-	for (i = page % KSPAN_LEAF_PAGES; at < end; at += PAGE_SIZE, i++)
+#pragma GCC unroll 4
+	for (place = &leaf->span[page % KSPAN_LEAF_PAGES]; at < end; at += PAGE_SIZE, place++)
 		/* Whoever sees the span sees it initialised; pairs with kspan_pagemap_find(). */
-		smp_store_release(&leaf->span[i], span);
+		smp_store_release(place, span);
 	return true;
 }
 

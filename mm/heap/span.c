@@ -27,6 +27,9 @@
 #include "heap/retire.h"
 #include "heap/span.h"
 
+/* header_new() clears states as words. */
+static_assert(KSPAN_STATE_FREE == 0);
+
 static atomic_long_t span_bytes;
 static atomic_long_t span_pages;
 
@@ -147,7 +150,7 @@ static bool keeps_asked(const struct kspan_cache *cache)
 	return cache->internal && cache->flags & KSPAN_RED_ZONE;
 }
 
-static size_t header_bytes(u32 nr_objs, bool asked, bool single)
+static __always_inline size_t header_bytes(u32 nr_objs, bool asked, bool single)
 {
 	struct kspan_span_own *own = NULL;
 	size_t bytes = ALIGN(struct_size(own, span.state, nr_objs + 1), sizeof(long));
@@ -222,7 +225,11 @@ static struct kspan_span *header_new(struct kspan_cache *cache, void *base, size
 	kspan_special_set_init(&span->specials);
 	INIT_LIST_HEAD(&own->list);
 	INIT_LIST_HEAD(&own->all);
-	memset(span->state, KSPAN_STATE_FREE, nr_objs + 1);
+	/* Up to the bitmap; of few objects that is one word. */
+	if (nr_objs < sizeof(long))
+		*(unsigned long *)span->state = 0;
+	else
+		memset(span->state, KSPAN_STATE_FREE, nr_objs + 1);
 	fill_free_map(span);
 	/* All pointers but base, which would make the first object reachable for ever. */
 	kmemleak_scan_area(own, offsetof(struct kspan_span_own, span), gfp);
@@ -242,7 +249,8 @@ static struct kspan_span *header_new(struct kspan_cache *cache, void *base, size
 /* @span is in the page map, or wherever it is found: from here on it counts. */
 static void count_new(const struct kspan_span *span)
 {
-	atomic_long_add(kspan_span_header_bytes(span), &span_bytes);
+	atomic_long_add(header_bytes(span->nr_objs, span->asked, kspan_span_single(span)),
+			&span_bytes);
 	kspan_count(KSPAN_SPANS_CREATED);
 }
 

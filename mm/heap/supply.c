@@ -155,6 +155,16 @@ static void *refill_from_spans(struct kspan_cache *cache, gfp_t gfp, int node, i
 	return take_new(cache, span, want);
 }
 
+/*
+ * As many objects as are asked for where there are none: one for the caller, and the others fill
+ * this CPU's array. Of large objects, of which it holds four, a batch would be two.
+ */
+static unsigned int wanted(const struct kspan_cache *cache)
+{
+	return clamp_t(unsigned int, READ_ONCE(cache->pcpu_limit) / KSPAN_SLOT, 1,
+		       KSPAN_BATCH_MAX);
+}
+
 void *kspan_supply(struct kspan_cache *cache, size_t size, gfp_t gfp, int node)
 {
 	int here = numa_mem_id(), nid = node == NUMA_NO_NODE ? here : node;
@@ -165,8 +175,7 @@ void *kspan_supply(struct kspan_cache *cache, size_t size, gfp_t gfp, int node)
 	if (nid == here && kspan_depot_has_full(kspan_cache_node(cache, here)))
 		obj = kspan_pcpu_refill(cache, here);
 	if (!obj)
-		obj = refill_from_spans(cache, gfp, node, nid,
-					nid == here ? kspan_cache_own(cache)->batch : 1);
+		obj = refill_from_spans(cache, gfp, node, nid, nid == here ? wanted(cache) : 1);
 	if (obj)
 		kspan_count(KSPAN_REFILLS);
 	return obj;
