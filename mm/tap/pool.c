@@ -26,8 +26,8 @@
 #include "tap/pool.h"
 
 /* Objects that a list has after the worker has been there: at least, and at most. */
-#define KEEP_LEAST	16U
-#define KEEP_MOST	32U
+#define KEEP_LEAST	64U
+#define KEEP_MOST	128U
 /* With more, and when there is none, the worker is called. */
 #define CALL_ABOVE	256U
 
