@@ -166,8 +166,10 @@ void kspan_free_claimed(struct kspan_span *span, void *obj, u8 *state)
 
 void kspan_free_waited(struct kspan_span *span, unsigned int index)
 {
-	WRITE_ONCE(span->state[index], KSPAN_STATE_FREEING);
-	kspan_free_claimed(span, kspan_span_object(span, index), &span->state[index]);
+	u8 *state = &span->state[index];
+
+	WRITE_ONCE(*state, KSPAN_STATE_FREEING);
+	kspan_free_claimed(span, kspan_span_object(span, index), state);
 }
 
 void kspan_free_forget(struct kspan_span *span)

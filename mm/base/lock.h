@@ -32,6 +32,8 @@
  *	kspan_guarded_by(&lock)		field or variable: touched only with the lock held, but by
  *					READ_ONCE(), which says that any recent value will do;
  *					of a field, the lock in any structure of its type
+ *	kspan_marked			field or variable, which others touch too: by READ_ONCE(),
+ *					WRITE_ONCE() and their like alone, or in data_race()
  *	kspan_must_hold(&lock)		function: the caller holds this spinlock of kspan's,
  *	kspan_must_hold_mutex(&lock)	or this mutex
  *	kspan_must_not_hold(&lock)	function: the caller does not hold this one, of any kind
@@ -51,6 +53,7 @@
 #define kspan_context(...)
 #endif
 #define kspan_guarded_by(lock)		kspan_context(guarded_by(lock))
+#define kspan_marked			kspan_guarded_by(&kspan_mark)
 #define kspan_must_hold(lock)		kspan_context(requires_capability(lock, &kspan_any_lock))
 #define kspan_must_hold_mutex(lock)	kspan_context(requires_capability(lock))
 #define kspan_must_not_hold(lock)	kspan_context(locks_excluded(lock))

@@ -16,7 +16,7 @@
 #include "base/compat.h"
 #include "base/report.h"
 
-static kspan_report_filter_t report_filter;
+static kspan_report_filter_t report_filter kspan_marked;
 
 void kspan_report_set_filter(kspan_report_filter_t filter)
 {

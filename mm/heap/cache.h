@@ -34,8 +34,11 @@ struct kspan_symbol;
 /* As all see it; what the heap alone knows of it is behind (own.h). */
 struct kspan_cache {
 	struct kspan_pcpu __percpu *pcpu;
-	/* Written once more when the cache is destroyed, for those who free too late. */
-	u32 pcpu_limit;			/* slots in each CPU's array, as its word counts them */
+	/*
+	 * Slots in each CPU's array, as its word counts them. Written once more when the cache is
+	 * destroyed, for those who free too late.
+	 */
+	u32 pcpu_limit kspan_marked;
 
 	/* Written before the first allocation, never after. */
 	unsigned int object_size;	/* bytes, as asked for */

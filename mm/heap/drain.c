@@ -57,6 +57,7 @@ static bool take_some(struct kspan_taking *taking, struct kspan_pcpu *pcpu)
 }
 
 static bool take_some_here(void *taking)
+	kspan_must_stay
 {
 	return take_some(taking, this_cpu_ptr(((struct kspan_taking *)taking)->cache->pcpu));
 }

@@ -82,7 +82,7 @@ struct pool {
 	struct slot slot[];
 };
 
-static struct pool *pool;		/* written once; NULL: none yet */
+static struct pool *pool kspan_marked;		/* written once; NULL: none yet */
 static unsigned int slots_wanted = KSPAN_FENCE_SLOTS_DEFAULT;
 static bool listening;			/* pages can be hidden here, and faults are heard of */
 
@@ -238,7 +238,7 @@ void kspan_fence_free(struct kspan_span *span)
 void kspan_fence_put(struct kspan_span *span)
 {
 	kspan_pagemap_clear(span->base, 1);
-	line_up(pool, slot_of(span->base));
+	line_up(READ_ONCE(pool), slot_of(span->base));
 }
 
 /* ---- Reports ------------------------------------------------------------------------- */
@@ -448,6 +448,6 @@ void kspan_fence_exit(void)
 {
 	if (listening)
 		kspan_fence_pages_stop();
-	if (pool)
-		pool_free(pool);
+	if (READ_ONCE(pool))
+		pool_free(READ_ONCE(pool));
 }

@@ -28,6 +28,7 @@
 #include <linux/string.h>
 
 #include "base/compat.h"
+#include "base/lock.h"
 #include "heap/fence_pages.h"
 
 #ifdef CONFIG_X86_64
@@ -108,6 +109,7 @@ static void flush_this_cpu(void *arg)
 }
 
 static void flush_other_cpus(void)
+	kspan_must_stay
 {
 	int cpu, this = smp_processor_id();
 
@@ -175,6 +177,7 @@ static int oops(struct notifier_block *nb, unsigned long action, void *data)
 
 #ifdef CONFIG_KPROBES
 static int note_fault(struct kprobe *probe, struct pt_regs *regs)
+	kspan_must_stay
 {
 	struct fault *fault = this_cpu_ptr(&last_fault);
 

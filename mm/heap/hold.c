@@ -116,7 +116,7 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_hold_look_at_all);
 /* Two callers at a time would look at some spans twice, which does no harm. */
 void kspan_hold_look_at_some(void)
 {
-	static unsigned long next;
+	static unsigned long next kspan_marked;
 	unsigned long place = READ_ONCE(next);
 	unsigned int leaves = 0, places;
 

@@ -277,7 +277,8 @@ static bool may_go(struct kspan_node *node, struct kspan_span *span, const void 
 	unsigned int i;
 
 	lockdep_assert_held(&node->lock);
-	if (unlikely(memchr_inv(span->state, KSPAN_STATE_FREE, span->nr_objs))) {
+	/* A CPU that frees one twice may be writing: it comes to where that is found as well. */
+	if (unlikely(data_race(memchr_inv(span->state, KSPAN_STATE_FREE, span->nr_objs)))) {
 		for (i = 0; i < span->nr_objs; i++) {
 			if (READ_ONCE(span->state[i]) == KSPAN_STATE_FREE)
 				continue;

@@ -19,7 +19,8 @@ struct kspan_span;
 #define KSPAN_LEAF_SHIFT	(PAGE_SHIFT - ilog2(sizeof(void *)))
 
 struct kspan_leaf {
-	struct kspan_span *span[KSPAN_LEAF_PAGES];	/* kspan_no_span where there is none */
+	/* kspan_no_span where there is none. */
+	struct kspan_span *span[KSPAN_LEAF_PAGES] kspan_marked;
 };
 
 struct kspan_pagemap {

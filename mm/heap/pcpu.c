@@ -46,7 +46,7 @@ struct kspan_pcpu __percpu *kspan_pcpu_create(struct kspan_cache *cache)
 	unsigned int cpus;
 	int cpu;
 
-	cache->pcpu_limit = cap * KSPAN_SLOT;
+	WRITE_ONCE(cache->pcpu_limit, cap * KSPAN_SLOT);
 	own->batch = max(cap / 2, 1U);
 	/*
 	 * As much as the arrays of the node's CPUs hold, two batches each. Where the load asks for

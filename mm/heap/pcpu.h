@@ -99,7 +99,7 @@ static __always_inline bool kspan_word_alone(u64 word)
  */
 static __always_inline struct kspan_slot __percpu *
 kspan_pcpu_end(struct kspan_pcpu __percpu *pcpu)
-	kspan_context(requires_capability(&kspan_in_array))
+	kspan_must_stay kspan_context(requires_capability(&kspan_in_array))
 {
 	size_t words = __this_cpu_read(pcpu->bytes[KSPAN_PLACE_BYTE]);
 

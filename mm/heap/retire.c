@@ -151,9 +151,12 @@ static bool look_in_magazines(const struct looking *at, struct kspan_cache *cach
 
 		kspan_depot_walk_start(node);
 		while ((n = kspan_depot_walk_next(cache, node, slots, &mark))) {
-			for (i = 0; i < n; i++)
-				if (unlikely(READ_ONCE(*slots[i].state) != mark))
-					keep(at, slots[i].state);
+			for (i = 0; i < n; i++) {
+				const u8 *state = slots[i].state;
+
+				if (unlikely(READ_ONCE(*state) != mark))
+					keep(at, state);
+			}
 			cond_resched();
 		}
 	}
@@ -198,7 +201,9 @@ static void retire_worker(struct work_struct *work)
 	/* Whoever was in the middle of a free has written what state he had to write. */
 	synchronize_rcu();
 	llist_for_each_entry(span, at.batch, rcu_node) {
-		memset(span->state, KSPAN_STATE_FREE, span->nr_objs);
+		u8 *state = span->state;	/* nobody else's */
+
+		memset(state, KSPAN_STATE_FREE, span->nr_objs);
 		look_for(&at, span);
 		cond_resched();
 	}

@@ -65,7 +65,7 @@ static inline bool kspan_state_in_use(u8 state)
 /* An object that is ready to be handed out, and its state byte. */
 struct kspan_slot {
 	void *obj;
-	u8 *state;
+	u8 *state kspan_context(pt_guarded_by(&kspan_mark));
 };
 
 /* Bits of span->flags, atomic. */
@@ -108,7 +108,7 @@ struct kspan_span {
 	u32 *asked;
 
 	unsigned long *free_map;	/* the heap's: behind state[]; under the list lock */
-	u8 state[];			/* nr_objs, and one that stays FREE for the tail */
+	u8 state[] kspan_marked;	/* nr_objs, and one that stays FREE for the tail */
 };
 
 /*

@@ -249,6 +249,7 @@ void kspan_supply_put(struct kspan_span *span, void *obj, u8 *state)
 void kspan_supply_undo(void *obj)
 {
 	struct kspan_span *span = kspan_pagemap_find(obj);
+	u8 *state = &span->state[kspan_span_index(span, obj)];
 
-	kspan_supply_put(span, obj, &span->state[kspan_span_index(span, obj)]);
+	kspan_supply_put(span, obj, state);
 }

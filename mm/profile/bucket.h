@@ -28,7 +28,7 @@ struct kspan_table {
 	struct hlist_head *chains;	/* read under RCU, changed under the lock */
 	unsigned long chains_mask;	/* so many of them, less one */
 	size_t bytes_max;		/* of all buckets; tests lower it */
-	bool warned;			/* that it is full; once is enough */
+	bool warned kspan_marked;			/* that it is full; once is enough */
 
 	/*
 	 * Serialises what walks or trims the whole table: snapshots, reset, a module that leaves.

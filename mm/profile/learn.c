@@ -43,7 +43,7 @@ static const unsigned long *place_of(struct unwind_state *state, unsigned long i
 }
 
 /* A stack of which each word says where it is. The same for all, and never changed. */
-static unsigned long mirror[KSPAN_STEP_WORDS + 1];
+static unsigned long mirror[KSPAN_STEP_WORDS + 1] kspan_marked;
 
 /* What stands in a word of it, and is no address of a word. */
 static unsigned long mirrored(unsigned long i)

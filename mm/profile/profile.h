@@ -117,11 +117,11 @@ struct kspan_profile {
 	struct static_key_false sampling;	/* is the rate not 0? under kspan_rate_mutex */
 
 	/* What was asked for last, and whether that is in force; written under kspan_rate_mutex. */
-	u64 rate_asked;
+	u64 rate_asked kspan_marked;
 	bool rate_started;
 	/* Likewise, and read without: the mean is written first, then the epoch. */
-	u64 rate_mean;
-	u32 rate_epoch;
+	u64 rate_mean kspan_marked;
+	u32 rate_epoch kspan_marked;
 
 	struct hlist_node hotplug;		/* the hotplug core's */
 	struct kspan_table *table;		/* of buckets: bucket.h; from init to destroy */

@@ -205,7 +205,7 @@ static void set_rate(struct kspan_profile *profile, u64 bytes)
 	lockdep_assert_held(&kspan_rate_mutex);
 	WRITE_ONCE(profile->rate_mean, bytes);
 	/* Pairs with kspan_profile_take() and kspan_stride_next(). */
-	smp_store_release(&profile->rate_epoch, profile->rate_epoch + 1);
+	smp_store_release(&profile->rate_epoch, READ_ONCE(profile->rate_epoch) + 1);
 	if (bytes)
 		static_branch_enable(&profile->sampling);
 	else
@@ -237,7 +237,7 @@ void kspan_profile_start(struct kspan_profile *profile)
 {
 	mutex_lock(&kspan_rate_mutex);
 	profile->rate_started = true;
-	set_rate(profile, profile->rate_asked);
+	set_rate(profile, READ_ONCE(profile->rate_asked));
 	mutex_unlock(&kspan_rate_mutex);
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_profile_start);

@@ -9,6 +9,7 @@
 #include <linux/mm.h>
 #include <linux/string.h>
 
+#include "base/lock.h"
 #include "base/compat.h"
 #include "profile/text.h"
 
@@ -47,8 +48,8 @@ static noinline bool runs_softirqs(unsigned long ip)
 unsigned int kspan_text_until_softirq(const unsigned long *ips, unsigned int n)
 {
 	/* It calls what it runs in one place. Where there are no names, give up some time. */
-	static unsigned long softirqs;
-	static unsigned int tries;
+	static unsigned long softirqs kspan_marked;
+	static unsigned int tries kspan_marked;
 	unsigned long known = READ_ONCE(softirqs);
 	unsigned int i;
 

@@ -37,7 +37,7 @@
 /* ---- What is said of it -------------------------------------------------------------- */
 
 /* Of each place the caller's address and the cache, mixed. Filled from the front. */
-static unsigned long places[64];
+static unsigned long places[64] kspan_marked;
 
 static bool is_new(unsigned long place)
 {

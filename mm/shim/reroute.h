@@ -19,7 +19,7 @@ struct kspan_reroute {
 	/* Set here. */
 	struct kprobe probe;
 	bool on;
-	bool used;		/* at least once */
+	bool used kspan_marked;		/* at least once */
 };
 
 /* Argument @n, from 0 on, of the call. */

@@ -48,7 +48,7 @@ static void run_queue(struct work_struct *work)
 		cond_resched();
 	}
 	/* After whatever they have left to others: see kspan_settle(). */
-	WRITE_ONCE(self->runs, self->runs + 1);
+	WRITE_ONCE(self->runs, READ_ONCE(self->runs) + 1);
 }
 
 bool kspan_finalizer_runs(void)

@@ -125,7 +125,8 @@ struct kspan_special *kspan_special_unlink_first(struct kspan_special_set *set, 
 struct kspan_finalizers {
 	struct llist_head queue;	/* lock-free */
 	struct work_struct work;
-	unsigned long runs;		/* of the worker that have ended; written by it alone */
+	/* Of the worker that have ended; written by it alone. */
+	unsigned long runs kspan_marked;
 	struct lock_class_key key;	/* what one owner's do says nothing of another's */
 };
 

@@ -19,12 +19,14 @@
 #include "special/special.h"
 
 struct kspan_weak {
-	void *obj;		/* written once more, to NULL, when the object is freed */
+	void *obj kspan_marked;	/* written once more, to NULL, when the object is freed */
 	refcount_t refs;	/* the record's, and one for each kspan_weak_get() */
 	struct rcu_head rcu;
 };
 
+/* Nobody else knows it yet. */
 struct kspan_special *kspan_weak_new(void *obj, gfp_t gfp)
+	kspan_not_checked
 {
 	struct kspan_special *special = kspan_special_new(KSPAN_SPECIAL_WEAK, gfp);
 	struct kspan_weak *weak;

@@ -28,6 +28,8 @@ KSPAN_CONTEXT(kspan_any_srcu, "SRCU");
 KSPAN_CONTEXT(kspan_this_cpu, "preemption off");
 KSPAN_CONTEXT(kspan_irqs_off, "interrupts off");
 KSPAN_CONTEXT(kspan_all_cpus, "cpus_read_lock");
+/* In the middle of READ_ONCE() and the like. */
+KSPAN_CONTEXT(kspan_mark, "a mark");
 /* Between kspan_pcpu_enter() and kspan_pcpu_leave() or kspan_pcpu_store(): in no array besides. */
 extern struct __attribute__((capability("array"))) kspan_in_array { char none; } kspan_in_array;
 
@@ -88,7 +90,9 @@ _Bool flush_work(struct work_struct *work) KSPAN_SLEEPS;
 
 #include <linux/compiler.h>
 #include <linux/irqflags.h>
+#include <linux/percpu.h>
 #include <linux/preempt.h>
+#include <linux/smp.h>
 
 void kspan_contexts_stay(void) KSPAN_TAKES(&kspan_this_cpu, &kspan_any_rcu);
 void kspan_contexts_go(void) KSPAN_DROPS(&kspan_this_cpu, &kspan_any_rcu);
@@ -110,8 +114,28 @@ void kspan_contexts_irqs_on(unsigned long flags)
 #define local_irq_save(flags)		((flags) = kspan_contexts_irqs_off())
 #define local_irq_restore(flags)	kspan_contexts_irqs_on(flags)
 
-/* What is read may be guarded; what is on the way there is looked at. */
+/* Of this CPU: as long as it stays this one. */
+void kspan_contexts_here(void) __attribute__((requires_shared_capability(&kspan_this_cpu)));
+
+#undef this_cpu_ptr
+#undef __this_cpu_read
+#undef __this_cpu_write
+#undef smp_processor_id
+#define this_cpu_ptr(ptr)		(kspan_contexts_here(), raw_cpu_ptr(ptr))
+#define __this_cpu_read(pcp)		(kspan_contexts_here(), raw_cpu_read(pcp))
+#define __this_cpu_write(pcp, val)	({ kspan_contexts_here(); raw_cpu_write(pcp, val); })
+#define smp_processor_id()		(kspan_contexts_here(), raw_smp_processor_id())
+
+/*
+ * Marked accesses. What READ_ONCE() reads may be guarded by a lock as well, which says that it is
+ * read without; what is on the way there, or written, is looked at.
+ */
+void kspan_contexts_mark(void) __attribute__((acquire_capability(&kspan_mark)));
+void kspan_contexts_unmark(void) __attribute__((release_capability(&kspan_mark)));
+
 #undef READ_ONCE
+#undef WRITE_ONCE
+#undef data_race
 #define READ_ONCE(x)							\
 ({									\
 	const volatile __typeof__(x) *__where;				\
@@ -119,5 +143,27 @@ void kspan_contexts_irqs_on(unsigned long flags)
 	__asm__("" : "=r"(__where) : "0"(&(x)));			\
 	*__where;							\
 })
+#define WRITE_ONCE(x, val)						\
+do {									\
+	__typeof__(x) __val = (val);					\
+									\
+	kspan_contexts_mark();						\
+	(x) = __val;							\
+	kspan_contexts_unmark();					\
+} while (0)
+#define data_race(expr)							\
+({									\
+	kspan_contexts_mark();						\
+	__auto_type __val = (expr);					\
+	kspan_contexts_unmark();					\
+	__val;								\
+})
+
+#include <asm/barrier.h>
+
+#undef smp_load_acquire
+#undef smp_store_release
+#define smp_load_acquire(p)		READ_ONCE(*(p))
+#define smp_store_release(p, val)	WRITE_ONCE(*(p), val)
 
 #endif /* _KSPAN_CONTEXTS_H */
