@@ -41,6 +41,7 @@
  *	kspan_must_rcu			function: the caller is inside rcu_read_lock(), or has
  *					preemption off, which is as good
  *	kspan_must_stay			function: the caller has preemption off
+ *	kspan_must_keep_cpus		function: the caller is inside cpus_read_lock()
  *	kspan_not_checked		function: for a reason that it gives, it need not obey
  *	kspan_assert_held(&lock)	statement: lockdep_assert_held(), which the analysis
  *					believes, for a lock that it cannot follow the way to
@@ -60,6 +61,7 @@
 #define kspan_no_lock			kspan_must_not_hold(&kspan_any_lock)
 #define kspan_must_rcu			kspan_context(requires_shared_capability(&kspan_any_rcu))
 #define kspan_must_stay			kspan_context(requires_shared_capability(&kspan_this_cpu))
+#define kspan_must_keep_cpus		kspan_context(requires_shared_capability(&kspan_all_cpus))
 #define kspan_not_checked		kspan_context(no_thread_safety_analysis)
 
 /* As spin_lock_irqsave() and spin_unlock_irqrestore(). On PREEMPT_RT there is no mark. */

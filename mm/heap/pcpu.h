@@ -236,10 +236,10 @@ unsigned long kspan_pcpu_cached(struct kspan_cache *cache);
 
 /* drain.c: what is asked of other CPUs. Process context. */
 void kspan_pcpu_drain(struct kspan_cache *cache)
-	kspan_no_lock kspan_must_not_hold(&kspan_cache_mutex);
+	kspan_no_lock kspan_must_not_hold(&kspan_cache_mutex) kspan_must_keep_cpus;
 
 /* drain.c: the rate has changed: every array asks the sampler again. Process context. */
 void kspan_pcpu_end_budgets(void)
-	kspan_no_lock kspan_must_not_hold(&kspan_cache_mutex);
+	kspan_no_lock kspan_must_not_hold(&kspan_cache_mutex) kspan_must_keep_cpus;
 
 #endif /* _KSPAN_PCPU_H */

@@ -8,6 +8,7 @@
 #include "heap/profile.h"
 
 static void rate_changed(struct kspan_profile *profile)
+	kspan_must_keep_cpus
 {
 	kspan_pcpu_end_budgets();
 }
