@@ -77,6 +77,32 @@ check "it draws the heap" kspan flame -o /out/heap.svg
 check "top shows the heap" sh -c "/kspan/scripts/kspan top --once --json --top 0 >/out/top.json"
 save after
 
+# live: the commands of the document, as they are written there.
+live() {
+	sed 's,^kspan ,/kspan/scripts/&,' /live.sh >/tmp/live.sh && sh -eux /tmp/live.sh
+}
+
+slab_shown() {
+	kspan top --slab --once --json --top 0 >/out/slab.json && grep -q '"inuse_space": [1-9]' /out/slab.json
+}
+
+slab_rate() {
+	kspan rate --slab 1 && grep -qx 1 $dir/slab/sample_bytes && [ "$(kspan rate)" = 1 ] &&
+		[ "$(kspan rate --slab)" = 1 ]
+}
+
+check "without the tap it says so" fails "the tap is off: sudo kspan on --slab" top --slab --once
+check "the tap has a rate of its own" slab_rate
+check "the tap is switched on" kspan on --slab
+check "and is on" grep -qx 'enabled 1' $dir/slab/stats
+check "top shows the kernel's slab" slab_shown
+check "it saves that" kspan profile --slab -o /out/slab.pb.gz
+check "it draws that" kspan flame --slab -o /out/slab.svg
+check "the tap is switched off" kspan off --slab
+check "and is off" grep -qx 'enabled 0' $dir/slab/stats
+check "and the module stays" loaded
+check "the document's commands do that too" live
+
 # In lockdown, which lasts until the guest ends.
 mount -t securityfs none /sys/kernel/security
 check "the kernel is locked down" sh -c 'echo confidentiality >/sys/kernel/security/lockdown'
@@ -84,6 +110,9 @@ check "the heap is shown then" kspan top --once
 check "the rate is known" test "$(kspan rate)" = 1
 check "and set" kspan rate 4096
 check "to that" test "$(kspan rate)" = 4096
+check "the tap is switched on then" kspan on --slab
+check "and shown" slab_shown
+check "and off" kspan off --slab
 check "the client leaves" rmmod kspan_client
 check "the module is removed" kspan off
 check "no module that nobody has signed is loaded" fails "and boot again" on

@@ -11,7 +11,7 @@ import sys
 
 # The heaps, by the directory that their files are in, "" being kspan's own; one that is not has
 # a file stats in its directory that says whether it is watched, and a file enable to switch that.
-SOURCES = {"": "heap of kspan"}
+SOURCES = {"": "heap of kspan", "slab": "the kernel's slab"}
 # The profiles of a heap.
 PROFILES = ("heap", "allocs")
 
@@ -175,5 +175,15 @@ def tap_is_on(source):
 def check_tap(source):
     """That the tap is on, without which the kernel's heap is not known."""
     if not tap_is_on(source):
-        raise Unreadable("the tap is off: echo 1 > %s" %
-                         os.path.join(root(), name_of("enable", source)))
+        raise Unreadable("the tap is off: sudo kspan on --%s" % source)
+
+
+def switch_tap(source, on):
+    """Puts it in, or takes it out. It is a parameter as well, for kernels that are locked down."""
+    path = os.path.join(MODULE, "parameters", source)
+    try:
+        write_path(path, "%d\n" % on)
+    except PermissionError as error:
+        raise Unreadable("only root may switch the tap: try sudo") from error
+    except OSError as error:
+        raise Unreadable("the tap cannot be switched, %s: see dmesg" % error.strerror) from error
