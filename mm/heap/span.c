@@ -29,6 +29,8 @@
 
 /* header_new() clears states as words. */
 static_assert(KSPAN_STATE_FREE == 0);
+/* A few states are written as one word. */
+static_assert(IS_ALIGNED(offsetof(struct kspan_span, state), sizeof(long)));
 
 static atomic_long_t span_bytes;
 static atomic_long_t span_pages;
@@ -202,6 +204,7 @@ static struct kspan_span *header_new(struct kspan_cache *cache, void *base, size
 	bool asked = kind || keeps_asked(cache);
 	struct kspan_span_own *own;
 	struct kspan_span *span;
+	u8 *state;
 
 	if (kspan_test_point(KSPAN_FAIL_HEADER))
 		return NULL;
@@ -226,10 +229,11 @@ static struct kspan_span *header_new(struct kspan_cache *cache, void *base, size
 	INIT_LIST_HEAD(&own->list);
 	INIT_LIST_HEAD(&own->all);
 	/* Up to the bitmap; of few objects that is one word. */
+	state = span->state;	/* nobody else's yet */
 	if (nr_objs < sizeof(long))
-		*(unsigned long *)span->state = 0;
+		*(unsigned long *)state = 0;
 	else
-		memset(span->state, KSPAN_STATE_FREE, nr_objs + 1);
+		memset(state, KSPAN_STATE_FREE, nr_objs + 1);
 	fill_free_map(span);
 	/* All pointers but base, which would make the first object reachable for ever. */
 	kmemleak_scan_area(own, offsetof(struct kspan_span_own, span), gfp);

@@ -14,6 +14,8 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
+#include "base/lock.h"
+
 struct kspan_pool_cpu {
 	raw_spinlock_t lock;
 	void *first;		/* ready objects; the first word of each is the next */
@@ -34,8 +36,8 @@ struct kspan_pool {
  * off, any context but NMI and the middle of kspan, no lock held; what it allocates is not to be
  * looked at by a tap.
  */
-void *kspan_pool_get(struct kspan_pool *pool, gfp_t gfp);
-void kspan_pool_put(struct kspan_pool *pool, void *obj);
+void *kspan_pool_get(struct kspan_pool *pool, gfp_t gfp) kspan_must_stay;
+void kspan_pool_put(struct kspan_pool *pool, void *obj) kspan_must_stay;
 
 /* Is what is being allocated for a pool? Each sample of that would take what it was to bring. */
 bool kspan_pool_fills(void);

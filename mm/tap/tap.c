@@ -66,6 +66,7 @@ static bool may_not_lock(void)
 
 /* Of a sample that is in the table no more. */
 static void release(struct kspan_tap *tap, struct kspan_live *live)
+	kspan_must_stay
 {
 	/* The lock of the table has been dropped. */
 	kspan_live_assert_unlocked(&tap->live, live->addr);
@@ -76,11 +77,13 @@ static void release(struct kspan_tap *tap, struct kspan_live *live)
 
 /* Which mark is that of this context. Preemption off. */
 static u8 *mark(void)
+	kspan_must_stay
 {
 	return &this_cpu_ptr(&marks)->level[interrupt_context_level()];
 }
 
 static void take_sample(struct kspan_tap *tap, const struct kspan_tap_alloc *alloc, u64 weight)
+	kspan_must_stay
 {
 	gfp_t gfp = (alloc->gfp & __GFP_KSWAPD_RECLAIM) | KSPAN_GFP_OPTIONAL;
 	struct kspan_live *live, *stale = NULL;
@@ -157,6 +160,7 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_tap_sample);
 /* There is nothing at @addr any more: the sample there, if there is one, counts as @what. */
 static void forget(struct kspan_tap *tap, unsigned long addr, u64 last,
 		   enum kspan_tap_counter what)
+	kspan_must_stay
 {
 	struct kspan_live *live = kspan_live_take(&tap->live, addr, last);
 
@@ -171,6 +175,7 @@ static void forget(struct kspan_tap *tap, unsigned long addr, u64 last,
 
 /* What comes in the middle of this finds the entry claimed, and takes another. */
 static void put_off(struct kspan_tap *tap, unsigned long addr)
+	kspan_must_stay
 {
 	struct kspan_tap_cpu *cpu = this_cpu_ptr(tap->cpus);
 	unsigned int i;
