@@ -8,7 +8,6 @@
  */
 #include <linux/bitmap.h>
 #include <linux/random.h>
-#include <linux/sched.h>
 #include <linux/string.h>
 
 #include "base/compat.h"
@@ -19,7 +18,6 @@
 #include "heap/node.h"
 #include "heap/own.h"
 #include "heap/pagemap.h"
-#include "heap/span_list.h"
 
 /* A module parameter, off by default: an object of a new span costs a third more. */
 bool kspan_freelist_random;
@@ -471,50 +469,4 @@ unsigned long kspan_node_release_empty(struct kspan_cache *cache, struct kspan_n
 		kspan_test_point(KSPAN_AT_WALK);
 	}
 	return pages;
-}
-
-/* The next few from where the walk is; how many, 0 at the end. */
-static unsigned int walk_spans(struct kspan_node *node, struct kspan_span_line *lines,
-			       unsigned int room)
-	kspan_must_hold(&node->lock)
-{
-	struct kspan_span *span;
-	unsigned int n;
-
-	lockdep_assert_held(&node->lock);
-	for (n = 0; n < room && node->walk != &node->all; n++) {
-		span = &list_entry(node->walk, struct kspan_span_own, all)->span;
-		node->walk = node->walk->next;
-		lines[n] = (struct kspan_span_line) {
-			.base = span->base, .nid = span->nid, .pages = span->nr_pages,
-			.objs = span->nr_objs, .free = kspan_span_own(span)->nr_free,
-		};
-	}
-	return n;
-}
-
-/*
- * Tells of the spans of @node that there are, up to @room, each as it is when the walk comes by,
- * and with the lock held for a few at a time. One walk at a time; process context. How many.
- */
-unsigned long kspan_node_walk(struct kspan_node *node, struct kspan_span_line *lines,
-			      unsigned long room)
-{
-	unsigned long flags, done = 0;
-	unsigned int n;
-
-	kspan_lock(&node->lock, flags);
-	node->walk = node->all.next;
-	kspan_unlock(&node->lock, flags);
-	do {
-		kspan_lock(&node->lock, flags);
-		n = walk_spans(node, lines + done, min_t(unsigned long, room - done, WALK_AT_ONCE));
-		if (!n)
-			node->walk = NULL;
-		kspan_unlock(&node->lock, flags);
-		kspan_test_point(KSPAN_AT_WALK);
-		done += n;
-		cond_resched();
-	} while (n);
-	return done;
 }

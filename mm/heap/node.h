@@ -13,7 +13,6 @@
 #include "base/lock.h"
 #include "heap/cache.h"
 
-struct kspan_span_line;
 
 /* A batch of ready objects on its way between CPUs, or the room for one: see depot.c. */
 struct kspan_magazine {
@@ -76,8 +75,6 @@ unsigned long kspan_node_release_empty(struct kspan_cache *cache, struct kspan_n
 				       unsigned long nr) kspan_no_lock;
 /* One of them that has objects out, off its lists, for good; NULL if there is none. */
 struct kspan_span *kspan_node_orphan(struct kspan_node *node) kspan_no_lock;
-unsigned long kspan_node_walk(struct kspan_node *node, struct kspan_span_line *lines,
-			      unsigned long room) kspan_no_lock;
 
 void kspan_depot_grow(const struct kspan_cache *cache, struct kspan_node *node)
 	kspan_must_hold(&node->lock);

@@ -13,11 +13,62 @@
 #include <linux/sched.h>
 
 #include "base/compat.h"
+#include "base/hooks.h"
+#include "base/lock.h"
 #include "heap/cache.h"
 #include "heap/node.h"
 #include "heap/own.h"
 #include "heap/span.h"
 #include "heap/span_list.h"
+
+/* So many are copied in one hold of a node's lock. */
+#define LINES_AT_ONCE	32
+
+/* The next few from where the walk is; how many, 0 at the end. */
+static unsigned int walk_spans(struct kspan_node *node, struct kspan_span_line *lines,
+			       unsigned int room)
+	kspan_must_hold(&node->lock)
+{
+	struct kspan_span *span;
+	unsigned int n;
+
+	lockdep_assert_held(&node->lock);
+	for (n = 0; n < room && node->walk != &node->all; n++) {
+		span = &list_entry(node->walk, struct kspan_span_own, all)->span;
+		node->walk = node->walk->next;
+		lines[n] = (struct kspan_span_line) {
+			.base = span->base, .nid = span->nid, .pages = span->nr_pages,
+			.objs = span->nr_objs, .free = kspan_span_own(span)->nr_free,
+		};
+	}
+	return n;
+}
+
+/*
+ * Tells of the spans of @node that there are, up to @room, each as it is when the walk comes by,
+ * and with the lock held for a few at a time. How many. A function of its own, for probes.
+ */
+static noinline unsigned long kspan_node_walk(struct kspan_node *node,
+					      struct kspan_span_line *lines, unsigned long room)
+{
+	unsigned long flags, done = 0;
+	unsigned int n;
+
+	kspan_lock(&node->lock, flags);
+	node->walk = node->all.next;
+	kspan_unlock(&node->lock, flags);
+	do {
+		kspan_lock(&node->lock, flags);
+		n = walk_spans(node, lines + done, min_t(unsigned long, room - done, LINES_AT_ONCE));
+		if (!n)
+			node->walk = NULL;
+		kspan_unlock(&node->lock, flags);
+		kspan_test_point(KSPAN_AT_WALK);
+		done += n;
+		cond_resched();
+	} while (n);
+	return done;
+}
 
 static int walk_node(struct kspan_cache *cache, struct kspan_node *node,
 		     kspan_span_fn fn, void *arg)
