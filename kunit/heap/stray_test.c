@@ -413,6 +413,52 @@ static void header_stays_while_a_stray_points_to_it(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kspan_retired(), before);
 }
 
+/* Of many that are looked for at once each is found. */
+static void headers_of_many_strays_stay(struct kunit *test)
+{
+	enum { NR = 64, MOST = 8 };
+	void **objs = objs_new(test, NR), *own[MOST], *others[2 * MOST];
+	unsigned int i, j, nr = 0, got = 0;
+	unsigned long before;
+
+	for (i = 0; i < NR; i++) {
+		objs[i] = kspan_cache_alloc(t.cache, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, objs[i]);
+	}
+	/* One of each span stays out. */
+	for (i = 0; i < NR; i++) {
+		for (j = 0; j < nr && span_of(own[j]) != span_of(objs[i]); j++)
+			;
+		if (j == nr && nr < MOST)
+			own[nr++] = objs[i];
+		else
+			free_to_span(objs[i]);
+	}
+	KUNIT_ASSERT_GE(test, nr, 3U);
+	KUNIT_ASSERT_EQ(test, kspan_cache_shrink(t.cache), 1);
+	kspan_retire_flush();
+	before = kspan_retired();
+
+	for (i = 0; i < nr; i++) {
+		kspan_cache_free(t.cache, own[i]);
+		WRITE_ONCE(*state_at(own[i]), KSPAN_STATE_ALLOCATED);
+		free_to_span(own[i]);
+	}
+	/* The second time they come together, whenever the worker was there first. */
+	kspan_retire_flush();
+	kspan_retire_flush();
+	KUNIT_EXPECT_EQ(test, kspan_retired(), before + nr);
+	expect_reports(test, 0);
+
+	while (caught.nr < nr && got < 2 * nr)
+		others[got++] = kspan_cache_alloc(t.cache, GFP_KERNEL);
+	expect_reports(test, nr);
+	while (got)
+		kspan_cache_free(t.cache, others[--got]);
+	kspan_retire_flush();
+	KUNIT_EXPECT_EQ(test, kspan_retired(), before);
+}
+
 /* The same of a slot that has gone on to a magazine. */
 static void header_stays_while_a_stray_in_a_magazine_points_to_it(struct kunit *test)
 {
@@ -643,6 +689,7 @@ static struct kunit_case stray_cases[] = {
 	KUNIT_CASE(stray_out_of_an_array_has_its_header),
 	KUNIT_CASE_PARAM(drained_arrays_return_the_object_once, last_gen_params),
 	KUNIT_CASE(header_stays_while_a_stray_points_to_it),
+	KUNIT_CASE(headers_of_many_strays_stay),
 	KUNIT_CASE(header_stays_while_a_stray_in_a_magazine_points_to_it),
 	KUNIT_CASE(span_in_use_is_not_freed),
 	KUNIT_CASE(object_in_an_array_is_not_taken_from_its_span),
