@@ -59,7 +59,8 @@ static noinline unsigned long kspan_node_walk(struct kspan_node *node,
 	kspan_unlock(&node->lock, flags);
 	do {
 		kspan_lock(&node->lock, flags);
-		n = walk_spans(node, lines + done, min_t(unsigned long, room - done, LINES_AT_ONCE));
+		n = walk_spans(node, lines + done,
+			       min_t(unsigned long, room - done, LINES_AT_ONCE));
 		if (!n)
 			node->walk = NULL;
 		kspan_unlock(&node->lock, flags);
