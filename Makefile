@@ -23,6 +23,9 @@ prefix ?= /usr/local
 # What uname -r says on it: of Debian's 6.1 the file kernel.release says something else.
 release = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h)
 updates = $(DESTDIR)/lib/modules/$(release)/updates
+bin = $(DESTDIR)$(prefix)/bin
+man = $(DESTDIR)$(prefix)/share/man/man1
+completions = $(DESTDIR)$(prefix)/share/bash-completion/completions
 headers = $(DESTDIR)$(prefix)/include/kspan
 share = $(DESTDIR)$(prefix)/share/kspan
 depmod = $(if $(DESTDIR),,/sbin/depmod $(release))
@@ -30,7 +33,7 @@ depmod = $(if $(DESTDIR),,/sbin/depmod $(release))
 kbuild = $(need-kdir)+@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)
 
 .PHONY: all modules kunit tests clean check test demo bench help
-.PHONY: install install-module install-dev uninstall
+.PHONY: install install-module install-dev install-tools uninstall
 
 all modules:
 	$(kbuild) modules
@@ -47,7 +50,7 @@ tests:
 	$(kbuild) KSPAN_TESTS='$(TESTS)' \
 		KSPAN_KUNIT=$(shell grep -qs '^CONFIG_KUNIT=' $(KDIR)/include/config/auto.conf && echo 1) modules
 
-install: install-module install-dev
+install: install-module install-dev install-tools
 
 install-module: all
 	install -D -m 644 kspan.ko $(updates)/kspan.ko
@@ -63,11 +66,26 @@ install-dev:
 	ln -sfn ../../../include/kspan $(share)/include/kspan
 	install -m 644 kspan.mk $(share)
 
+# The commands, which find each other and the headers as they do here.
+tools := $(wildcard scripts/kspan.d/*)
+install-tools:
+	install -d $(bin) $(man) $(completions) $(share)/scripts/kspan.d $(share)/scripts/lib
+	install -m 755 scripts/kspan scripts/shim-build $(share)/scripts
+	install -m 644 scripts/lib/common.sh scripts/lib/packages.sh $(share)/scripts/lib
+	install -m 755 $(filter-out %.py %/__pycache__,$(tools)) $(share)/scripts/kspan.d
+	install -m 644 $(filter %.py,$(tools)) $(share)/scripts/kspan.d
+	ln -sfn ../share/kspan/scripts/kspan $(bin)/kspan
+	ln -sfn ../share/kspan/scripts/shim-build $(bin)/kspan-shim-build
+	install -m 644 Documentation/kspan.1 Documentation/kspan-shim-build.1 $(man)
+	install -m 644 scripts/completion/kspan $(completions)
+
 # Directories go when nothing else is in them; outside of another root, only kspan's own.
 uninstall:
-	$(need-kdir)rm -f $(updates)/kspan.ko
-	rm -rf $(headers) $(share)/include $(share)/kspan.mk $(share)/symvers/$(release)
-	@for dir in $(updates) $(share)/symvers $(share) $(if $(DESTDIR),$(dir $(headers))); do \
+	$(need-kdir)rm -f $(updates)/kspan.ko $(bin)/kspan $(bin)/kspan-shim-build $(completions)/kspan \
+		$(man)/kspan.1 $(man)/kspan-shim-build.1
+	rm -rf $(headers) $(share)/include $(share)/scripts $(share)/kspan.mk $(share)/symvers/$(release)
+	@for dir in $(updates) $(share)/symvers $(share) $(completions) $(dir $(completions)) $(man) \
+			$(if $(DESTDIR),$(bin) $(dir $(headers))); do \
 		[ ! -d $$dir ] || rmdir $(if $(DESTDIR),-p) --ignore-fail-on-non-empty $$dir; \
 	done
 	$(depmod)
@@ -87,7 +105,7 @@ help:
 	@echo '                 else the newest with installed headers'
 	@echo 'make kunit       build the KUnit suites too; needs a kernel with KUnit'
 	@echo 'make tests       build every module of the tests that the kernel can have'
-	@echo 'make install     the module, and headers for other modules; KDIR=, prefix=, DESTDIR='
+	@echo 'make install     the module, commands and headers; KDIR=, prefix=, DESTDIR='
 	@echo 'make uninstall   the same away again, for that kernel'
 	@echo 'make check       checkpatch, sparse, coccicheck, shellcheck, codespell; silent when clean'
 	@echo 'make test        scripts/test: the gate, in QEMU; scripts/test --all for everything'
