@@ -28,12 +28,13 @@ man = $(DESTDIR)$(prefix)/share/man/man1
 completions = $(DESTDIR)$(prefix)/share/bash-completion/completions
 headers = $(DESTDIR)$(prefix)/include/kspan
 share = $(DESTDIR)$(prefix)/share/kspan
+dkms = $(DESTDIR)/usr/src/kspan-$(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 depmod = $(if $(DESTDIR),,/sbin/depmod $(release))
 
 kbuild = $(need-kdir)+@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)
 
 .PHONY: all modules kunit tests clean check test demo bench help
-.PHONY: install install-module install-dev install-tools uninstall
+.PHONY: install install-module install-dev install-tools install-dkms uninstall package
 
 all modules:
 	$(kbuild) modules
@@ -79,6 +80,13 @@ install-tools:
 	install -m 644 Documentation/kspan.1 Documentation/kspan-shim-build.1 $(man)
 	install -m 644 scripts/completion/kspan $(completions)
 
+# What DKMS builds the module from, for whichever kernel: dkms install kspan/VERSION.
+install-dkms:
+	install -d $(dkms)/scripts
+	find mm include -name '[!.]*.[ch]' ! -name '*.mod.c' -exec cp --parents -t $(dkms) {} +
+	install -m 644 Kbuild Makefile dkms.conf $(dkms)
+	install -m 755 scripts/dkms-post-build $(dkms)/scripts
+
 # Directories go when nothing else is in them; outside of another root, only kspan's own.
 uninstall:
 	$(need-kdir)rm -f $(updates)/kspan.ko $(bin)/kspan $(bin)/kspan-shim-build $(completions)/kspan \
@@ -97,7 +105,7 @@ clean:
 		-o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' -o -name '.*.d' \
 		-o -name modules.order -o -name Module.symvers \) -type f -exec rm -f {} +
 
-check test demo bench:
+check test demo bench package:
 	@scripts/$@
 
 help:
@@ -107,6 +115,7 @@ help:
 	@echo 'make tests       build every module of the tests that the kernel can have'
 	@echo 'make install     the module, commands and headers; KDIR=, prefix=, DESTDIR='
 	@echo 'make uninstall   the same away again, for that kernel'
+	@echo 'make package     scripts/package: Debian packages of all of it'
 	@echo 'make check       checkpatch, sparse, coccicheck, shellcheck, codespell; silent when clean'
 	@echo 'make test        scripts/test: the gate, in QEMU; scripts/test --all for everything'
 	@echo 'make demo        scripts/demo: the profile of a real driver'
