@@ -28,6 +28,7 @@ man = $(DESTDIR)$(prefix)/share/man/man1
 completions = $(DESTDIR)$(prefix)/share/bash-completion/completions
 headers = $(DESTDIR)$(prefix)/include/kspan
 share = $(DESTDIR)$(prefix)/share/kspan
+doc = $(DESTDIR)$(prefix)/share/doc/kspan-dev
 dkms = $(DESTDIR)/usr/src/kspan-$(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 depmod = $(if $(DESTDIR),,/sbin/depmod $(release))
 
@@ -58,14 +59,15 @@ install-module: all
 	install -D -m 644 Module.symvers $(share)/symvers/$(release)/Module.symvers
 	$(depmod)
 
-# What other modules are built with, which needs no kernel. kspan.mk wants a directory of kspan's
-# headers alone: what else is in include/ is the C library's, and no good for a kernel.
+# What other modules are built with, and one to begin from, which needs no kernel. kspan.mk wants a
+# directory of kspan's headers alone: what else is in include/ is the C library's, and no good here.
 install-dev:
-	install -d $(headers)/shim $(share)/include
+	install -d $(headers)/shim $(share)/include $(doc)/examples
 	install -m 644 include/kspan/*.h $(headers)
 	install -m 644 include/kspan/shim/*.h $(headers)/shim
 	ln -sfn ../../../include/kspan $(share)/include/kspan
 	install -m 644 kspan.mk $(share)
+	install -m 644 Documentation/template/* $(doc)/examples
 
 # The commands, which find each other and the headers as they do here.
 tools := $(wildcard scripts/kspan.d/*)
@@ -91,8 +93,9 @@ install-dkms:
 uninstall:
 	$(need-kdir)rm -f $(updates)/kspan.ko $(bin)/kspan $(bin)/kspan-shim-build $(completions)/kspan \
 		$(man)/kspan.1 $(man)/kspan-shim-build.1
-	rm -rf $(headers) $(share)/include $(share)/scripts $(share)/kspan.mk $(share)/symvers/$(release)
+	rm -rf $(headers) $(doc)/examples $(share)/include $(share)/scripts $(share)/kspan.mk $(share)/symvers/$(release)
 	@for dir in $(updates) $(share)/symvers $(share) $(completions) $(dir $(completions)) $(man) \
+			$(doc) $(dir $(doc)) \
 			$(if $(DESTDIR),$(bin) $(dir $(headers))); do \
 		[ ! -d $$dir ] || rmdir $(if $(DESTDIR),-p) --ignore-fail-on-non-empty $$dir; \
 	done

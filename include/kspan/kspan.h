@@ -17,8 +17,14 @@
 
 #include <linux/bits.h>
 #include <linux/compiler.h>
+#include <linux/err.h>
 #include <linux/gfp.h>
 #include <linux/types.h>
+#ifdef __has_include
+#if __has_include(<linux/cleanup.h>)
+#include <linux/cleanup.h>
+#endif
+#endif
 
 #include "sizeclass.h"
 
@@ -140,5 +146,18 @@ void kspan_flush_finalizers(void);
 struct kspan_weak *kspan_weak_get(void *obj, gfp_t gfp);
 void *kspan_weak_deref(struct kspan_weak *weak);
 void kspan_weak_put(struct kspan_weak *weak);
+
+/*
+ * Scope-based cleanup: a variable gives up what it holds when it goes out of scope, on kernels
+ * that have <linux/cleanup.h> (since 6.5, and in later 6.1.y). __free(kspan_free) is for any
+ * object, those of named caches included, __free(kspan_cache_destroy) for a cache,
+ * __free(kspan_weak_put) for a weak handle. NULL and errors are left alone.
+ */
+#ifdef DEFINE_FREE
+DEFINE_FREE(kspan_free, void *, if (!IS_ERR_OR_NULL(_T)) kspan_free(_T))
+DEFINE_FREE(kspan_cache_destroy, struct kspan_cache *,
+	    if (!IS_ERR_OR_NULL(_T)) kspan_cache_destroy(_T))
+DEFINE_FREE(kspan_weak_put, struct kspan_weak *, if (!IS_ERR_OR_NULL(_T)) kspan_weak_put(_T))
+#endif
 
 #endif /* _KSPAN_KSPAN_H */

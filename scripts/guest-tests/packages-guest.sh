@@ -54,6 +54,13 @@ check "kspan goes" document unload
 check "and is gone" not loaded kspan
 check "the command says that it is not there" \
 	debian sh -c '! kspan top 2>/tmp/said && grep "^kspan top: the module kspan is not loaded" /tmp/said'
+if [ "$(debian modinfo -F vermagic /tmp/src/driver/kspan_template.ko | cut -d' ' -f1)" = "$(uname -r)" ]; then
+	check "the driver is loaded, used and removed" \
+		debian sh -exc 'cd /tmp/src; sh -ex /out/driver-load.sh'
+	check "its note was finalized" said 'kspan_template: 1 notes finalized'
+	check "what the driver left is nothing" nothing_in_use
+	check "kspan goes after it" document unload
+fi
 check "kspan is loaded again" debian kspan on sample_bytes=1
 check "with its parameters" test "$(debian kspan rate)" = 1
 check "and removed" debian kspan off

@@ -70,6 +70,14 @@ builds_upon() {
 	[ -s /tmp/hello/hello.ko ] && ! grep -Ei 'warning|error' /tmp/hello.log
 }
 
+# driver NAME: what install.rst says builds the example, without a warning.
+driver() {
+	rm -rf /tmp/src/driver
+	document "$1" >/tmp/driver.log 2>&1
+	cat /tmp/driver.log
+	[ -s /tmp/src/driver/kspan_template.ko ] && ! grep -Ei 'warning|error' /tmp/driver.log
+}
+
 # shim_builds RELEASE: an unchanged driver of the tests, by kspan-shim-build alone.
 shim_builds() {
 	rm -rf /tmp/driver
@@ -153,6 +161,7 @@ if [ "$part" = installed ]; then
 	check "and signed" document signer
 	check "with its key" signed "$first"
 	check "a module builds upon it" builds_upon /usr/share/kspan "$first"
+	check "the driver builds" driver driver
 	check "a driver is built by the shim upon it" shim_builds "$first"
 	check "the command says its version" test "$(kspan --version)" = "kspan $version"
 	for command in on off top profile flame diff caches rate; do
@@ -179,7 +188,9 @@ if [ "$part" = installed ]; then
 	check "for the kernel before it can be built as well" dkms autoinstall -k "$first"
 	check "and is" built "$first" "$newer"
 	check "a module builds upon the newer" builds_upon /usr/share/kspan "$first"
-	for name in load unload; do
+	# For the guest, which has the kernel of the last of these.
+	check "the driver builds for the next kernel" driver driver
+	for name in load unload driver-load; do
 		/kspan/scripts/tests/documents.py "$page" $name >/out/$name.sh
 		echo $name >>/out/documented
 	done
@@ -214,6 +225,7 @@ running "$first"
 check "make, make install" document install
 check "modprobe finds it" modinfo -k "$first" kspan
 check "a module builds upon it" builds_upon /usr/local/share/kspan "$first"
+check "the driver builds upon that" driver driver-local
 check "it is not signed" not signed "$first"
 check "it is signed by hand" document sign
 check "with the key of DKMS" signed "$first"
