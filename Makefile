@@ -35,7 +35,7 @@ depmod = $(if $(DESTDIR),,/sbin/depmod $(release))
 kbuild = $(need-kdir)+@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)
 
 .PHONY: all modules kunit tests clean check test demo bench help
-.PHONY: install install-module install-dev install-tools install-dkms uninstall package
+.PHONY: install install-module install-dev install-tools install-dkms uninstall package htmldocs
 
 all modules:
 	$(kbuild) modules
@@ -108,7 +108,7 @@ clean:
 		-o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' -o -name '.*.d' \
 		-o -name modules.order -o -name Module.symvers \) -type f -exec rm -f {} +
 
-check test demo bench package:
+check test demo bench package htmldocs:
 	@scripts/$@
 
 help:
@@ -123,4 +123,5 @@ help:
 	@echo 'make test        scripts/test: the gate, in QEMU; scripts/test --all for everything'
 	@echo 'make demo        scripts/demo: the profile of a real driver'
 	@echo 'make bench       scripts/bench: kspan beside SLUB and its debugging aids'
+	@echo 'make htmldocs    scripts/htmldocs: a site of Documentation'
 	@echo 'make clean       remove what was built'
