@@ -279,18 +279,21 @@ out:
 	return i;
 }
 
-/* The cache of an object that is plain, so that its owner keeps it, or NULL. */
+/*
+ * The cache of an object that is plain, or NULL. It is read where the header cannot go: somebody
+ * else may free the object too, by mistake.
+ */
 static struct kspan_cache *cache_of_plain(void *obj)
 {
+	struct kspan_cache *cache;
 	struct kspan_span *span;
 	u8 *state;
-	bool plain;
 
 	preempt_disable();
 	span = __kspan_pagemap_find(obj);
-	plain = is_plain(span, obj, &state);
+	cache = is_plain(span, obj, &state) ? span->cache : NULL;
 	preempt_enable();
-	return plain ? span->cache : NULL;
+	return cache;
 }
 
 /*
