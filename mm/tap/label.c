@@ -56,8 +56,8 @@ struct kspan_label *kspan_tap_label(const char *name, gfp_t gfp)
 {
 	struct known **chain = chain_named(name), *known;
 
-	/* Pairs with the release in add(), by its address: what it points to is there. */
-	for (known = READ_ONCE(*chain); known; known = known->next)
+	/* Pairs with the release in add(): there are the names of all that are behind the first. */
+	for (known = smp_load_acquire(chain); known; known = known->next)
 		if (!strcmp(kspan_label_name(known->label), name))
 			return known->label;
 	return add(chain, name, gfp);
