@@ -744,6 +744,19 @@ KUNIT_ARRAY_PARAM(policy, policy_cases, policy_desc);
 
 #define POLICY_OBJS	1000
 
+/* Stays on this CPU, whose node is *@here; another node, without which there is no test. */
+static int stay_near(struct kunit *test, int *here)
+{
+	int there;
+
+	set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
+	*here = numa_mem_id();
+	there = next_node_in(*here, node_states[N_MEMORY]);
+	if (there == *here)
+		kunit_skip(test, "needs two nodes");
+	return there;
+}
+
 /*
  * Wherever the policy has pages come from, a span is used up before the next one is made: objects
  * of 64 bytes fill a page or so, and do not have one each.
@@ -757,11 +770,7 @@ static void spans_elsewhere_are_used_up(struct kunit *test)
 	unsigned int i, failed = 0, wrong = 0;
 	void **objs;
 
-	set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
-	here = numa_mem_id();
-	there = next_node_in(here, node_states[N_MEMORY]);
-	if (there == here)
-		kunit_skip(test, "needs two nodes");
+	there = stay_near(test, &here);
 	objs = objs_new(test, POLICY_OBJS);
 	cache = kspan_cache_create("kspan-policy", 64, 0, 0, NULL);
 	KUNIT_ASSERT_NOT_NULL(test, cache);
@@ -807,11 +816,7 @@ static void node_asked_for_comes_before_the_policy(struct kunit *test)
 	int here, there, nid;
 	void *keeper, *obj;
 
-	set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
-	here = numa_mem_id();
-	there = next_node_in(here, node_states[N_MEMORY]);
-	if (there == here)
-		kunit_skip(test, "needs two nodes");
+	there = stay_near(test, &here);
 	cache = kspan_cache_create("kspan-asked", 64, 0, 0, NULL);
 	KUNIT_ASSERT_NOT_NULL(test, cache);
 	/* A span with room, where the policy would have it. */
@@ -838,11 +843,7 @@ static void spans_elsewhere_come_before_pages_elsewhere(struct kunit *test)
 	struct kspan_cache *cache;
 	void *keeper, *obj;
 
-	set_cpus_allowed_ptr(current, cpumask_of(raw_smp_processor_id()));
-	here = numa_mem_id();
-	there = next_node_in(here, node_states[N_MEMORY]);
-	if (there == here)
-		kunit_skip(test, "needs two nodes");
+	there = stay_near(test, &here);
 	cache = kspan_cache_create("kspan-spill", 64, 0, 0, NULL);
 	KUNIT_ASSERT_NOT_NULL(test, cache);
 	keeper = kspan_cache_alloc_node(cache, GFP_KERNEL | __GFP_THISNODE, there);
