@@ -152,6 +152,11 @@ if [ "$part" = installed ]; then
 	echo 'deb [trusted=yes] file:/srv/later ./' >/etc/apt/sources.list
 	(cd /srv/later && dpkg-scanpackages -m . >Packages) 2>/dev/null && apt-get -q update >/dev/null || exit
 	running "$first"
+	# As on any machine that has booted a kernel, and has seen one come and go: what those packages
+	# leave behind that come with a kernel's headers is not kspan's.
+	depmod "$first"
+	mkdir -p /etc/modules-load.d /etc/modprobe.d
+	{ apt-get install "linux-headers-$next" && without_headers; } >/dev/null || exit
 	files_of >/tmp/before
 
 	check "the packages are built, installed, and built by DKMS" document packages
