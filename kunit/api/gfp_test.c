@@ -7,18 +7,22 @@
  */
 #include "suite.h"
 
+#include <linux/debugfs.h>
 #include <linux/err.h>
 #include <linux/irqflags.h>
 #include <linux/kallsyms.h>
 #include <linux/sched.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "export/debugfs.h"
+#include "export/profile_files.h"
 #include "shim/shim.h"
 #include "profile_helpers.h"
 #include "watch.h"
 
 #define LARGE		40000	/* bytes, above the size classes: nothing is ready */
+#define SMALL		200	/* within */
 /* What waits for somebody, or may call back into him. */
 #define MEANS		(__GFP_DIRECT_RECLAIM | __GFP_IO | __GFP_FS)
 
@@ -141,6 +145,35 @@ static bool do_alloc(struct gfp_test *t, gfp_t gfp)
 	return got(t, kspan_alloc(LARGE, gfp));
 }
 
+static bool do_alloc_small(struct gfp_test *t, gfp_t gfp)
+{
+	size_t size = SMALL;
+
+	OPTIMIZER_HIDE_VAR(size);
+	return got(t, kspan_alloc(size, gfp));
+}
+
+/* Its class is known at compile time. */
+static bool do_alloc_constant(struct gfp_test *t, gfp_t gfp)
+{
+	return got(t, kspan_alloc(SMALL, gfp));
+}
+
+static bool do_alloc_small_node(struct gfp_test *t, gfp_t gfp)
+{
+	return got(t, kspan_alloc_node(SMALL, gfp, numa_mem_id()));
+}
+
+static bool do_cache_alloc_no_node(struct gfp_test *t, gfp_t gfp)
+{
+	return got(t, kspan_cache_alloc_node(t->cache, gfp, NUMA_NO_NODE));
+}
+
+static bool do_alloc_no_node(struct gfp_test *t, gfp_t gfp)
+{
+	return got(t, kspan_alloc_node(SMALL, gfp, NUMA_NO_NODE));
+}
+
 static bool do_zalloc(struct gfp_test *t, gfp_t gfp)
 {
 	return got(t, kspan_zalloc(LARGE, gfp));
@@ -233,12 +266,17 @@ static const struct gfp_case {
 	{ "kspan_cache_zalloc", do_cache_zalloc, 2 },
 	{ "kspan_cache_alloc_node", do_cache_alloc_node, 2 },
 	{ "kspan_cache_alloc_node, this one", do_cache_alloc_this_node, 2 },
+	{ "kspan_cache_alloc_node, none", do_cache_alloc_no_node, 2 },
 	{ "kspan_cache_alloc_bulk", do_cache_alloc_bulk, 2 },
 	{ "from the kernel's slab", do_bypass, 2 },
 	{ "from there without fail", do_bypass_nofail, 2 },
 	{ "kspan_alloc", do_alloc, 2 },
+	{ "kspan_alloc, small", do_alloc_small, 2 },
+	{ "kspan_alloc, constant", do_alloc_constant, 2 },
 	{ "kspan_zalloc", do_zalloc, 2 },
 	{ "kspan_alloc_node", do_alloc_node, 2 },
+	{ "kspan_alloc_node, small", do_alloc_small_node, 2 },
+	{ "kspan_alloc_node, no node", do_alloc_no_node, 2 },
 	{ "kspan_calloc", do_calloc, 2 },
 	{ "kspan_realloc", do_realloc, 2 },
 	{ "kspan_realloc, NULL", do_realloc_nothing, 2 },
@@ -283,9 +321,10 @@ static bool call_once(struct gfp_test *t, const struct gfp_case *c, gfp_t gfp, u
 	unsigned long flags;
 	bool works;
 
-	t->obj = kspan_alloc(200, GFP_KERNEL);
+	t->obj = kspan_alloc(100, GFP_KERNEL);
 	/* Nothing is ready. */
 	kspan_cache_shrink(t->cache);
+	kspan_cache_shrink(kspan_class_cache[kspan_class_of(SMALL)]);
 	asked.gfp = gfp;
 	asked.full = 0;
 	asked.less = 0;
@@ -352,6 +391,27 @@ static void do_cover(const char *arg)
 	kspan_pagemap_cover(end, end + PAGE_SIZE - 1);
 }
 
+DECLARE_KSPAN_PROFILE(gfp_test_profile);
+DEFINE_KSPAN_PROFILE(gfp_test_profile, "gfp test", NULL);
+
+static void do_profile(const char *arg)
+{
+	if (!kspan_profile_init(&gfp_test_profile, SZ_64K))
+		kspan_profile_destroy(&gfp_test_profile);
+}
+
+static void do_files(const char *arg)
+{
+	struct kspan_files files = KSPAN_PROFILE_FILES(&gfp_test_profile);
+	struct dentry *dir = debugfs_create_dir(arg, NULL);
+
+	if (IS_ERR(dir))
+		return;
+	kspan_files_create(&files, dir);
+	debugfs_remove(dir);
+	kspan_files_free(&files);
+}
+
 static void do_render(const char *arg)
 {
 	struct kspan_buf buf = {};
@@ -369,6 +429,8 @@ static const struct sleeping_case {
 	{ "create", do_create, "gfp-created", 3 },
 	{ "create, bypassed", do_create_bypassed, "gfp-created", 4 },
 	{ "page map", do_cover, NULL, 3 },
+	{ "another profile", do_profile, NULL, 2 },
+	{ "its files", do_files, "kspan_gfp_test", 1 },
 	{ "heap", do_render, "heap", 1 },
 	{ "allocs", do_render, "allocs", 1 },
 	{ "heap.txt", do_render, "heap.txt", 1 },

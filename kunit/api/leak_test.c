@@ -216,6 +216,21 @@ static void report_names_no_module_that_is_not_known(struct kunit *test)
 	cache = NULL;
 }
 
+/* A stack that nothing was found of is no reason to leave its line out. */
+static void stack_without_frames_is_unknown(struct kunit *test)
+{
+	static struct kspan_stack none;
+	struct kspan_bucket *bucket;
+
+	make_cache(test, "leak_unknown", 0);
+	bucket = kspan_bucket_alloc(HEAP, &none, OBJECT_SIZE, cache->label, KSPAN_WEIGHT_ONE,
+				    GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, bucket);
+	expect_words(test, text_of_cache(test, 1),
+		     "about 1 of 64 bytes in cache leak_unknown, allocated at:\n  unknown\n");
+	kspan_bucket_free(bucket, KSPAN_WEIGHT_ONE);
+}
+
 /* ------------------------------------------------------------------ modules */
 
 static void module_that_leaves_is_told_of_what_it_allocated(struct kunit *test)
@@ -317,13 +332,24 @@ static void module_that_leaves_something_is_printed(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, printed_text(), "");
 }
 
+/* What others hold, which are there, is nothing of its own. */
+static void what_others_hold_is_not_printed(struct kunit *test)
+{
+	leak(test, alloc_of_a_class_that_leaks, 1);
+	printed_begin(test);
+	kspan_leak_of_module(THIS_MODULE);
+	KUNIT_EXPECT_STREQ(test, printed_text(), "");
+}
+
 static struct kunit_case leak_cases[] = {
 	KUNIT_CASE(cache_that_is_left_is_printed),
 	KUNIT_CASE(module_that_leaves_something_is_printed),
+	KUNIT_CASE(what_others_hold_is_not_printed),
 	KUNIT_CASE(report_has_the_stacks_of_samples),
 	KUNIT_CASE_PARAM(report_says_what_would_have_shown_them, none_gen_params),
 	KUNIT_CASE(many_stacks_are_counted),
 	KUNIT_CASE(number_is_there_whatever_the_name),
+	KUNIT_CASE(stack_without_frames_is_unknown),
 	KUNIT_CASE(report_names_the_module),
 	KUNIT_CASE(report_names_no_module_that_is_not_known),
 	KUNIT_CASE(module_that_leaves_is_told_of_what_it_allocated),

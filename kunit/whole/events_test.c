@@ -172,6 +172,66 @@ static void each_allocation_is_told_of(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, told.allocs, i);
 }
 
+static void *alloc_many(gfp_t gfp)
+{
+	void *many[2];
+
+	if (kspan_cache_alloc_bulk(cache, gfp, ARRAY_SIZE(many), many) != ARRAY_SIZE(many))
+		return NULL;
+	kspan_cache_free(cache, many[0]);
+	return many[1];
+}
+
+static void *alloc_ready(gfp_t gfp)
+{
+	return kspan_cache_alloc(cache, gfp);
+}
+
+static void *alloc_here(gfp_t gfp)
+{
+	return kspan_cache_alloc_node(cache, gfp, numa_mem_id());
+}
+
+static void *alloc_class(gfp_t gfp)
+{
+	return kspan_alloc(100, gfp);
+}
+
+static void *alloc_large(gfp_t gfp)
+{
+	return kspan_alloc(5 * PAGE_SIZE + KSPAN_MAX_CLASS_SIZE, gfp);
+}
+
+/* As the caller has asked, whichever way the object takes. */
+static void gfp_is_the_callers(struct kunit *test)
+{
+	static void *(*const calls[])(gfp_t gfp) = {
+		alloc_ready, alloc_here, alloc_many, alloc_class, alloc_large,
+	};
+	static const gfp_t gfps[] = { GFP_KERNEL, GFP_NOFS, GFP_NOWAIT, GFP_ATOMIC };
+	unsigned int i, k, ready;
+	void *obj;
+
+	for (i = 0; i < ARRAY_SIZE(calls); i++) {
+		for (k = 0; k < ARRAY_SIZE(gfps); k++) {
+			/* First from a span, then from the array. */
+			kspan_cache_shrink(cache);
+			kspan_profile_set_sample_bytes(HEAP, k % 2);
+			for (ready = 0; ready < 2; ready++) {
+				listen(test, &points[0]);
+				obj = calls[i](gfps[k]);
+				stop(&points[0]);
+				/* Who does not wait may go without. */
+				KUNIT_EXPECT_TRUE(test, obj || !gfpflags_allow_blocking(gfps[k]));
+				if (obj && told.gfp != gfps[k])
+					KUNIT_FAIL(test, "way %u: %pGg, not %pGg", i, &told.gfp,
+						   &gfps[k]);
+				kspan_free(obj);
+			}
+		}
+	}
+}
+
 static void each_free_is_told_of(struct kunit *test)
 {
 	void *obj = kspan_cache_alloc(cache, GFP_KERNEL), *many[20];
@@ -270,6 +330,7 @@ static void events_exit(struct kunit *test)
 
 static struct kunit_case events_tests[] = {
 	KUNIT_CASE(each_allocation_is_told_of),
+	KUNIT_CASE(gfp_is_the_callers),
 	KUNIT_CASE(each_free_is_told_of),
 	KUNIT_CASE(each_sample_is_told_of),
 	KUNIT_CASE(fast_paths_come_back),

@@ -6,13 +6,17 @@
  */
 #include "suite.h"
 
+#include <linux/cpu.h>
 #include <linux/lockdep.h>
+#include <linux/notifier.h>
 #include <linux/sched.h>
+#include <linux/sizes.h>
 
 #include "api/leak.h"
 #include "heap/fence.h"
 #include "profile/symbol.h"
 #include "bucket_helpers.h"
+#include "instead.h"
 #include "watch.h"
 
 #define NR		64		/* objects of a span, and of an array */
@@ -21,7 +25,9 @@
 
 enum {
 	NODE, SPECIAL, BUCKET, PAGEMAP, FENCE, BYPASS,
-	LABELS, CACHES, BUCKETS, SYMBOLS, MAP, RATE,
+	LABELS, CACHES, BUCKETS, TABLES, SYMBOLS, MAP, RATE,
+	/* The kernel's, as kspan's own functions take them; looked at where the table has them. */
+	CPUS, RCU,
 	NR_LOCKS
 };
 
@@ -35,17 +41,27 @@ static const char *const names[NR_LOCKS] = {
 	[LABELS] = "kspan_label_lock",
 	[CACHES] = "kspan_cache_mutex",
 	[BUCKETS] = "kspan_bucket_mutex",
+	[TABLES] = "kspan_tables_mutex",
 	[SYMBOLS] = "kspan_symbol_mutex",
 	[MAP] = "kspan_pagemap_mutex",
 	[RATE] = "kspan_rate_mutex",
+	[CPUS] = "cpu_hotplug_lock",
+	[RCU] = "rcu_read_lock",
 };
 
 /* ------------------------------------------------------------------ what is taken */
 
 static struct {
 	struct task_struct *task;	/* the test's, or NULL: nobody's */
+	bool anyone;			/* or whoever it is */
 	unsigned int taken[NR_LOCKS];
 } seen;
+
+/* Is it in kspan's text? Then it is not far from a function of it. */
+static bool by_kspan(unsigned long ip)
+{
+	return abs_diff(ip, (unsigned long)kspan_cache_destroy) < SZ_512K;
+}
 
 #ifdef CONFIG_LOCKDEP
 static void on_acquire(void *data, struct lockdep_map *lock, unsigned int subclass, int trylock,
@@ -53,10 +69,11 @@ static void on_acquire(void *data, struct lockdep_map *lock, unsigned int subcla
 {
 	int i;
 
-	if (!in_task() || current != READ_ONCE(seen.task) || !lock->name)
+	if (!in_task() || !READ_ONCE(seen.task) || !lock->name ||
+	    (current != seen.task && !seen.anyone))
 		return;
 	for (i = 0; i < NR_LOCKS; i++)
-		seen.taken[i] += !strcmp(lock->name, names[i]);
+		seen.taken[i] += !strcmp(lock->name, names[i]) && (i < CPUS || by_kspan(ip));
 }
 #else
 #define on_acquire	NULL
@@ -130,6 +147,25 @@ static void depot_filled(struct locks_test *t)
 	free_range(t, 0, MOST);
 	for (i = 0; i < MOST && kspan_pcpu_cached(t->cache); i++)
 		t->objs[i] = kspan_cache_alloc(t->cache, GFP_KERNEL);
+}
+
+static void do_walk_start(struct locks_test *t)
+{
+	kspan_depot_walk_start(kspan_cache_node(t->cache, numa_mem_id()));
+}
+
+static void walk_started(struct locks_test *t)
+{
+	depot_filled(t);
+	do_walk_start(t);
+}
+
+static void do_walk_next(struct locks_test *t)
+{
+	struct kspan_slot slots[KSPAN_BATCH_MAX];
+	u8 mark;
+
+	kspan_depot_walk_next(t->cache, kspan_cache_node(t->cache, numa_mem_id()), slots, &mark);
 }
 
 static void do_large(struct locks_test *t)
@@ -212,6 +248,19 @@ static void do_create(struct locks_test *t)
 	t->other = kspan_cache_create("locks-other", OBJ_SIZE, 0, 0, NULL);
 }
 
+static void with_one_left(struct locks_test *t)
+{
+	do_create(t);
+	if (t->other)
+		do_alloc(t);
+}
+
+static void do_free_later(struct locks_test *t)
+{
+	kspan_free_rcu(t->obj);
+	t->obj = NULL;
+}
+
 static void do_destroy(struct locks_test *t)
 {
 	kspan_cache_destroy(t->other);
@@ -287,9 +336,90 @@ static void do_label(struct locks_test *t)
 		kspan_label_put(again);
 }
 
+/* -------- other profiles */
+
+DECLARE_KSPAN_PROFILE(locks_test_profile);
+DEFINE_KSPAN_PROFILE(locks_test_profile, "locks test", NULL);
+
+#define OTHER	(&locks_test_profile)
+
+static void do_profile_destroy(struct locks_test *t)
+{
+	if (OTHER->table)
+		kspan_profile_destroy(OTHER);
+}
+
+static void do_profile_init(struct locks_test *t)
+{
+	if (kspan_profile_init(OTHER, SZ_64K))
+		OTHER->table = NULL;
+}
+
+static void do_profile_start(struct locks_test *t)
+{
+	kspan_profile_start(OTHER);
+}
+
+static void do_profile_stop(struct locks_test *t)
+{
+	kspan_profile_stop(OTHER);
+}
+
+static int (*tell_tables)(struct notifier_block *nb, unsigned long action, void *module);
+
+static void find_tables(struct locks_test *t)
+{
+	tell_tables = find_function("kspan:names_module_event");
+}
+
+static void do_tell_tables(struct locks_test *t)
+{
+	if (tell_tables)
+		tell_tables(NULL, MODULE_STATE_COMING, THIS_MODULE);
+}
+
+/* -------- the page map */
+
+static void *map_end(void)
+{
+	const struct kspan_pagemap *map;
+	void *end;
+
+	rcu_read_lock();
+	map = rcu_dereference(kspan_pagemap);
+	end = (void *)map->start + kspan_pagemap_leaves(map) * (KSPAN_LEAF_PAGES << PAGE_SHIFT);
+	rcu_read_unlock();
+	return end;
+}
+
 static void do_cover(struct locks_test *t)
 {
 	kspan_pagemap_cover(t->objs, t->objs);
+}
+
+/* Behind all memory. */
+static void do_cover_more(struct locks_test *t)
+{
+	void *end = map_end();
+
+	kspan_pagemap_cover(end, end + PAGE_SIZE - 1);
+}
+
+static void do_set(struct locks_test *t)
+{
+	kspan_pagemap_set(map_end() - PAGE_SIZE, 1, &kspan_no_span, GFP_KERNEL);
+}
+
+/* -------- CPUs */
+
+static void do_cpu(struct locks_test *t)
+{
+#if IS_ENABLED(CONFIG_HOTPLUG_CPU)
+	int cpu = cpumask_last(cpu_online_mask);
+
+	if (cpu != cpumask_first(cpu_online_mask) && !remove_cpu(cpu))
+		add_cpu(cpu);
+#endif
 }
 
 /* ------------------------------------------------------------------ the table */
@@ -302,11 +432,16 @@ static const struct locks_case {
 	void (*before)(struct locks_test *t);
 	void (*op)(struct locks_test *t);
 	unsigned int takes[NR_LOCKS];
+	bool anyone;		/* does it: it may be another task's doing */
 } locks_cases[] = {
 	{ "ready object", one_ready, do_alloc, { } },
 	{ "first object", nothing, do_alloc, { [NODE] = 1, [PAGEMAP] = ANY } },
 	/* Two magazines, of which one goes back empty. */
 	{ "out of the depot", depot_filled, do_alloc, { [NODE] = 2 } },
+	{ "walk over the depot", nothing, do_walk_start, { [NODE] = 1 } },
+	{ "next in the depot", walk_started, do_walk_next, { [NODE] = 1 } },
+	{ "shrink with a depot", depot_filled, do_shrink,
+	  { [NODE] = SOME, [CACHES] = 1, [CPUS] = 1 } },
 	{ "free", do_alloc, do_free, { } },
 	{ "free one more", array_full, do_free_one_more, { [NODE] = 1 } },
 	{ "large", nothing, do_large, { [NODE] = 1, [PAGEMAP] = ANY } },
@@ -329,14 +464,14 @@ static const struct locks_case {
 	{ "create", nothing, do_create, { [CACHES] = 1, [SYMBOLS] = 1, [LABELS] = 2 } },
 	{ "destroy", do_create, do_destroy,
 	  { [NODE] = SOME, [CACHES] = 2, [SYMBOLS] = 1, [LABELS] = 1 } },
-	{ "shrink", one_ready, do_shrink, { [NODE] = SOME, [CACHES] = 1 } },
+	{ "shrink", one_ready, do_shrink, { [NODE] = SOME, [CACHES] = 1, [CPUS] = 1 } },
 	{ "frees", nothing, do_sum, { [CACHES] = 1 } },
 	{ "caches", nothing, do_caches, { [NODE] = SOME, [CACHES] = 1 } },
 	{ "spans", do_alloc, do_spans, { [NODE] = SOME, [CACHES] = 1 } },
 	{ "leaks of a module", nothing, do_leak_of_module,
 	  { [BUCKET] = ANY, [CACHES] = SOME, [BUCKETS] = 1 } },
 
-	{ "rate", nothing, do_rate, { [CACHES] = 1, [RATE] = 1 } },
+	{ "rate", nothing, do_rate, { [CACHES] = 1, [RATE] = 1, [CPUS] = 1 } },
 	{ "snapshot", sampled_there, do_snapshot,
 	  { [BUCKET] = SOME, [BUCKETS] = 1, [SYMBOLS] = SOME } },
 	{ "reset", sampled_there, do_reset, { [BUCKET] = SOME, [BUCKETS] = 1, [SYMBOLS] = ANY } },
@@ -345,7 +480,18 @@ static const struct locks_case {
 	{ "symbol", nothing, do_symbol, { [SYMBOLS] = 1 } },
 	{ "symbol put", do_symbol, do_symbol_put, { [SYMBOLS] = 1 } },
 	{ "label", nothing, do_label, { [LABELS] = 1 } },
-	{ "page map", nothing, do_cover, { [MAP] = 1, [PAGEMAP] = ANY } },
+	{ "page map", nothing, do_cover, { [MAP] = 1 } },
+	{ "page map grows", nothing, do_cover_more, { [MAP] = 1, [PAGEMAP] = 1 } },
+	{ "leaf", do_cover_more, do_set, { [PAGEMAP] = 1 } },
+	{ "free later", do_alloc, do_free_later, { [SPECIAL] = 1, [RCU] = 2 } },
+	{ "destroy with one left", with_one_left, do_destroy, { [NODE] = SOME, [CACHES] = SOME } },
+	{ "other profile", nothing, do_profile_init, { [TABLES] = 1 } },
+	{ "other profile starts", do_profile_init, do_profile_start, { [RATE] = 1, [CPUS] = 1 } },
+	{ "other profile stops", do_profile_init, do_profile_stop, { [RATE] = 1, [CPUS] = 1 } },
+	{ "other profile ends", do_profile_init, do_profile_destroy,
+	  { [TABLES] = 1, [BUCKET] = ANY, [BUCKETS] = ANY } },
+	{ "tables hear of modules", find_tables, do_tell_tables, { [TABLES] = 1 } },
+	{ "CPU comes and goes", nothing, do_cpu, { [NODE] = ANY, [CACHES] = 1 }, .anyone = true },
 };
 
 static void locks_desc(const struct locks_case *c, char *desc)
@@ -369,12 +515,15 @@ static void locks_are_taken_so_often(struct kunit *test)
 		kunit_skip(test, "no guard mode on this machine");
 	books_settle();
 	memset(&seen, 0, sizeof(seen));
+	seen.anyone = c->anyone;
 	WRITE_ONCE(seen.task, current);
 	c->op(t);
 	WRITE_ONCE(seen.task, NULL);
 	for (i = 0; i < NR_LOCKS; i++)
-		if (c->takes[i] == SOME ? !seen.taken[i] :
-		    c->takes[i] != ANY && c->takes[i] != seen.taken[i])
+		if (i >= CPUS && !c->takes[i])
+			continue;
+		else if (c->takes[i] == SOME ? !seen.taken[i] :
+			 c->takes[i] != ANY && c->takes[i] != seen.taken[i])
 			KUNIT_FAIL(test, "%s: %s is taken %u times, not %d", c->desc, names[i],
 				   seen.taken[i], c->takes[i]);
 }
@@ -426,6 +575,7 @@ static void locks_exit(struct kunit *test)
 		kspan_weak_put(t->weak);
 	kspan_symbol_put(t->sym);
 	kspan_buf_free(&t->buf);
+	do_profile_destroy(t);
 	bucket_test_end(test);
 	kspan_cache_destroy(t->other);
 	kspan_cache_destroy(t->cache);
