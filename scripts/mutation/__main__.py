@@ -27,6 +27,8 @@ import suites
 import tree
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+# Seconds for which a guest may say nothing, where it is not known how long one without a mutant does.
+PATIENCE = 900
 
 
 def arguments():
@@ -43,6 +45,7 @@ def arguments():
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--again", action="store_true")
     parser.add_argument("--no-patches", action="store_true")
+    parser.add_argument("--first", action="store_true")
     parser.add_argument("-j", dest="jobs", type=int, default=1, choices=(1, 2))
     parser.add_argument("--under", type=shlex.split, default=[])
     return parser.parse_args()
@@ -60,7 +63,7 @@ class Run:
         self.judge = judge.Judge(TOP, options.modules, options.kernel, self.children,
                                  options.under)
         self.lock, self.left, self.errors = threading.Lock(), collections.deque(), []
-        self.wanted, self.suites, self.seed = 0, None, None
+        self.wanted, self.suites, self.seed, self.open = 0, None, None, 0
 
     # ---- What is chosen
 
@@ -124,6 +127,10 @@ class Run:
         """Without a mutant everything must pass; how long that is silent sets the limit for what
         hangs."""
         verdict = self.state.verdicts.get("none")
+        if verdict is None and not any(mutant.operator == "patch" for mutant in mutants) and (
+                self.options.first or self.gate_has_passed()):
+            self.judge.patience = PATIENCE
+            return
         if verdict is None:
             self.say("the sources as they are")
             place = self.options.work / "none"
@@ -144,8 +151,19 @@ class Run:
         # An emulator on a busy machine may stand still for a while.
         self.judge.patience = 120 + 5 * int(verdict.state.split()[2])
 
+    @staticmethod
+    def gate_has_passed():
+        """Whether all tests have passed, as scripts/test remembers, on a tree that has the same
+        sources and tests as this one."""
+        path = pathlib.Path(os.environ["KSPAN_CACHE"], "gate-passed")
+        trees = path.read_text(encoding="utf-8").split() if path.exists() else []
+        return any(not subprocess.run(
+            ["git", "-C", TOP, "diff", "--quiet", tree_id, "--", *state.INPUTS],
+            stderr=subprocess.DEVNULL, check=False).returncode for tree_id in reversed(trees))
+
     def verdict_on(self, mutant, copy, place):
-        """Builds a mutant and runs the tests over it."""
+        """Builds a mutant and runs the tests over it; None if these have not noticed it, and
+        others are to."""
         began = time.monotonic()
         by_hand = mutant.operator == "patch"
         texts = mutant.texts() if by_hand else {mutant.path: mutant.new}
@@ -156,11 +174,14 @@ class Run:
         except tree.BuildFailed as error:
             return judge.Verdict(judge.ALIVE if by_hand else judge.BROKEN, str(error)[-300:])
         built = time.monotonic() - began
-        verdict = self.judge.of_patch(place, mutant) if by_hand else self.judge.of_mutant(
-            place, self.suites.of(mutant.path, mutant.function))
+        if by_hand:
+            verdict = self.judge.of_patch(place, mutant)
+        else:
+            verdict = self.judge.of_mutant(
+                place, self.suites.of(mutant.path, mutant.function), self.options.first)
         self.say(f"{mutant.id}: {verdict.state}, built in {built:.0f} s, ran "
                  f"{verdict.seconds:.0f} s")
-        return verdict
+        return None if verdict.state == judge.OPEN else verdict
 
     def next(self):
         """The next mutant that is to be looked at, or None."""
@@ -191,6 +212,9 @@ class Run:
             while (mutant := self.next()) is not None:
                 verdict = self.verdict_on(mutant, copy, place)
                 with self.lock:
+                    if not verdict:
+                        self.open += 1
+                        continue
                     self.state.remember(mutant, verdict)
                     self.settle(mutant, verdict, mutant.operator != "patch")
         except guest.Interrupted:
@@ -224,10 +248,10 @@ class Run:
                     self.children.end_all()
         if self.errors:
             raise self.errors[0]
-        self.report.end(self.seed)
-        if self.seed is not None and self.options.seed is None:
+        self.report.end(self.seed, self.open)
+        if self.seed is not None and self.options.seed is None and not self.open:
             self.state.finish()
-        return not self.report.failed
+        return not self.report.failed and not self.open
 
     def show(self, mutants):
         """Prints what would be made."""

@@ -9,6 +9,8 @@ import subprocess
 import guest
 
 KILLED, ALIVE, SAME, BROKEN = "killed", "alive", "same", "does not build"
+# Not noticed by those tests that have run, and others are to.
+OPEN = "not noticed yet"
 # Seconds that any guest may take, and a guest without a mutant.
 LIMIT = 3600
 
@@ -70,9 +72,10 @@ class Judge:
             return None, run
         return run.console.silence, run
 
-    def of_mutant(self, directory, suites):
-        """The verdict on the mutant that is built there."""
-        run = self.gate(directory, suites)
+    def of_mutant(self, directory, suites, only=False):
+        """The verdict on the mutant that is built there; by those suites only, it is open if they
+        have not noticed it."""
+        run = self.first(directory, suites) if only else self.gate(directory, suites)
         verdict = Verdict(KILLED, run.console.sign, run.seconds, run.console.passed, suites)
         if run.console.sign:
             return verdict
@@ -83,8 +86,26 @@ class Judge:
         elif run.status:
             verdict.by = "afterwards: " + first_failure(directory / "output")
         else:
-            verdict.state, verdict.by = ALIVE, ""
+            verdict.state, verdict.by = OPEN if only else ALIVE, ""
         return verdict
+
+    def suites_guest(self, directory, console, name, *options):
+        """The command that boots a guest with the suites that are laid out there alone."""
+        return [str(word) for word in (
+            *self.under, self.scripts / "guest", "--kernel", self.kernel, "--numa", "2",
+            "--log", console.path, "--out", directory / "out", "--name", name,
+            "--timeout", LIMIT, "--no-kmemleak", *options,
+            "--add", directory / "kspan.ko", "--add", f"{directory}/kunit:/kunit",
+            "--add", self.scripts / "guest-tests/kunit.sh",
+            "--add", self.scripts / "guest-tests/check.sh", "--", "/kunit.sh")]
+
+    def first(self, directory, suites):
+        """The suites of a source, and those that are for everything, up to the first sign."""
+        self.lay_out(directory, suites, only=True)
+        console = guest.Console(directory / "console.guest", self.bad)
+        return guest.watch(
+            self.children, self.suites_guest(directory, console, "first"), console,
+            directory / "output", lambda console: console.sign, self.patience)
 
     def of_patch(self, directory, patch):
         """The verdict on a patch, which says what must have been seen of it."""
@@ -98,15 +119,10 @@ class Judge:
         def enough(console):
             return not patch.fields["Graph"] and not missing(console)
 
-        command = [*self.under, self.scripts / "guest", "--kernel", self.kernel, "--smp", "3",
-                   "--numa", "2", "--log", console.path, "--out", directory / "out",
-                   "--name", patch.id, "--timeout", str(LIMIT), "--no-kmemleak",
-                   "--append", "no_hash_pointers kasan_multi_shot "
-                               f"kunit.filter_glob={patch.only()}",
-                   "--add", directory / "kspan.ko", "--add", f"{directory}/kunit:/kunit",
-                   "--add", self.scripts / "guest-tests/kunit.sh",
-                   "--add", self.scripts / "guest-tests/check.sh", "--", "/kunit.sh"]
-        run = guest.watch(self.children, [str(word) for word in command], console,
+        command = self.suites_guest(
+            directory, console, patch.id, "--smp", "3", "--append",
+            f"no_hash_pointers kasan_multi_shot kunit.filter_glob={patch.only()}")
+        run = guest.watch(self.children, command, console,
                           directory / "output", enough, self.patience)
         if not run.hung and not enough(console) and no_guest(run):
             raise NoGuest(f"there was no guest: see {directory}/output")

@@ -47,8 +47,8 @@ class Report:
         return (f"ran over it: {verdict.passed} tests; of the suites {own} first, then all others, "
                 "torture, recursion, the lock graph, a scan for leaks")
 
-    def end(self, seed):
-        """The score, and the line that a row ends with."""
+    def end(self, seed, left=0):
+        """The score, and the line that a row ends with; so many are left to be judged."""
         for title, table in (("file", self.by_file), ("operator", self.by_operator)):
             print(f"\n{title:24} dead alive listed score")
             for key, counts in sorted(table.items()):
@@ -56,6 +56,8 @@ class Report:
                       f"{score(counts)}")
         total = sum(self.by_operator.values(), collections.Counter())
         print(f"{'all':24} {total['dead']:4} {total['alive']:5} {total['listed']:6} {score(total)}")
+        if left:
+            print(f"{left} that these suites have not noticed are left for a run without --first")
         if seed is not None:
             print(f"seed {seed}")
         print(f"{self.passed} passed, {self.failed} failed", flush=True)
