@@ -207,6 +207,24 @@ static noinline __noclone void *realigns(void)
 	return test_keep(step(0, 0));
 }
 
+/* Has arguments on the stack. */
+static noinline __noclone long sum(long a, long b, long c, long d, long e, long f, long g, long h)
+{
+	barrier();
+	return a + b + c + d + e + f + g + h;
+}
+
+/* Pushes arguments, whence the compiler has it keep where its stack was before it was realigned. */
+static noinline __noclone void *realigns_and_pushes(void)
+{
+	char line[64] __aligned(64) = {};
+	long n = 1;
+
+	barrier_data(line);
+	OPTIMIZER_HIDE_VAR(n);
+	return sum(n, n, n, n, n, n, n, n) == 8 ? test_keep(step(0, 0)) : NULL;
+}
+
 /* Frames of as many bytes as the path says, so that the stack is realigned by other lengths. */
 static noinline __noclone void *moves_and_realigns(size_t bytes)
 {
@@ -217,12 +235,22 @@ static noinline __noclone void *moves_and_realigns(size_t bytes)
 	return test_keep(realigns());
 }
 
+static noinline __noclone void *moves_realigns_and_pushes(size_t bytes)
+{
+	char *gap = __builtin_alloca(bytes);
+
+	OPTIMIZER_HIDE_VAR(gap);
+	memset(gap, 0, bytes);
+	return test_keep(realigns_and_pushes());
+}
+
 static const struct moving {
 	const char *desc;
 	void *(*alloc)(size_t bytes);
 } moving[] = {
 	{ "alloca", moves },
 	{ "realigned", moves_and_realigns },
+	{ "realigned, with arguments", moves_realigns_and_pushes },
 };
 
 static void moving_desc(const struct moving *m, char *desc)

@@ -54,6 +54,7 @@ static const struct kind {
 	{ "with a frame pointer saved", 3 << KSPAN_STEP_SAVED_SHIFT | 7 },
 	{ "the largest", KSPAN_STEP_PLAIN },
 	{ "by the frame pointer", KSPAN_STEP_BP },
+	{ "by the last word below it", KSPAN_STEP_BP | KSPAN_STEP_BELOW },
 	{ "the last", KSPAN_STEP_LAST },
 	{ "never", KSPAN_STEP_NEVER },
 };
@@ -93,7 +94,8 @@ static void zero_is_never_known(struct kunit *test)
 
 static void two_lengths_are_never_used(struct kunit *test)
 {
-	static const u64 others[] = { 6, KSPAN_STEP_BP, KSPAN_STEP_LAST };
+	static const u64 others[] = { 6, KSPAN_STEP_BP, KSPAN_STEP_BP | 5,
+				      KSPAN_STEP_LAST };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(others); i++) {

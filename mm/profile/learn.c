@@ -45,6 +45,9 @@ static const unsigned long *place_of(struct unwind_state *state, unsigned long i
 /* A stack of which each word says where it is. The same for all, and never changed. */
 static unsigned long mirror[KSPAN_STEP_WORDS + 1] kspan_marked;
 
+/* The one to which the frame pointer is said to point: words below can be told from each other. */
+#define BP	(KSPAN_STEP_BELOW + 1)
+
 /* What stands in a word of it, and is no address of a word. */
 static unsigned long mirrored(unsigned long i)
 {
@@ -74,7 +77,7 @@ static void fill_mirror(void)
 static u64 ask_orc(struct unwind_state *state)
 {
 	struct unwind_state other = *state;
-	unsigned long words, saved;
+	unsigned long words, saved, below;
 
 	fill_mirror();
 	other.stack_info.begin = mirror;
@@ -98,12 +101,17 @@ static u64 ask_orc(struct unwind_state *state)
 	other.stack_info.begin = mirror;
 	other.stack_info.end = mirror + ARRAY_SIZE(mirror);
 	other.sp = (unsigned long)mirror;
-	other.bp = (unsigned long)&mirror[1];
+	other.bp = (unsigned long)&mirror[BP];
 	other.error = true;
 	/* As a function begins that has a frame pointer, and no other way. */
-	return unwind_next_frame(&other) && !other.regs && other.sp == (unsigned long)&mirror[3] &&
-	       other.ip == mirrored(2) && other.bp == mirrored(1) ?
-	       KSPAN_STEP_BP : 0;
+	if (!unwind_next_frame(&other) || other.regs || other.bp != mirrored(BP))
+		return 0;
+	if (other.sp == (unsigned long)&mirror[BP + 2] && other.ip == mirrored(BP + 1))
+		return KSPAN_STEP_BP;
+	/* Or the stack was where a word says that is below, and which has said where that is. */
+	below = (mirrored(BP) - other.sp) / sizeof(long);
+	return below - 1 < KSPAN_STEP_BELOW && other.sp == mirrored(BP - below) ?
+	       KSPAN_STEP_BP | below : 0;
 }
 
 static void begin_step(struct teacher *teacher, struct unwind_state *state, unsigned long ip,
@@ -121,12 +129,17 @@ static void begin_step(struct teacher *teacher, struct unwind_state *state, unsi
 /* The step to what stands at @at, which is the unwinder's next. */
 static u64 step_to(const struct teacher *teacher, const unsigned long *at)
 {
+	const unsigned long *bp = teacher->bp;
 	u64 step = teacher->step;
+	bool right;
 
-	if (step == KSPAN_STEP_BP ? at == teacher->bp + 1 : step - 1 < KSPAN_STEP_PLAIN &&
-	    at == teacher->at + (step & KSPAN_STEP_WORDS))
-		return step;
-	return KSPAN_STEP_NEVER;
+	if ((step & ~KSPAN_STEP_BELOW) == KSPAN_STEP_BP)
+		right = kspan_on_own_stack(bp) && bp - (step & KSPAN_STEP_BELOW) > teacher->at &&
+			at == kspan_step_by_bp(step, bp);
+	else
+		right = step - 1 < KSPAN_STEP_PLAIN &&
+			at == teacher->at + (step & KSPAN_STEP_WORDS);
+	return right ? step : KSPAN_STEP_NEVER;
 }
 
 /* The stack ends, with the registers of user space or a thread of the kernel's first function. */

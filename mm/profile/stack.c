@@ -11,9 +11,11 @@
  * address a step leads to another one: by so many words, where ORC has it relative to the stack
  * pointer, the same each time; or by the frame pointer, in functions that move their stack by what
  * they work out themselves (alloca, realigned stacks; one of them is in every system call, where
- * RANDOMIZE_KSTACK_OFFSET puts a gap on the stack). What that is there is known too, since ORC
- * says where a function has saved its caller's. So every word that becomes a frame is a return
- * address, and not something that looks like one.
+ * RANDOMIZE_KSTACK_OFFSET puts a gap on the stack). Then the next one is above where the frame
+ * pointer points to, or, if the function pushes arguments besides (__kmalloc_noprof() of 6.12 is
+ * one), above what a word below that says. What the frame pointer is there is known too, since
+ * ORC says where a function has saved its caller's. So every word that becomes a frame is a
+ * return address, and not something that looks like one.
  *
  * In interrupts, and with another unwinder, all stacks are walked. Text that goes and comes
  * (modules) makes all be forgotten.
@@ -79,10 +81,13 @@ static bool walk_known(struct kspan_stack *stack, unsigned long ip, const unsign
 			stack->nr_frames = n;
 			return true;
 		}
-		if (step != KSPAN_STEP_BP || bp <= at || bp >= base ||
+		if ((step & ~KSPAN_STEP_BELOW) != KSPAN_STEP_BP || bp >= base ||
+		    bp - (step & KSPAN_STEP_BELOW) <= at ||
 		    !IS_ALIGNED((unsigned long)bp, sizeof(*bp)))
 			return false;
-		at = bp + 1;
+		at = kspan_step_by_bp(step, bp);
+		if (at <= bp || at > base || !IS_ALIGNED((unsigned long)at, sizeof(*at)))
+			return false;
 		bp = (unsigned long *)READ_ONCE_NOCHECK(*bp);
 	}
 	kspan_stack_truncated(stack, KSPAN_MAX_FRAMES);

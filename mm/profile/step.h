@@ -28,6 +28,7 @@
 #define KSPAN_STEP_SAVED_BELOW	16	/* words; 0 instead of 1 to 15: has not touched it */
 #define KSPAN_STEP_PLAIN	0x3fff	/* the largest plain one */
 #define KSPAN_STEP_BP		0x4000	/* the next is above where the frame pointer points to */
+#define KSPAN_STEP_BELOW	0x003f	/* or, of so many words below that, what stands there */
 #define KSPAN_STEP_LAST		0x8000	/* if this one is at the base, there is no next */
 #define KSPAN_STEP_NEVER	0xffff	/* none of these: ask the unwinder */
 
@@ -60,6 +61,14 @@ static __always_inline u64 kspan_step_find(unsigned long ip)
 	for (i = 1; unlikely(step > KSPAN_STEP_NEVER) && i < KSPAN_STEP_WAYS; i++)
 		step = READ_ONCE(*kspan_step_place(ip, i)) ^ tag;
 	return step;
+}
+
+/* Where the next return address stands by the frame pointer, which points into the stack. */
+static __always_inline const unsigned long *kspan_step_by_bp(u64 step, const unsigned long *bp)
+{
+	unsigned long below = step & KSPAN_STEP_BELOW;
+
+	return below ? (unsigned long *)READ_ONCE_NOCHECK(*(bp - below)) - 1 : bp + 1;
 }
 
 /* Has the step from that address been learned, be it that it cannot be used? */
