@@ -97,6 +97,12 @@ check "the tap is switched on" kspan on --slab
 check "and is on" grep -qx 'enabled 1' $dir/slab/stats
 check "top shows the kernel's slab" slab_shown
 check "it saves that" kspan profile --slab -o /out/slab.pb.gz
+# Where they are, for what kspan symbolize has to find out.
+where() {
+	grep ' _text$' /proc/kallsyms >/out/where &&
+		echo "$(cat /sys/module/kspan_client/sections/.text) client" >>/out/where
+}
+check "where the code is can be seen" where
 check "it draws that" kspan flame --slab -o /out/slab.svg
 check "the tap is switched off" kspan off --slab
 check "and is off" grep -qx 'enabled 0' $dir/slab/stats

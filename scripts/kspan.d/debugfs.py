@@ -7,6 +7,7 @@ status 1.
 import errno
 import os
 import re
+import struct
 import sys
 
 # The heaps, by the directory that their files are in, "" being kspan's own; one that is not has
@@ -127,6 +128,26 @@ def write_text(name, text):
 def name_of(name, source):
     """The file NAME of a heap of SOURCES."""
     return os.path.join(source, name)
+
+
+def build_id(module):
+    """The build id of a module that is loaded, or of the kernel, vmlinux; "" if it has none."""
+    path = SYSTEM + ("/sys/kernel/notes" if module == "vmlinux" else
+                     "/sys/module/%s/notes/.note.gnu.build-id" % module)
+    try:
+        with open(path, "rb") as file:
+            notes = file.read()
+    except OSError:
+        return ""
+    # Each note: sizes of its name and of what it says, its type, and both, padded to words.
+    at = 0
+    while at + 12 <= len(notes):
+        name, size, kind = struct.unpack_from("=III", notes, at)
+        start = at + 12 + (name + 3) // 4 * 4
+        if kind == 3 and notes[at + 12:at + 12 + name] == b"GNU\0":
+            return notes[start:start + size].hex()
+        at = start + (size + 3) // 4 * 4
+    return ""
 
 
 # ---------------------------------------------------------------- the rate

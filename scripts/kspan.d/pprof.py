@@ -7,11 +7,12 @@ github.com/google/pprof/proto/profile.proto.
 """
 import collections
 import gzip
+import re
 import zlib
 
 # Fields of a profile.
 SAMPLE_TYPE, SAMPLE, MAPPING, LOCATION, FUNCTION, STRING_TABLE = range(1, 7)
-PERIOD = 12
+PERIOD, COMMENT = 12, 13
 
 Sample = collections.namedtuple("Sample", "locations values labels")
 # Its lines are (function, line), the innermost inlined one first.
@@ -123,8 +124,10 @@ class Profile:
         self.strings = [s.decode(errors="replace") for s in self.message[STRING_TABLE]]
         self.types = [self.string(integer(m, 1)) for m in self.messages(SAMPLE_TYPE)]
         self.period = signed(integer(self.message, PERIOD))
+        self.comments = [self.string(index) for index in integers(self.message, COMMENT)]
         self.mappings = {integer(m, 1): self.string(integer(m, 5))
                          for m in self.messages(MAPPING)}
+        self.builds = {integer(m, 1): self.string(integer(m, 6)) for m in self.messages(MAPPING)}
         self.functions = {
             integer(m, 1): Function(*(self.string(integer(m, field)) for field in (2, 3, 4)))
             for m in self.messages(FUNCTION)}
@@ -170,8 +173,22 @@ class Profile:
             yield "0x%x" % place.address, module
 
 
+def kernel_comment(uname):
+    """Says in a profile which kernel it is of: Linux, release, machine."""
+    return " ".join((uname.sysname, uname.release, uname.machine))
+
+
+def release_of(profile):
+    """Which release that was, or "" if nothing says so."""
+    for comment in profile.comments:
+        found = re.match(r"Linux (\S+) \S+$", comment)
+        if found:
+            return found[1]
+    return ""
+
+
 class Symbols:
-    """Adds functions and lines to a profile, and its bytes with them."""
+    """Adds functions and lines, build ids and a comment to a profile, and its bytes with them."""
 
     def __init__(self, profile):
         self.profile = profile
@@ -179,7 +196,7 @@ class Symbols:
         self.numbers = {text: number for number, text in enumerate(self.strings)}
         self.functions = {}
         self.next_function = max(profile.functions, default=0) + 1
-        self.lines = {}
+        self.lines, self.builds, self.comments = {}, {}, []
 
     def string(self, text):
         """Its index in the table of strings."""
@@ -200,6 +217,14 @@ class Symbols:
     def set_lines(self, location, lines):
         """The frames at a location: (name, name in the symbol table, file, line) of each."""
         self.lines[location] = [(self.function(*line[:3]), line[3]) for line in lines]
+
+    def set_build(self, mapping, build):
+        """Which build of it that is, in hexadecimal digits."""
+        self.builds[mapping] = self.string(build)
+
+    def comment(self, text):
+        """One that pprof shows with -comments."""
+        self.comments.append(self.string(text))
 
     def encode(self):
         """The profile with all of it."""
@@ -227,6 +252,9 @@ class Symbols:
         for m in self.profile.messages(MAPPING):
             if integer(m, 1) in mapped:
                 m.update({7: [1], 8: [1], 9: [1], 10: [1]})
+            if integer(m, 1) in self.builds:
+                m[6] = [self.builds[integer(m, 1)]]
             message[MAPPING].append(encode(m))
+        message[COMMENT] = message.get(COMMENT, []) + self.comments
         message[STRING_TABLE] = self.strings
         return encode(message)

@@ -142,7 +142,8 @@ refresh_apt() {
 
 # unpack DIR ARCHIVE PACKAGE...: the files of Debian packages below DIR, without installing them:
 # for what would conflict with, or change, the machine that runs this, or is for machines of
-# another architecture or suite. An empty ARCHIVE is this machine's.
+# another architecture or suite. An empty ARCHIVE is this machine's. Where $unpack_only is set,
+# patterns of tar's, only those files.
 unpack() {
 	local dir=$1 archive=$2 work attempt file apt_options
 	shift 2
@@ -154,7 +155,8 @@ unpack() {
 			env -C "$work" apt-get -q "${apt_options[@]}" download "$@"; then
 			mkdir -p "$dir"
 			for file in "$work"/*.deb; do
-				dpkg -x "$file" "$dir"
+				dpkg-deb --fsys-tarfile "$file" |
+					tar -C "$dir" --keep-directory-symlink --wildcards -xp ${unpack_only:+"${unpack_only[@]}"}
 			done
 			rm -rf "$work"
 			return 0

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the tests of the commands share: a command on what a guest has saved, and counting.
 
-Each takes OUT, what scripts/guest-tests/kspan.sh has saved. Prints a line for each failure; the
+Each takes OUT, what scripts/guest-tests/kspan.sh has saved, and may take more. Prints a line for each failure; the
 last line is "N passed, N failed".
 """
 import atexit
@@ -14,7 +14,7 @@ import tempfile
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 KSPAN = os.path.join(TOP, "scripts", "kspan")
 
-if len(sys.argv) != 2 or sys.argv[1] == "--help":
+if len(sys.argv) < 2 or sys.argv[1] == "--help":
     print(sys.modules["__main__"].__doc__.strip())
     sys.exit(0 if sys.argv[1:] == ["--help"] else 2)
 OUT = os.path.abspath(sys.argv[1])
