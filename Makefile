@@ -26,6 +26,7 @@ updates = $(DESTDIR)/lib/modules/$(release)/updates
 bin = $(DESTDIR)$(prefix)/bin
 man = $(DESTDIR)$(prefix)/share/man/man1
 completions = $(DESTDIR)$(prefix)/share/bash-completion/completions
+units = $(DESTDIR)$(prefix)/lib/systemd/system
 headers = $(DESTDIR)$(prefix)/include/kspan
 share = $(DESTDIR)$(prefix)/share/kspan
 doc = $(DESTDIR)$(prefix)/share/doc/kspan-dev
@@ -35,7 +36,7 @@ depmod = $(if $(DESTDIR),,/sbin/depmod $(release))
 kbuild = $(need-kdir)+@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)
 
 .PHONY: all modules kunit tests clean check test demo bench help
-.PHONY: install install-module install-dev install-tools install-dkms uninstall package htmldocs
+.PHONY: install install-module install-dev install-tools install-unit install-dkms uninstall package htmldocs
 
 all modules:
 	$(kbuild) modules
@@ -52,7 +53,7 @@ tests:
 	$(kbuild) KSPAN_TESTS='$(TESTS)' \
 		KSPAN_KUNIT=$(shell grep -qs '^CONFIG_KUNIT=' $(KDIR)/include/config/auto.conf && echo 1) modules
 
-install: install-module install-dev install-tools
+install: install-module install-dev install-tools install-unit
 
 install-module: all
 	install -D -m 644 kspan.ko $(updates)/kspan.ko
@@ -82,6 +83,12 @@ install-tools:
 	install -m 644 Documentation/kspan.1 Documentation/kspan-shim-build.1 $(man)
 	install -m 644 scripts/completion/kspan $(completions)
 
+# A package has its own place for it.
+install-unit:
+	install -d $(units)
+	sed 's,/usr/bin/kspan,$(prefix)/bin/kspan,' scripts/systemd/kspan-serve.service >$(units)/kspan-serve.service
+	chmod 644 $(units)/kspan-serve.service
+
 # What DKMS builds the module from, for whichever kernel: dkms install kspan/VERSION.
 install-dkms:
 	install -d $(dkms)/scripts
@@ -92,9 +99,10 @@ install-dkms:
 # Directories go when nothing else is in them; outside of another root, only kspan's own.
 uninstall:
 	$(need-kdir)rm -f $(updates)/kspan.ko $(bin)/kspan $(bin)/kspan-shim-build $(completions)/kspan \
-		$(man)/kspan.1 $(man)/kspan-shim-build.1
+		$(man)/kspan.1 $(man)/kspan-shim-build.1 $(units)/kspan-serve.service
 	rm -rf $(headers) $(doc)/examples $(share)/include $(share)/scripts $(share)/kspan.mk $(share)/symvers/$(release)
 	@for dir in $(updates) $(share)/symvers $(share) $(completions) $(dir $(completions)) $(man) \
+			$(units) $(dir $(units)) \
 			$(doc) $(dir $(doc)) \
 			$(if $(DESTDIR),$(bin) $(dir $(headers))); do \
 		[ ! -d $$dir ] || rmdir $(if $(DESTDIR),-p) --ignore-fail-on-non-empty $$dir; \
