@@ -81,6 +81,7 @@ void kspan_free_rcu(void *obj);
 size_t kspan_size(const void *obj);
 bool kspan_owns(const void *addr);
 bool kspan_in_span(const void *addr);
+bool kspan_free_own(const void *obj);
 
 /* Hardened usercopy. */
 bool kspan_usercopy_ok(const void *ptr, size_t n);

@@ -38,11 +38,28 @@ static void expect_one(struct kunit *test, enum kspan_counter what, const void *
 	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_FREES), counted_before[KSPAN_FREES]);
 }
 
+/* No report, nothing counted, and no object given back. */
+static void expect_nothing(struct kunit *test)
+{
+	int i;
+
+	KUNIT_EXPECT_EQ(test, caught.nr, 0U);
+	for (i = KSPAN_INVALID_FREES; i < KSPAN_NR_COUNTERS; i++)
+		KUNIT_EXPECT_EQ(test, kspan_counter_sum(i), counted_before[i]);
+	KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_FREES), counted_before[KSPAN_FREES]);
+}
+
 /* ------------------------------------------------------------------ ways to free */
 
 static void by_free(struct kspan_cache *cache, void *obj)
 {
 	kspan_free(obj);
+}
+
+static void by_free_own(struct kspan_cache *cache, void *obj)
+{
+	if (!kspan_free_own(obj))
+		caught.nr += 1000;
 }
 
 static void by_cache_free(struct kspan_cache *cache, void *obj)
@@ -80,8 +97,10 @@ static void by_realloc_to_nothing(struct kspan_cache *cache, void *obj)
 static const struct way_case {
 	const char *desc;
 	void (*free)(struct kspan_cache *cache, void *obj);
+	bool asks;		/* first, whose it is */
 } way_cases[] = {
 	{ "kspan_free", by_free },
+	{ "kspan_free_own", by_free_own, true },
 	{ "kspan_cache_free", by_cache_free },
 	{ "kspan_cache_free_bulk", by_free_bulk },
 	{ "kspan_free_rcu", by_free_rcu },
@@ -197,9 +216,14 @@ static void double_free_of_a_large_object_is_refused(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, obj);
 	kspan_free(obj);
 	begin();
-	c->free(cache, obj);
 	/* Its pages have gone with it, and may be anybody's. */
-	expect_one(test, KSPAN_INVALID_FREES, obj, "free of memory that is not kspan's");
+	if (c->asks) {
+		KUNIT_EXPECT_FALSE(test, kspan_free_own(obj));
+		expect_nothing(test);
+	} else {
+		c->free(cache, obj);
+		expect_one(test, KSPAN_INVALID_FREES, obj, "free of memory that is not kspan's");
+	}
 	kspan_cache_destroy(cache);
 }
 
@@ -308,16 +332,54 @@ static void free_of_foreign_memory_is_refused(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, cache);
 	KUNIT_ASSERT_NOT_NULL(test, addr);
 	for (i = 0; i < ARRAY_SIZE(way_cases); i++) {
+		if (way_cases[i].asks)
+			continue;
 		begin();
 		way_cases[i].free(cache, addr);
 		expect_one(test, KSPAN_INVALID_FREES, addr, "free of memory that is not kspan's");
 	}
+	begin();
+	KUNIT_EXPECT_FALSE(test, kspan_free_own(addr));
+	expect_nothing(test);
 	if (c->what < TEXT)
 		KUNIT_EXPECT_TRUE(test, filled_with(addr, 0, 64));
 	free_page((unsigned long)page);
 	vfree(area);
 	kfree(slab);
 	kspan_cache_destroy(cache);
+}
+
+/* Plain ones, those that are sampled, those that an array has no room for, and large ones. */
+static void own_objects_are_freed(struct kunit *test)
+{
+	static const struct { size_t size; unsigned long rate; unsigned int n; } cases[] = {
+		{ 64, 0, 1 }, { 64, 1, 1 }, { 64, 0, 600 }, { 100000, 0, 1 }, { 100000, 1, 1 },
+	};
+	void **objs = kunit_kzalloc(test, 600 * sizeof(*objs), GFP_KERNEL);
+	unsigned long rate = kspan_profile_sample_bytes(HEAP);
+	unsigned int i, k;
+
+	KUNIT_ASSERT_NOT_NULL(test, objs);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		KUNIT_ASSERT_EQ(test, kspan_profile_set_sample_bytes(HEAP, cases[i].rate), 0);
+		for (k = 0; k < cases[i].n; k++) {
+			objs[k] = kspan_alloc(cases[i].size, GFP_KERNEL);
+			KUNIT_ASSERT_NOT_NULL(test, objs[k]);
+		}
+		begin();
+		for (k = 0; k < cases[i].n; k++)
+			KUNIT_EXPECT_TRUE(test, kspan_free_own(objs[k]));
+		KUNIT_EXPECT_EQ(test, caught.nr, 0U);
+		KUNIT_EXPECT_EQ(test, kspan_counter_sum(KSPAN_FREES),
+				counted_before[KSPAN_FREES] + cases[i].n);
+		for (k = 0; k < cases[i].n; k++)
+			KUNIT_EXPECT_FALSE(test, kspan_owns(objs[k]));
+	}
+	kspan_profile_set_sample_bytes(HEAP, rate);
+	begin();
+	KUNIT_EXPECT_FALSE(test, kspan_free_own(NULL));
+	KUNIT_EXPECT_FALSE(test, kspan_free_own(ZERO_SIZE_PTR));
+	expect_nothing(test);
 }
 
 /* ------------------------------------------------------------------ wrong cache */
@@ -468,6 +530,7 @@ static struct kunit_case misuse_cases[] = {
 	KUNIT_CASE(free_inside_a_large_object_is_refused),
 	KUNIT_CASE(free_in_the_tail_of_a_span_is_refused),
 	KUNIT_CASE_PARAM(free_of_foreign_memory_is_refused, foreign_gen_params),
+	KUNIT_CASE(own_objects_are_freed),
 	KUNIT_CASE(free_into_the_wrong_cache_is_refused),
 	KUNIT_CASE(one_bad_free_in_a_bulk_leaves_the_others_alone),
 	KUNIT_CASE(free_of_an_object_that_is_being_finalized_is_refused),

@@ -300,12 +300,25 @@ static struct kspan_cache *cache_of_plain(void *obj)
  * What the fast path has not freed: mostly the array is full, and once there is room it is asked
  * again. As alloc_from_slow(): called last, these find the caller's address by themselves.
  */
-static noinline void free_any_slow(void *obj)
+static __always_inline void free_slowly(void *obj, unsigned long ip)
 {
 	struct kspan_cache *cache = kspan_in_nmi() ? NULL : cache_of_plain(obj);
 
 	if (!cache || !kspan_pcpu_make_room(cache) || !free_fast(NULL, true, obj))
-		free_object(NULL, obj, _RET_IP_);
+		free_object(NULL, obj, ip);
+}
+
+static noinline void free_any_slow(void *obj)
+{
+	free_slowly(obj, _RET_IP_);
+}
+
+static noinline bool free_own_slow(void *obj)
+{
+	if (!kspan_in_span(obj))
+		return false;
+	free_slowly(obj, _RET_IP_);
+	return true;
 }
 
 static noinline void free_to_slow(struct kspan_cache *cache, void *obj)
@@ -330,6 +343,24 @@ notrace void kspan_free(const void *obj)
 		free_any_slow((void *)obj);
 }
 EXPORT_SYMBOL_GPL(kspan_free);
+
+/**
+ * kspan_free_own() - free an object if it is kspan's
+ * @obj: any value
+ *
+ * Does what kspan_free() does if kspan_in_span() is true of @obj, else nothing: for who has objects
+ * of several allocators. It asks no page map twice.
+ *
+ * Context: any but NMI; in NMI it only says whose the object is.
+ * Return: false if it is not kspan's, NULL and ZERO_SIZE_PTR among others.
+ */
+notrace bool kspan_free_own(const void *obj)
+{
+	if (likely(free_fast(NULL, true, (void *)obj)))
+		return true;
+	return free_own_slow((void *)obj);
+}
+EXPORT_SYMBOL_GPL(kspan_free_own);
 
 /**
  * kspan_cache_free() - free an object of a cache

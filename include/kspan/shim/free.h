@@ -5,17 +5,13 @@
 
 static __always_inline void kspan_shim_kfree(const void *obj)
 {
-	if (kspan_shim_owns(obj))
-		kspan_free(obj);
-	else
+	if (!kspan_free_own(obj))
 		kfree(obj);
 }
 
 static __always_inline void kspan_shim_kvfree(const void *obj)
 {
-	if (kspan_shim_owns(obj))
-		kspan_free(obj);
-	else
+	if (!kspan_free_own(obj))
 		kvfree(obj);
 }
 
@@ -37,9 +33,7 @@ static __always_inline void kspan_shim_kvfree_sensitive(const void *obj, size_t 
 
 static __always_inline void kspan_shim_kfree_const(const void *obj)
 {
-	if (kspan_shim_owns(obj))
-		kspan_free(obj);
-	else
+	if (!kspan_free_own(obj))
 		kfree_const(obj);
 }
 
@@ -63,9 +57,7 @@ static inline void kspan_shim_kfree_bulk(size_t n, void **objs)
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 2, 0)
 static __always_inline void kspan_shim_kvfree_atomic(const void *obj)
 {
-	if (kspan_shim_owns(obj))
-		kspan_free(obj);
-	else
+	if (!kspan_free_own(obj))
 		kvfree_atomic(obj);
 }
 
@@ -77,9 +69,7 @@ DEFINE_FREE(kspan_shim_kvfree_atomic, void *,
 /* Of what kmalloc_nolock() gave, which stays with the core; elsewhere, of anything. */
 static __always_inline void kspan_shim_kfree_nolock(const void *obj)
 {
-	if (kspan_shim_owns(obj))
-		kspan_free(obj);
-	else
+	if (!kspan_free_own(obj))
 		kfree_nolock(obj);
 }
 #endif

@@ -51,7 +51,7 @@ static __always_inline struct kspan_cache *kspan_shim_cache(const struct kmem_ca
 }
 
 /*
- * The one place where the shim asks whose an object is. Freed ones count: a double free is for
+ * Whose an object is, where it is not only freed (free.h). Freed ones count: a double free is for
  * kspan to report, the core would take its page for a large object and give it away.
  */
 static __always_inline bool kspan_shim_owns(const void *obj)
