@@ -35,7 +35,7 @@ depmod = $(if $(DESTDIR),,/sbin/depmod $(release))
 
 kbuild = $(need-kdir)+@$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)
 
-.PHONY: all modules kunit tests clean check test demo bench help
+.PHONY: all modules kunit tests clean check test demo bench page help
 .PHONY: install install-module install-dev install-tools install-unit install-dkms uninstall package htmldocs
 
 all modules:
@@ -70,7 +70,8 @@ install-dev:
 	install -m 644 kspan.mk $(share)
 	install -m 644 Documentation/template/* $(doc)/examples
 
-# The commands, which find each other and the headers as they do here.
+# The commands, which find each other and the headers as they do here; and the page of kspan serve, if
+# it was built.
 tools := $(wildcard scripts/kspan.d/*)
 install-tools:
 	install -d $(bin) $(man) $(completions) $(share)/scripts/kspan.d $(share)/scripts/lib
@@ -82,6 +83,8 @@ install-tools:
 	ln -sfn ../share/kspan/scripts/shim-build $(bin)/kspan-shim-build
 	install -m 644 Documentation/kspan.1 Documentation/kspan-shim-build.1 $(man)
 	install -m 644 scripts/completion/kspan $(completions)
+	@[ ! -e build/page/index.html ] || install -d $(share)/page
+	@[ ! -e build/page/index.html ] || install -m 644 build/page/* $(share)/page
 
 # A package has its own place for it.
 install-unit:
@@ -100,7 +103,8 @@ install-dkms:
 uninstall:
 	$(need-kdir)rm -f $(updates)/kspan.ko $(bin)/kspan $(bin)/kspan-shim-build $(completions)/kspan \
 		$(man)/kspan.1 $(man)/kspan-shim-build.1 $(units)/kspan-serve.service
-	rm -rf $(headers) $(doc)/examples $(share)/include $(share)/scripts $(share)/kspan.mk $(share)/symvers/$(release)
+	rm -rf $(headers) $(doc)/examples $(share)/include $(share)/scripts $(share)/page $(share)/kspan.mk \
+		$(share)/symvers/$(release)
 	@for dir in $(updates) $(share)/symvers $(share) $(completions) $(dir $(completions)) $(man) \
 			$(units) $(dir $(units)) \
 			$(doc) $(dir $(doc)) \
@@ -116,7 +120,7 @@ clean:
 		-o -name '*.mod' -o -name '*.mod.c' -o -name '.*.cmd' -o -name '.*.d' \
 		-o -name modules.order -o -name Module.symvers \) -type f -exec rm -f {} +
 
-check test demo bench package htmldocs:
+check test demo bench package page htmldocs:
 	@scripts/$@
 
 help:
@@ -131,5 +135,6 @@ help:
 	@echo 'make test        scripts/test: the gate, in QEMU; scripts/test --all for everything'
 	@echo 'make demo        scripts/demo: the profile of a real driver'
 	@echo 'make bench       scripts/bench: kspan beside SLUB and its debugging aids'
+	@echo 'make page        scripts/page: what kspan serve shows a browser, by npm'
 	@echo 'make htmldocs    scripts/htmldocs: a site of Documentation'
 	@echo 'make clean       remove what was built'
