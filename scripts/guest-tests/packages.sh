@@ -173,7 +173,7 @@ if [ "$part" = installed ]; then
 	check "the driver builds" driver driver
 	check "a driver is built by the shim upon it" shim_builds "$first"
 	check "the command says its version" test "$(kspan --version)" = "kspan $version"
-	for command in on off top profile flame diff symbolize leaks caches rate; do
+	for command in on off top profile flame diff symbolize leaks caches rate serve; do
 		check "kspan $command --help" sh -c "kspan $command --help | grep '^usage: kspan $command'"
 	done
 	for command in $(dpkg -L kspan-tools | sed -n 's,^/usr/bin/,,p'); do
