@@ -106,13 +106,15 @@ static void name_is_shown_as_one_field(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, (const char *)shown, c->shown);
 }
 
-/* Neither the number nor half a character is where a long name is cut. */
+/* Neither the number nor half a character is where a long name is cut, and nothing is behind it. */
 static void long_name_is_cut_between_characters(struct kunit *test)
 {
-	char *from = kunit_kzalloc(test, 3001, GFP_KERNEL), shown[KSPAN_NAME_SIZE];
+	char *from = kunit_kzalloc(test, 3001, GFP_KERNEL);
+	char buf[KSPAN_NAME_SIZE + 16], *shown = buf, *behind = buf + KSPAN_NAME_SIZE;
 	unsigned int start, i;
 
 	KUNIT_ASSERT_NOT_NULL(test, from);
+	memset(behind, 'b', 16);
 	for (start = 0; start < 4; start++) {
 		unsigned int len = 0;
 		u32 c;
@@ -131,6 +133,7 @@ static void long_name_is_cut_between_characters(struct kunit *test)
 		memset(from + start, '\n', 3000 - start);
 		kspan_name_make(shown, from, 1);
 		KUNIT_EXPECT_STREQ(test, (const char *)shown + strlen(shown) - 4, "\\012");
+		KUNIT_EXPECT_NULL(test, memchr_inv(behind, 'b', 16));
 	}
 }
 

@@ -112,6 +112,6 @@ void kspan_name_make(char name[KSPAN_NAME_SIZE], const char *from, unsigned int 
 		at += len;
 		from += len;
 	} while (*from);
-	strscpy(name + at, suffix, sizeof(suffix));
+	strscpy(name + at, suffix, KSPAN_NAME_SIZE - at);
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_name_make);
