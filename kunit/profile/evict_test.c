@@ -161,6 +161,36 @@ static void idle_stacks_make_room_for_what_holds_memory(struct kunit *test)
 			kspan_bucket_free(buckets[i], ONE);
 }
 
+/* Wherever the hand has come to: those that it has passed are no better than those that come. */
+static void idle_stacks_are_evicted_all_round(struct kunit *test)
+{
+	unsigned int n, i, old = 0;
+
+	/* All in use: it goes on and finds none. */
+	for (n = 0; n < MOST_BUCKETS; n++) {
+		buckets[n] = count(make_stack_elsewhere(n), ONE);
+		if (!buckets[n])
+			break;
+	}
+	KUNIT_ASSERT_GT(test, n, 100U);
+	for (i = 0; i < n; i++)
+		kspan_bucket_free(buckets[i], ONE);
+	for (i = 0; i < 2 * n; i++) {
+		struct kspan_bucket *bucket = count(make_stack_elsewhere(1000 + i), ONE);
+
+		KUNIT_ASSERT_NOT_NULL(test, bucket);
+		kspan_bucket_free(bucket, ONE);
+	}
+	for (i = 1; i < n; i++) {
+		struct kspan_bucket *bucket = count(make_stack_elsewhere(i), ONE);
+
+		KUNIT_ASSERT_NOT_NULL(test, bucket);
+		old += bucket->allocs != ONE;
+		kspan_bucket_free(bucket, ONE);
+	}
+	KUNIT_EXPECT_EQ(test, old, 0U);
+}
+
 static void snapshot_keeps_what_is_evicted(struct kunit *test)
 {
 	struct kspan_snapshot *snap;
@@ -401,6 +431,7 @@ static struct kunit_case evict_cases[] = {
 	KUNIT_CASE(gone_stack_that_holds_memory_stays),
 	KUNIT_CASE(stacks_that_left_go_before_others),
 	KUNIT_CASE(idle_stacks_make_room_for_what_holds_memory),
+	KUNIT_CASE(idle_stacks_are_evicted_all_round),
 	KUNIT_CASE(snapshot_keeps_what_is_evicted),
 	KUNIT_CASE(names_of_the_evicted_are_let_go),
 	KUNIT_CASE(snapshot_tells_of_what_is_evicted_meanwhile),

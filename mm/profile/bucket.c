@@ -249,6 +249,7 @@ struct kspan_table *kspan_table_new(struct kspan_profile *profile, size_t max_by
 	INIT_LIST_HEAD(&table->all);
 	table->walk = &table->all;
 	table->hand = &table->all;
+	table->hand_last = &table->all;
 	table->gone_end = &table->gone_first;
 	table->bytes_max = max_bytes;
 	table->start_ns = ktime_get_ns();

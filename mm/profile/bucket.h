@@ -55,6 +55,7 @@ struct kspan_table {
 	 */
 	struct list_head *walk kspan_guarded_by(&lock);
 	struct list_head *hand kspan_guarded_by(&lock);
+	struct list_head *hand_last kspan_guarded_by(&lock);	/* of its round: newer ones wait */
 
 	/* The last cut: its number, and whether it is that of a reset. */
 	u32 last_cut kspan_guarded_by(&lock);

@@ -39,6 +39,8 @@ void kspan_table_take_out(struct kspan_bucket *bucket)
 		table->walk = bucket->all.next;
 	if (table->hand == &bucket->all)
 		table->hand = bucket->all.next;
+	if (table->hand_last == &bucket->all)
+		table->hand_last = bucket->all.prev;
 	list_del(&bucket->all);
 }
 
@@ -77,11 +79,13 @@ static struct kspan_bucket *next_idle(struct kspan_table *table, unsigned int *s
 	while (*steps) {
 		--*steps;
 		if (table->hand == &table->all) {
-			table->hand = table->hand->next;
+			table->hand = table->all.next;
+			table->hand_last = table->all.prev;
 			continue;
 		}
 		bucket = list_entry(table->hand, struct kspan_bucket, all);
-		table->hand = table->hand->next;
+		/* Or it would follow those that come, and never see the others again. */
+		table->hand = table->hand == table->hand_last ? &table->all : table->hand->next;
 		if (!bucket->live)
 			return bucket;
 	}
