@@ -433,6 +433,7 @@ static const struct sleeping_case {
 	{ "its files", do_files, "kspan_gfp_test", 1 },
 	{ "heap", do_render, "heap", 1 },
 	{ "allocs", do_render, "allocs", 1 },
+	{ "peak", do_render, "peak", 1 },
 	{ "heap.txt", do_render, "heap.txt", 1 },
 	{ "heap.folded", do_render, "heap.folded", 1 },
 	{ "caches", do_render, "caches", 1 },

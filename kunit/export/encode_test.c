@@ -284,7 +284,7 @@ static void varint_has_seven_bits_a_byte(struct kunit *test)
 }
 
 /* The snapshot that golden[] is the profile of. */
-static int encode_golden(enum kspan_sample_type type, struct kspan_buf *buf)
+static int encode_golden(enum kspan_pprof_kind type, struct kspan_buf *buf)
 {
 	struct kspan_row rows[] = {
 		row(&stack_call, 128, 300, 2),
@@ -505,11 +505,12 @@ static bool string_is(const struct kspan_buf *buf, u64 index, const char *want)
 }
 
 static const struct default_case {
-	enum kspan_sample_type type;
+	enum kspan_pprof_kind type;
 	const char *name;
 } default_cases[] = {
 	{ KSPAN_INUSE_SPACE, "inuse_space" },
 	{ KSPAN_ALLOC_SPACE, "alloc_space" },
+	{ KSPAN_PEAK_SPACE, "inuse_space" },
 };
 
 static void default_desc(const struct default_case *c, char *desc)
@@ -575,6 +576,58 @@ static bool has_string(const struct kspan_buf *buf, const char *want)
 		if (string_is(buf, i, want))
 			return true;
 	return false;
+}
+
+/* As the heap, but for what was in use; what no row has is a row of its own, at the end. */
+static void pprof_peak_adds_up(struct kunit *test)
+{
+	struct kspan_row rows[] = {
+		row(&stack_call, 64, 9, 1),
+		row(&stack_other, 32, 0, 0),
+	};
+	struct kspan_snapshot snap = snapshot(rows, ARRAY_SIZE(rows), 1);
+	struct kspan_buf *buf = test->priv;
+	struct field profile;
+	struct census c;
+
+	rows[0].peak_objects = 7;
+	rows[0].peak_bytes = 7 * 64;
+	snap.time_ns = 5000;
+	snap.duration_ns = 4000;
+	snap.peak_time_ns = 3000;
+	snap.peak_duration_ns = 2000;
+	KUNIT_EXPECT_EQ(test, kspan_encode_pprof(&snap, KSPAN_PEAK_SPACE, buf), 0);
+	take_census(&c, buf);
+	KUNIT_EXPECT_FALSE(test, c.bad);
+	KUNIT_EXPECT_EQ(test, c.nr[2], 1U);
+	KUNIT_EXPECT_EQ(test, c.sums[0], 9ULL);
+	KUNIT_EXPECT_EQ(test, c.sums[2], 7ULL);
+	KUNIT_EXPECT_EQ(test, c.sums[3], 7ULL * 64);
+	profile = (struct field){ .data = buf->data, .len = buf->len };
+	KUNIT_EXPECT_EQ(test, read_number(&profile, 9), 3000ULL);
+	KUNIT_EXPECT_EQ(test, read_number(&profile, 10), 2000ULL);
+	KUNIT_EXPECT_FALSE(test, has_string(buf, "kspan_lost_stacks"));
+
+	kspan_buf_free(buf);
+	snap.peak_lost_objects = 3;
+	snap.peak_lost_bytes = 333;
+	KUNIT_EXPECT_EQ(test, kspan_encode_pprof(&snap, KSPAN_PEAK_SPACE, buf), 0);
+	take_census(&c, buf);
+	KUNIT_EXPECT_FALSE(test, c.bad);
+	KUNIT_EXPECT_EQ(test, c.dangling + c.disorder, 0U);
+	KUNIT_EXPECT_EQ(test, c.nr[2], 2U);
+	KUNIT_EXPECT_EQ(test, c.sums[0], 9ULL);
+	KUNIT_EXPECT_EQ(test, c.sums[2], 10ULL);
+	KUNIT_EXPECT_EQ(test, c.sums[3], 7ULL * 64 + 333);
+	KUNIT_EXPECT_TRUE(test, has_string(buf, "kspan_lost_stacks"));
+
+	/* Which is of the peak alone. */
+	kspan_buf_free(buf);
+	KUNIT_EXPECT_EQ(test, kspan_encode_pprof(&snap, KSPAN_INUSE_SPACE, buf), 0);
+	take_census(&c, buf);
+	KUNIT_EXPECT_EQ(test, c.nr[2], 1U);
+	KUNIT_EXPECT_EQ(test, c.sums[2], 1ULL);
+	KUNIT_EXPECT_FALSE(test, has_string(buf, "kspan_lost_stacks"));
 }
 
 /* Whoever reads protobuf by its rules refuses a profile with one string that is not. */
@@ -954,6 +1007,7 @@ static struct kunit_case encode_cases[] = {
 	KUNIT_CASE(pprof_is_the_golden_profile),
 	KUNIT_CASE_PARAM(pprof_default_type_is_the_one_asked_for, default_gen_params),
 	KUNIT_CASE(pprof_of_nothing_is_a_profile),
+	KUNIT_CASE(pprof_peak_adds_up),
 	KUNIT_CASE(pprof_location_is_address_and_symbol),
 	KUNIT_CASE(pprof_strings_are_utf8),
 	KUNIT_CASE(pprof_sample_without_frames_has_a_location),

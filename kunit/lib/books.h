@@ -570,9 +570,31 @@ static inline void books_pagemap(struct books *b)
 
 /* ------------------------------------------------------------------ the profile */
 
+/* What is in use, and what was at the peak, in bytes by stack and as a whole. */
+struct books_peak {
+	u64 live, most;
+	struct kspan_peak all;
+};
+
+static inline void books_peak_add(struct books_peak *peak, const struct kspan_bucket *bucket)
+{
+	peak->live += kspan_bucket_bytes(bucket, bucket->live);
+	peak->most += kspan_bucket_bytes(bucket, kspan_bucket_at_peak(bucket, &peak->all));
+}
+
+/* Fractions of bytes are rounded once or many times: where there are none it is exact. */
+static inline void books_peak_is(struct books *b, const struct books_peak *peak)
+{
+	if (!b->all_sampled)
+		return;
+	books_same(b, "bytes in use of all stacks", peak->all.live, peak->live);
+	books_same(b, "bytes at the peak", peak->all.most, peak->most + peak->all.lost_bytes);
+}
+
 static inline void books_buckets(struct books *b)
 {
 	const struct kspan_bucket *bucket;
+	struct books_peak peak = {};
 	unsigned long room, flags;
 
 	room = kspan_profile_buckets(HEAP) + 64;
@@ -582,6 +604,7 @@ static inline void books_buckets(struct books *b)
 		return;
 	}
 	spin_lock_irqsave(&HEAP->table->lock, flags);
+	peak.all = HEAP->table->peak;
 	list_for_each_entry(bucket, &HEAP->table->all, all) {
 		if (b->nr_buckets == room)
 			break;
@@ -589,8 +612,10 @@ static inline void books_buckets(struct books *b)
 			.bucket = bucket, .allocs = bucket->allocs, .live = bucket->live,
 		};
 		b->bucket_bytes += struct_size(bucket, frames, bucket->nr_frames);
+		books_peak_add(&peak, bucket);
 	}
 	spin_unlock_irqrestore(&HEAP->table->lock, flags);
+	books_peak_is(b, &peak);
 	books_same(b, "buckets", kspan_profile_buckets(HEAP), b->nr_buckets);
 }
 

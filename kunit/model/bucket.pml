@@ -35,6 +35,19 @@ byte passed[NBUCKETS];
 byte cut_missed;		/* a set */
 #endif
 
+#ifdef PEAK
+byte in_use;			/* table->peak.live, .most, .number and .lost_objects */
+byte most;
+byte peak;
+byte lost;
+byte cut_peak_is;		/* table->cut_peak.number */
+byte peak_live[NBUCKETS];
+byte peak_number[NBUCKETS];
+byte cut_peak[NBUCKETS];
+byte peak_was[NBUCKETS];	/* what was in use when most was: nowhere in the code */
+byte moment_peak[NBUCKETS];	/* likewise, at the last cut */
+#endif
+
 /* What must hold, and is nowhere in the code. */
 byte counted[NBUCKETS];		/* allocations since the last reset */
 byte before[NBUCKETS];		/* in use at the last reset */
@@ -108,9 +121,60 @@ inline publish()
 		born[spare] = last_cut;
 		cut[spare] = last_cut;
 #endif
+#ifdef PEAK
+		peak_number[spare] = peak;
+#endif
 		tmp = 0
 	}
 }
+
+#ifdef PEAK
+/* kspan_bucket_at_peak() */
+#define AT_PEAK(b, number)	(peak_number[b] == number -> peak_live[b] : live[b])
+
+inline kspan_bucket_keep_peak(b)
+{
+	if
+#ifndef PEAK_NOT_KEPT
+	:: peak_number[b] != peak ->
+		peak_live[b] = live[b];
+		peak_number[b] = peak
+#endif
+	:: else
+	fi
+}
+
+inline kspan_table_peak_now()
+{
+	d_step {
+		most = in_use;
+		peak++;
+		lost = 0;
+		for (tmp : 0 .. NBUCKETS - 1) {
+			peak_was[tmp] = live[tmp]
+		}
+		tmp = 0
+	}
+}
+
+/* Whatever has left the table since the peak, the rest is what was lost. */
+inline peak_adds_up()
+{
+	for (tmp : 0 .. NBUCKETS - 1) {
+		if
+		:: listed[tmp] ->
+			assert(AT_PEAK(tmp, peak) == peak_was[tmp]);
+			seen = seen + peak_was[tmp]
+		:: else
+		fi;
+		moment_peak[tmp] = peak_was[tmp]
+	}
+	assert(seen + lost == most);
+	seen = 0
+}
+#else
+#define kspan_bucket_keep_peak(b)	skip
+#endif
 
 /* Before the counts of bucket @b change. */
 #if defined(EXPORT) || defined(RESET)
@@ -121,6 +185,9 @@ inline kspan_bucket_bring_to_cut(b)
 		cut[b] = last_cut;
 		cut_allocs[b] = allocs[b];
 		cut_live[b] = live[b];
+#ifdef PEAK
+		cut_peak[b] = AT_PEAK(b, cut_peak_is);
+#endif
 		if
 		:: cut_resets -> allocs[b] = 0
 		:: else
@@ -141,6 +208,7 @@ inline kspan_bucket_bring_to_cut(b)
 inline count_alloc()
 {
 	BEFORE_COUNT(bucket);
+	kspan_bucket_keep_peak(bucket);
 	atomic {
 		TOUCH_BUCKET(bucket);
 		assert(listed[bucket]);		/* or nobody will ever see it */
@@ -156,6 +224,13 @@ inline count_alloc()
 		live[bucket] = seen + 1;
 		seen = 0
 	}
+#ifdef PEAK
+	in_use++;
+	if
+	:: in_use > most -> kspan_table_peak_now()
+	:: else
+	fi
+#endif
 }
 
 #ifdef NO_RCU_AROUND_FIND
@@ -236,6 +311,7 @@ inline kspan_bucket_free()
 #endif
 	STEP {
 		BEFORE_COUNT(bucket);
+		kspan_bucket_keep_peak(bucket);
 		atomic {
 			TOUCH_BUCKET(bucket);
 			assert(live[bucket] > 0);
@@ -245,6 +321,9 @@ inline kspan_bucket_free()
 			live[bucket] = seen - 1;
 			seen = 0
 		}
+#ifdef PEAK
+		in_use--;
+#endif
 #ifndef FREE_COUNTS_UNLOCKED
 		spin_unlock_irqrestore(bucket_lock)
 #endif
@@ -311,6 +390,9 @@ inline kspan_table_make_room()
 	:: b < NBUCKETS && listed[b] EVICTABLE ->
 		TOUCH_BUCKET(b);
 		kspan_table_take_out(b);
+#if defined(PEAK) && !defined(EVICTED_PEAK)
+		lost = lost + AT_PEAK(b, peak);
+#endif
 		awaited(b);
 		break
 	:: b < NBUCKETS -> b++
@@ -345,6 +427,20 @@ inline make_cut(resets)
 #ifdef EVICT
 		cut_kept = !resets;
 #endif
+#ifdef PEAK
+		if
+		:: resets ->
+			most = in_use;
+			peak++;
+			lost = 0;
+			for (tmp : 0 .. NBUCKETS - 1) {
+				peak_was[tmp] = live[tmp]
+			}
+		:: else
+		fi;
+		cut_peak_is = peak;
+		peak_adds_up();
+#endif
 		for (tmp : 0 .. NBUCKETS - 1) {
 			moment_allocs[tmp] = allocs[tmp];
 			moment_live[tmp] = live[tmp];
@@ -374,7 +470,11 @@ inline drop_unused()
 #ifdef RESET_DROPS_COUNTED
 		:: live[b] == 0 ->
 #else
+#if defined(PEAK) && !defined(RESET_DROPS_PEAK)
+		:: live[b] == 0 && allocs[b] == 0 && AT_PEAK(b, peak) == 0 ->
+#else
 		:: live[b] == 0 && allocs[b] == 0 ->
+#endif
 #endif
 			assert(counted[b] == 0);
 #endif
@@ -439,6 +539,9 @@ inline walk_missed()
 inline copy_bucket()
 {
 	assert(cut_allocs[b] == moment_allocs[b] && cut_live[b] == moment_live[b]);
+#ifdef PEAK
+	assert(cut_peak[b] == moment_peak[b]);
+#endif
 	/* In use is what was allocated before or since the reset, and no more. */
 	assert(cut_live[b] <= cut_allocs[b] + before[b]);
 	d_step {

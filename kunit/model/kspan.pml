@@ -32,7 +32,7 @@
  *	awaited()			cut.c kspan_bucket_awaited(), and what
  *					kspan_table_make_room() does by what it says
  *	hand_out(), mark_specials(), kfree_spare()	parts of what is said above
- *	add_specials(), check_end()	the model's own
+ *	add_specials(), check_end(), peak_adds_up()	the model's own
  *	special_add_profile(), special_add()	attach.c kspan_attach(); special.c
  *					kspan_special_add()
  *	kspan_free()			free.c kspan_free(), free_fast(), free_object(), free_slow()
@@ -60,6 +60,8 @@
  *	- a snapshot is of one moment, and sees no more in use than was allocated (copy_bucket());
  *	  it has every bucket of that moment (kspan_snapshot_take()); a reset drops nothing that has
  *	  been counted since (drop_unused()); nothing in use is evicted (kspan_bucket_put())
+ *	- what the buckets had in use when most was, and what of it was lost when they were evicted,
+ *	  adds up to that (peak_adds_up()), and a snapshot shows each its part (copy_bucket())
  *	- nothing is touched that has been given back: buckets, spans, what a weak handle led to
  *	and at the end (check_end()):
  *	- everything is free, on one list or in one array, and every special is gone

@@ -11,7 +11,7 @@
 #include "profile/symbol.h"
 #include "bucket_helpers.h"
 
-#define FEW_BYTES	(64UL << 10)
+#define FEW_BYTES	(96UL << 10)
 #define MOST_BUCKETS	300
 #define FRAMES		20
 
@@ -175,6 +175,9 @@ static void idle_stacks_are_evicted_all_round(struct kunit *test)
 	KUNIT_ASSERT_GT(test, n, 100U);
 	for (i = 0; i < n; i++)
 		kspan_bucket_free(buckets[i], ONE);
+	/* At the peak nothing of these was in use. */
+	buckets[0] = count(make_stack_elsewhere(0), MOST_BUCKETS * ONE);
+	kspan_bucket_free(buckets[0], MOST_BUCKETS * ONE);
 	for (i = 0; i < 2 * n; i++) {
 		struct kspan_bucket *bucket = count(make_stack_elsewhere(1000 + i), ONE);
 
@@ -251,10 +254,14 @@ static void names_of_the_evicted_are_let_go(struct kunit *test)
 
 /* ------------------------------------------------------------------ in the middle of a walk */
 
+static struct kspan_bucket *higher;	/* whose weight makes a new peak */
 static unsigned int nr_held;
 static bool met;
 
-/* The first time that a walk has dropped the lock: all that is held is freed, and evicted. */
+/*
+ * The first time that a walk has dropped the lock: all that is held is freed, is in the peak no
+ * more, and is evicted.
+ */
 static bool free_and_evict(enum kspan_test_point point)
 {
 	unsigned int i;
@@ -264,6 +271,8 @@ static bool free_and_evict(enum kspan_test_point point)
 	met = true;
 	for (i = 0; i < nr_held; i++)
 		kspan_bucket_free(buckets[i], ONE);
+	count(make_stack_elsewhere(900), MOST_BUCKETS * ONE);
+	kspan_bucket_free(higher, (MOST_BUCKETS + 1) * ONE);
 	for (i = 0; i < nr_held; i++) {
 		buckets[i] = count(make_stack_elsewhere(1000 + i), ONE);
 		if (buckets[i])
@@ -274,6 +283,7 @@ static bool free_and_evict(enum kspan_test_point point)
 
 static void hold(struct kspan_stack *(*make)(unsigned long id))
 {
+	higher = count(make_stack_elsewhere(900), ONE);
 	for (nr_held = 0; nr_held < MOST_BUCKETS; nr_held++) {
 		buckets[nr_held] = count(make(nr_held), ONE);
 		if (!buckets[nr_held])

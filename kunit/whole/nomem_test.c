@@ -248,6 +248,7 @@ static const struct deed {
 	{ "cleanup", make_objects, add_cleanup },
 	{ "page map", make_cache, grow_pagemap },
 	{ "heap", make_objects, render, "heap" },
+	{ "peak", make_objects, render, "peak" },
 	{ "heap.txt", make_objects, render, "heap.txt" },
 	{ "heap.folded", make_objects, render, "heap.folded" },
 	{ "caches", make_objects, render, "caches" },

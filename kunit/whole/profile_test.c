@@ -438,9 +438,12 @@ static void count_slowly(struct kspan_bucket *bucket)
 	unsigned long flags;
 
 	kspan_lock(&HEAP->table->lock, flags);
+	kspan_bucket_keep_peak(bucket);
 	bucket->allocs += KSPAN_WEIGHT_ONE;
 	mdelay(20);
 	bucket->live += KSPAN_WEIGHT_ONE;
+	HEAP->table->peak.live += kspan_bucket_bytes(bucket, KSPAN_WEIGHT_ONE);
+	kspan_table_peak_now(HEAP->table);
 	kspan_unlock(&HEAP->table->lock, flags);
 }
 

@@ -13,10 +13,19 @@
 struct kspan_buf;
 struct kspan_snapshot;
 
-enum kspan_sample_type { KSPAN_INUSE_SPACE, KSPAN_ALLOC_SPACE };
+/* Which profile of a snapshot, named after what readers show unless asked for another. */
+enum kspan_pprof_kind {
+	KSPAN_INUSE_SPACE,	/* what is in use and what was allocated */
+	KSPAN_ALLOC_SPACE,	/* the same */
+	/*
+	 * What was in use at the peak. It has the other two numbers as well, as they are now: some
+	 * readers compare only profiles that have the same.
+	 */
+	KSPAN_PEAK_SPACE,
+};
 
 /* Each returns 0, or -ENOMEM with @buf good for nothing but kspan_buf_free(). */
-int kspan_encode_pprof(const struct kspan_snapshot *snap, enum kspan_sample_type def,
+int kspan_encode_pprof(const struct kspan_snapshot *snap, enum kspan_pprof_kind kind,
 		       struct kspan_buf *buf);
 int kspan_encode_text(const struct kspan_snapshot *snap, struct kspan_buf *buf);
 int kspan_encode_folded(const struct kspan_snapshot *snap, struct kspan_buf *buf);

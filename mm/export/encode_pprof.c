@@ -61,6 +61,7 @@ enum { WIRE_VARINT = 0, WIRE_BYTES = 2 };
  * @out: the profile
  * @msg: a message of the profile while it is built, as its length comes before it
  * @sub: a message inside @msg
+ * @kind: which profile it is
  * @strings: string -> 1 + index in the string table
  * @mappings: name of a module -> id
  * @functions: struct kspan_symbol -> id
@@ -71,6 +72,7 @@ struct kspan_pprof {
 	struct kspan_buf *out;
 	struct kspan_buf msg;
 	struct kspan_buf sub;
+	enum kspan_pprof_kind kind;
 	struct kspan_numbers strings;
 	struct kspan_numbers mappings;
 	struct kspan_numbers functions;
@@ -152,50 +154,39 @@ static u64 pprof_string(struct kspan_pprof *p, const char *str)
 
 /* ------------------------------------------------------------------ the profile */
 
-static const struct kspan_pprof_type {
+struct pprof_type {
 	const char *type;
 	const char *unit;
-} pprof_types[] = {
+};
+
+/* In the order of pprof_row(). */
+static const struct pprof_type heap_types[] = {
 	{ "alloc_objects", "count" },
 	{ "alloc_space", "bytes" },
 	{ "inuse_objects", "count" },
 	{ "inuse_space", "bytes" },
-}, pprof_period_type = { "space", "bytes" };
+};
 
-static const char *const pprof_default_types[] = {
+#define NR_TYPES	ARRAY_SIZE(heap_types)
+
+static const struct pprof_type period_type = { "space", "bytes" };
+
+static const char *const default_types[] = {
 	[KSPAN_INUSE_SPACE] = "inuse_space",
 	[KSPAN_ALLOC_SPACE] = "alloc_space",
+	[KSPAN_PEAK_SPACE] = "inuse_space",
 };
 
 static void pprof_value_type(struct kspan_pprof *p, unsigned int field,
-			     const struct kspan_pprof_type *type)
+			     const struct pprof_type *type)
 {
 	put_u64(&p->msg, VALUE_TYPE_TYPE, pprof_string(p, type->type));
 	put_u64(&p->msg, VALUE_TYPE_UNIT, pprof_string(p, type->unit));
 	put_msg(p->out, field, &p->msg);
 }
 
-static void pprof_sample(struct kspan_pprof *p, const struct kspan_row *row)
+static void pprof_labels(struct kspan_pprof *p, const struct kspan_row *row)
 {
-	/* in the order of pprof_types */
-	const u64 values[] = {
-		row->alloc_objects, row->alloc_bytes, row->inuse_objects, row->inuse_bytes,
-	};
-	unsigned int i;
-
-	static_assert(ARRAY_SIZE(values) == ARRAY_SIZE(pprof_types));
-
-	for (i = 0; i < row->nr_frames; i++)
-		kspan_encode_varint(&p->sub, pprof_number(p, &p->locations, row->symbols[i],
-							  row->addrs[i]));
-	if (!row->nr_frames)
-		kspan_encode_varint(&p->sub, pprof_number(p, &p->locations, &kspan_no_stack, 0));
-	put_msg(&p->msg, SAMPLE_LOCATION_ID, &p->sub);
-
-	for (i = 0; i < ARRAY_SIZE(values); i++)
-		kspan_encode_varint(&p->sub, values[i]);
-	put_msg(&p->msg, SAMPLE_VALUE, &p->sub);
-
 	put_u64(&p->sub, LABEL_KEY, pprof_string(p, "cache"));
 	put_u64(&p->sub, LABEL_STR, pprof_string(p, row->label));
 	put_msg(&p->msg, SAMPLE_LABEL, &p->sub);
@@ -204,8 +195,56 @@ static void pprof_sample(struct kspan_pprof *p, const struct kspan_row *row)
 	put_u64(&p->sub, LABEL_NUM, row->slot_size);
 	put_u64(&p->sub, LABEL_NUM_UNIT, pprof_string(p, "bytes"));
 	put_msg(&p->msg, SAMPLE_LABEL, &p->sub);
+}
 
+/* One sample, unless all @values are zero. */
+static void pprof_sample(struct kspan_pprof *p, const struct kspan_row *row,
+			 const u64 *values)
+{
+	unsigned int i;
+
+	if (!memchr_inv(values, 0, NR_TYPES * sizeof(*values)))
+		return;
+	for (i = 0; i < row->nr_frames; i++)
+		kspan_encode_varint(&p->sub, pprof_number(p, &p->locations, row->symbols[i],
+							  row->addrs[i]));
+	if (!row->nr_frames)
+		kspan_encode_varint(&p->sub, pprof_number(p, &p->locations, &kspan_no_stack, 0));
+	put_msg(&p->msg, SAMPLE_LOCATION_ID, &p->sub);
+
+	for (i = 0; i < NR_TYPES; i++)
+		kspan_encode_varint(&p->sub, values[i]);
+	put_msg(&p->msg, SAMPLE_VALUE, &p->sub);
+
+	/* What comes of no one cache has no size. */
+	if (row->slot_size)
+		pprof_labels(p, row);
 	put_msg(p->out, PROFILE_SAMPLE, &p->msg);
+}
+
+static void pprof_row(struct kspan_pprof *p, const struct kspan_row *row)
+{
+	bool peak = p->kind == KSPAN_PEAK_SPACE;
+	const u64 values[NR_TYPES] = {
+		row->alloc_objects,
+		row->alloc_bytes,
+		peak ? row->peak_objects : row->inuse_objects,
+		peak ? row->peak_bytes : row->inuse_bytes,
+	};
+
+	pprof_sample(p, row, values);
+}
+
+/* What of the peak is in no row: the rows shall add up to it. */
+static void pprof_lost(struct kspan_pprof *p, const struct kspan_snapshot *snap)
+{
+	const struct kspan_symbol *symbol = &kspan_lost_stacks;
+	const struct kspan_row row = {
+		.addrs = (unsigned long [1]) {}, .symbols = &symbol, .nr_frames = 1,
+	};
+	const u64 values[NR_TYPES] = { 0, 0, snap->peak_lost_objects, snap->peak_lost_bytes };
+
+	pprof_sample(p, &row, values);
 }
 
 static void pprof_samples(struct kspan_pprof *p, const struct kspan_snapshot *snap)
@@ -213,11 +252,11 @@ static void pprof_samples(struct kspan_pprof *p, const struct kspan_snapshot *sn
 	const struct kspan_row *row;
 
 	for (row = snap->rows; row < snap->rows + snap->nr_rows && !p->out->err; row++) {
-		if (row->alloc_objects || row->alloc_bytes ||
-		    row->inuse_objects || row->inuse_bytes)
-			pprof_sample(p, row);
+		pprof_row(p, row);
 		cond_resched();
 	}
+	if (p->kind == KSPAN_PEAK_SPACE)
+		pprof_lost(p, snap);
 }
 
 /* Locations stand in the order of their ids, and give mappings and functions theirs. */
@@ -286,10 +325,20 @@ static void pprof_strings(struct kspan_pprof *p)
 	}
 }
 
+/* When it was, and how long it took to come to that. */
+static void pprof_times(struct kspan_pprof *p, const struct kspan_snapshot *snap)
+{
+	bool peak = p->kind == KSPAN_PEAK_SPACE;
+
+	put_u64(p->out, PROFILE_TIME_NANOS, peak ? snap->peak_time_ns : snap->time_ns);
+	put_u64(p->out, PROFILE_DURATION_NANOS,
+		peak ? snap->peak_duration_ns : snap->duration_ns);
+}
+
 /**
  * kspan_encode_pprof() - write a snapshot as profile.proto
  * @snap: the snapshot
- * @def: the sample type that readers show unless asked for another
+ * @kind: which profile of it
  * @buf: where to; appended
  *
  * A row that is all zero is left out. While sampling is off the period is 0, "not known".
@@ -297,11 +346,12 @@ static void pprof_strings(struct kspan_pprof *p)
  * Context: process context; may sleep.
  * Return: 0 or -ENOMEM.
  */
-int kspan_encode_pprof(const struct kspan_snapshot *snap, enum kspan_sample_type def,
+int kspan_encode_pprof(const struct kspan_snapshot *snap, enum kspan_pprof_kind kind,
 		       struct kspan_buf *buf)
 {
 	struct kspan_pprof p = {
 		.out = buf,
+		.kind = kind,
 		.strings.strings = true,
 		.mappings.strings = true,
 	};
@@ -310,8 +360,8 @@ int kspan_encode_pprof(const struct kspan_snapshot *snap, enum kspan_sample_type
 	pprof_string(&p, "");
 	/* the first mapping is the "main binary", which pprof names above its tables */
 	pprof_number(&p, &p.mappings, KSPAN_VMLINUX, 0);
-	for (i = 0; i < ARRAY_SIZE(pprof_types); i++)
-		pprof_value_type(&p, PROFILE_SAMPLE_TYPE, &pprof_types[i]);
+	for (i = 0; i < NR_TYPES; i++)
+		pprof_value_type(&p, PROFILE_SAMPLE_TYPE, &heap_types[i]);
 
 	/* each gives numbers to what the next one writes */
 	pprof_samples(&p, snap);
@@ -319,11 +369,10 @@ int kspan_encode_pprof(const struct kspan_snapshot *snap, enum kspan_sample_type
 	pprof_mappings(&p);
 	pprof_functions(&p);
 
-	put_u64(buf, PROFILE_TIME_NANOS, snap->time_ns);
-	put_u64(buf, PROFILE_DURATION_NANOS, snap->duration_ns);
-	pprof_value_type(&p, PROFILE_PERIOD_TYPE, &pprof_period_type);
+	pprof_times(&p, snap);
+	pprof_value_type(&p, PROFILE_PERIOD_TYPE, &period_type);
 	put_u64(buf, PROFILE_PERIOD, snap->sample_bytes);
-	put_u64(buf, PROFILE_DEFAULT_SAMPLE_TYPE, pprof_string(&p, pprof_default_types[def]));
+	put_u64(buf, PROFILE_DEFAULT_SAMPLE_TYPE, pprof_string(&p, default_types[kind]));
 	pprof_strings(&p);
 
 	kspan_numbers_free(&p.locations);

@@ -35,6 +35,11 @@ static int encode_allocs(const struct kspan_snapshot *snap, struct kspan_buf *bu
 	return kspan_encode_pprof(snap, KSPAN_ALLOC_SPACE, buf);
 }
 
+static int encode_peak(const struct kspan_snapshot *snap, struct kspan_buf *buf)
+{
+	return kspan_encode_pprof(snap, KSPAN_PEAK_SPACE, buf);
+}
+
 static int show_heap(void *profile, struct kspan_buf *buf)
 {
 	return show(profile, buf, encode_heap);
@@ -43,6 +48,11 @@ static int show_heap(void *profile, struct kspan_buf *buf)
 static int show_allocs(void *profile, struct kspan_buf *buf)
 {
 	return show(profile, buf, encode_allocs);
+}
+
+static int show_peak(void *profile, struct kspan_buf *buf)
+{
+	return show(profile, buf, encode_peak);
 }
 
 static int show_text(void *profile, struct kspan_buf *buf)
@@ -77,6 +87,7 @@ static int store_reset(void *profile, u64 value)
 const struct kspan_file kspan_profile_file[KSPAN_NR_PROFILE_FILES] = {
 	{ "heap",	  0400, .show_of = show_heap },
 	{ "allocs",	  0400, .show_of = show_allocs },
+	{ "peak",	  0400, .show_of = show_peak },
 	{ "heap.txt",	  0400, .show_of = show_text },
 	{ "heap.folded",  0400, .show_of = show_folded },
 	{ "sample_bytes", 0600, .show_of = show_sample_bytes, .store = store_sample_bytes },

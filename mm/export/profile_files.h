@@ -7,11 +7,11 @@
 
 struct kspan_profile;
 
-#define KSPAN_NR_PROFILE_FILES	6
+#define KSPAN_NR_PROFILE_FILES	7
 
 extern const struct kspan_file kspan_profile_file[KSPAN_NR_PROFILE_FILES];
 
-/* heap, allocs, heap.txt, heap.folded, sample_bytes and reset: a struct kspan_files of @profile. */
+/* The files of @profile, heap to reset: a struct kspan_files. */
 #define KSPAN_PROFILE_FILES(profile) {						\
 	.file = kspan_profile_file,						\
 	.nr = KSPAN_NR_PROFILE_FILES,						\

@@ -85,10 +85,12 @@ static struct kspan_bucket *bucket_new(struct kspan_table *table, const struct k
 	bucket->allocs = 0;
 	bucket->carried = 0;
 	bucket->live = 0;
+	bucket->peak_live = 0;
 	bucket->passed = 0;
 	bucket->cut_allocs = 0;
 	bucket->cut_carried = 0;
 	bucket->cut_live = 0;
+	bucket->cut_peak = 0;
 	bucket->told = 0;
 	bucket->copy = 0;
 	bucket->symbols = NULL;
@@ -110,6 +112,7 @@ static bool publish(struct kspan_bucket *bucket)
 	table->nr++;
 	bucket->born = table->last_cut;
 	bucket->cut = table->last_cut;
+	bucket->peak_number = table->peak.number;
 	refcount_inc(&bucket->label->refs);
 	list_add_tail(&bucket->all, &table->all);
 	hlist_add_head_rcu(&bucket->hash, &table->chains[bucket->hash_value & table->chains_mask]);
@@ -119,9 +122,16 @@ static bool publish(struct kspan_bucket *bucket)
 static void count_alloc(struct kspan_bucket *bucket, u64 weight)
 	kspan_must_hold_table
 {
+	struct kspan_table *table = bucket->table;
+
+	kspan_assert_held(&table->lock);
 	kspan_bucket_bring_to_cut(bucket);
+	kspan_bucket_keep_peak(bucket);
 	bucket->allocs += weight;
 	bucket->live += weight;
+	table->peak.live += kspan_bucket_bytes(bucket, weight);
+	if (table->peak.live > table->peak.most)
+		kspan_table_peak_now(table);
 	/*
 	 * What is in use is bounded by memory. What ever was is not: the fraction leaves room for
 	 * as many objects as a busy machine allocates in hours.
@@ -135,8 +145,13 @@ static void count_alloc(struct kspan_bucket *bucket, u64 weight)
 static void count_free(struct kspan_bucket *bucket, u64 weight)
 	kspan_must_hold_table
 {
+	struct kspan_table *table = bucket->table;
+
+	kspan_assert_held(&table->lock);
 	kspan_bucket_bring_to_cut(bucket);
+	kspan_bucket_keep_peak(bucket);
 	bucket->live -= weight;
+	table->peak.live -= kspan_bucket_bytes(bucket, weight);
 	if (bucket->live)
 		return;
 	bucket->told = 0;
@@ -252,6 +267,7 @@ struct kspan_table *kspan_table_new(struct kspan_profile *profile, size_t max_by
 	table->hand_last = &table->all;
 	table->gone_end = &table->gone_first;
 	table->bytes_max = max_bytes;
+	table->peak.at = jiffies;
 	table->start_ns = ktime_get_ns();
 	kspan_table_listen(table);
 	return table;

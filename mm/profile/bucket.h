@@ -9,9 +9,11 @@
 #ifndef _KSPAN_BUCKET_H
 #define _KSPAN_BUCKET_H
 
+#include <linux/jiffies.h>
 #include <linux/list.h>
 #include <linux/llist.h>
 #include <linux/lockdep.h>
+#include <linux/math64.h>
 #include <linux/mutex.h>
 #include <linux/overflow.h>
 #include <linux/rcupdate.h>
@@ -21,6 +23,22 @@
 
 #include "base/lock.h"
 #include "profile/profile.h"
+
+/*
+ * When most was in use since the profile was made or last reset: its peak. What each stack had in
+ * use then is not copied: a new peak is a new number, and whoever changes a bucket for the first
+ * time after it keeps what was in use there before. So a sample costs the same however many buckets
+ * there are and however often there is a new peak, and what was kept adds up to the peak.
+ */
+struct kspan_peak {
+	u64 live;		/* bytes in use now, an estimate */
+	u64 most;		/* and at the peak */
+	u64 number;		/* which peak that is */
+	unsigned long at;	/* jiffies */
+	/* Of what was in use then, what is not known by its stack any more: that was evicted. */
+	u64 lost_objects;	/* a sum of weights */
+	u64 lost_bytes;
+};
 
 /* The buckets of one profile. */
 struct kspan_table {
@@ -63,6 +81,9 @@ struct kspan_table {
 	/* One that is not, whose walk has not ended: what was evicted before that came by. */
 	bool cut_kept kspan_guarded_by(&lock);
 	struct kspan_bucket *cut_missed kspan_guarded_by(&lock);
+
+	struct kspan_peak peak kspan_guarded_by(&lock);
+	struct kspan_peak cut_peak kspan_guarded_by(&lock);	/* what it was at the last cut */
 };
 
 /*
@@ -100,11 +121,14 @@ struct kspan_bucket {
 	u64 cut_allocs kspan_in_table;	/* what those below were then */
 	u64 cut_carried kspan_in_table;
 	u64 cut_live kspan_in_table;
+	u64 cut_peak kspan_in_table;
 
 	/* Sums of weights, in objects. */
 	u64 allocs kspan_in_table;	/* since the start or the last reset, but for ... */
 	u64 carried kspan_in_table;	/* ... these, in whole objects: see count_alloc() */
 	u64 live kspan_in_table;	/* in use; survives a reset */
+	u64 peak_live kspan_in_table;	/* was in use at the peak of this number; */
+	u64 peak_number kspan_in_table;	/* at that of a later one, what is in use */
 
 	u64 told kspan_in_table;	/* of live, what a report of leaks has told */
 
@@ -151,6 +175,49 @@ void kspan_bucket_put_later(struct kspan_bucket *bucket) kspan_no_lock;
 void kspan_bucket_flush_evicted(void)
 	kspan_no_lock;
 
+/* ---- The peak ------------------------------------------------------------------------ */
+
+/* Of @weight objects. The same on allocation and on free: what is in use is the sum of these. */
+static inline u64 kspan_bucket_bytes(const struct kspan_bucket *bucket, u64 weight)
+{
+	return mul_u64_u64_shr(weight, bucket->slot_size, KSPAN_WEIGHT_SHIFT);
+}
+
+/* What @bucket had in use at @peak, the last one or that of the last cut: a sum of weights. */
+static inline u64 kspan_bucket_at_peak(const struct kspan_bucket *bucket,
+				       const struct kspan_peak *peak)
+	kspan_must_hold_table
+{
+	return bucket->peak_number == peak->number ? bucket->peak_live : bucket->live;
+}
+
+/* Before what @bucket has in use changes. */
+static inline void kspan_bucket_keep_peak(struct kspan_bucket *bucket)
+	kspan_must_hold_table
+{
+	struct kspan_table *table = bucket->table;
+
+	kspan_assert_held(&table->lock);
+	if (bucket->peak_number == table->peak.number)
+		return;
+	bucket->peak_live = bucket->live;
+	bucket->peak_number = table->peak.number;
+}
+
+/* The present is the peak. */
+static inline void kspan_table_peak_now(struct kspan_table *table)
+	kspan_must_hold(&table->lock)
+{
+	struct kspan_peak *peak = &table->peak;
+
+	kspan_assert_held(&table->lock);
+	peak->most = peak->live;
+	peak->number++;
+	peak->at = jiffies;
+	peak->lost_objects = 0;
+	peak->lost_bytes = 0;
+}
+
 /* ---- Walks: cut.c -------------------------------------------------------------------- */
 
 /* Keeps the counts of the last cut, before they change for the first time after it. */
@@ -166,6 +233,7 @@ static inline void kspan_bucket_bring_to_cut(struct kspan_bucket *bucket)
 	bucket->cut_allocs = bucket->allocs;
 	bucket->cut_carried = bucket->carried;
 	bucket->cut_live = bucket->live;
+	bucket->cut_peak = kspan_bucket_at_peak(bucket, &table->cut_peak);
 	if (table->cut_resets) {
 		bucket->allocs = 0;
 		bucket->carried = 0;
@@ -181,18 +249,19 @@ bool kspan_bucket_awaited(struct kspan_bucket *bucket) kspan_must_hold_table;
 /* A bucket, with a reference, and its counts at a cut. */
 struct kspan_bucket_copy {
 	struct kspan_bucket *bucket;
-	u64 allocs, carried, live;
+	u64 allocs, carried, live, peak;
 	/* Of its samples in use: how many there are, and their ages in milliseconds. */
 	u64 aged, age_min, age_sum, age_max;
 };
 
 /*
  * A cut through the counts of all buckets, as they are at this moment, if there are at most @most;
- * how many there are. kspan_table_copy_cut(), which has to follow then, copies what these were,
- * with the table's lock held for a few at a time; how many. Both in one hold of the table's mutex;
- * process context.
+ * how many there are, and in *@peak the peak as it is then. kspan_table_copy_cut(), which has to
+ * follow then, copies what these were, with the table's lock held for a few at a time; how many.
+ * Both in one hold of the table's mutex; process context.
  */
-unsigned long kspan_table_cut(struct kspan_table *table, unsigned long most)
+unsigned long kspan_table_cut(struct kspan_table *table, unsigned long most,
+			      struct kspan_peak *peak)
 	kspan_must_hold_mutex(&table->mutex) kspan_no_lock;
 size_t kspan_table_copy_cut(struct kspan_table *table, struct kspan_bucket_copy *copies)
 	kspan_must_hold_mutex(&table->mutex) kspan_no_lock;

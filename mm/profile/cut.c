@@ -50,9 +50,14 @@ static void make_cut(struct kspan_table *table, bool resets)
 	table->last_cut++;
 	table->cut_resets = resets;
 	table->cut_kept = !resets;
+	/* At a reset the peak is the present, until there is a higher one. */
+	if (resets)
+		kspan_table_peak_now(table);
+	table->cut_peak = table->peak;
 }
 
-unsigned long kspan_table_cut(struct kspan_table *table, unsigned long most)
+unsigned long kspan_table_cut(struct kspan_table *table, unsigned long most,
+			      struct kspan_peak *peak)
 {
 	unsigned long flags, nr;
 
@@ -61,6 +66,7 @@ unsigned long kspan_table_cut(struct kspan_table *table, unsigned long most)
 	nr = table->nr;
 	if (nr <= most)
 		make_cut(table, false);
+	*peak = table->peak;
 	kspan_unlock(&table->lock, flags);
 	return nr;
 }
@@ -155,7 +161,7 @@ static void copy_bucket(struct kspan_bucket *bucket, void *arg)
 	lockdep_assert_held(&bucket->table->lock);
 	*(*next)++ = (struct kspan_bucket_copy) {
 		.bucket = bucket, .allocs = bucket->cut_allocs, .carried = bucket->cut_carried,
-		.live = bucket->cut_live,
+		.live = bucket->cut_live, .peak = bucket->cut_peak,
 	};
 	refcount_inc(&bucket->refs);
 }
@@ -170,13 +176,18 @@ size_t kspan_table_copy_cut(struct kspan_table *table, struct kspan_bucket_copy 
 
 /*
  * A bucket that has nothing in use, nor had anything since the reset, goes to @unused; but not one
- * whose text has left and which has come to the line of those since. That is a list of the next.
+ * that had something at it, which is the peak as yet, nor one whose text has left and which has
+ * come to the line of those since. That is a list of the next.
  */
 static void drop_unused(struct kspan_bucket *bucket, void *unused)
 	kspan_must_hold_table
 {
-	lockdep_assert_held(&bucket->table->lock);
+	struct kspan_table *table = bucket->table;
+
+	kspan_assert_held(&table->lock);
 	if (bucket->live || bucket->allocs || bucket->carried)
+		return;
+	if (kspan_bucket_at_peak(bucket, &table->peak))
 		return;
 	if (bucket->gone && bucket->cut_live)
 		return;

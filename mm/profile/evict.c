@@ -4,8 +4,9 @@
  *
  * When the table is full, buckets with nothing in use are evicted for a new stack. First go those
  * whose module has left, the longest idle first, since their stacks cannot come again; then
- * others, wherever a hand that goes round comes upon one within a few steps. What is in use is
- * never evicted, so that a leak is seen however many stacks there were before it.
+ * others, wherever a hand that goes round comes upon one within a few steps; if it can be, one that
+ * had nothing in use at the peak either. What is in use is never evicted, so that a leak is seen
+ * however many stacks there were before it.
  *
  * Any context may evict, but names and labels are let go by a work item, after a grace period.
  *
@@ -21,7 +22,7 @@
 #include "base/compat.h"
 #include "profile/bucket.h"
 
-/* How many buckets the hand looks at for one new stack. */
+/* How many buckets the hand looks at for one new stack, for one without a part in the peak. */
 #define HAND_STEPS	64
 
 /* Takes @bucket out of the table, whose reference is now the caller's. */
@@ -69,8 +70,12 @@ static struct kspan_bucket *pop_gone(struct kspan_table *table)
 	return bucket;
 }
 
-/* The next bucket with nothing in use, if the hand comes upon one in *@steps. */
-static struct kspan_bucket *next_idle(struct kspan_table *table, unsigned int *steps)
+/*
+ * The next bucket with nothing in use, if the hand comes upon one in *@steps; and with no part in
+ * the peak, if @spare_peak.
+ */
+static struct kspan_bucket *next_idle(struct kspan_table *table, unsigned int *steps,
+				      bool spare_peak)
 	kspan_must_hold(&table->lock)
 {
 	struct kspan_bucket *bucket;
@@ -86,23 +91,38 @@ static struct kspan_bucket *next_idle(struct kspan_table *table, unsigned int *s
 		bucket = list_entry(table->hand, struct kspan_bucket, all);
 		/* Or it would follow those that come, and never see the others again. */
 		table->hand = table->hand == table->hand_last ? &table->all : table->hand->next;
-		if (!bucket->live)
+		if (!bucket->live &&
+		    !(spare_peak && kspan_bucket_at_peak(bucket, &table->peak)))
 			return bucket;
 	}
 	return NULL;
+}
+
+/* @bucket, which has nothing in use, goes, and with it who had that part of the peak. */
+static void lose_part_in_peak(struct kspan_bucket *bucket)
+	kspan_must_hold_table
+{
+	struct kspan_peak *peak = &bucket->table->peak;
+	u64 weight = kspan_bucket_at_peak(bucket, peak);
+
+	kspan_assert_held(&bucket->table->lock);
+	peak->lost_objects += weight;
+	peak->lost_bytes += kspan_bucket_bytes(bucket, weight);
 }
 
 /* Makes room for @size bytes if that can be; the buckets that were evicted, by their next. */
 struct kspan_bucket *kspan_table_make_room(struct kspan_table *table, size_t size)
 {
 	struct kspan_bucket *evicted = NULL, *bucket, **list;
-	unsigned int steps = HAND_STEPS;
+	unsigned int sparing = HAND_STEPS, steps = HAND_STEPS;
 
 	while (!kspan_table_fits(table, size)) {
-		bucket = pop_gone(table) ?: next_idle(table, &steps);
+		bucket = pop_gone(table) ?: next_idle(table, &sparing, true) ?:
+			 next_idle(table, &steps, false);
 		if (!bucket)
 			break;
 		kspan_table_take_out(bucket);
+		lose_part_in_peak(bucket);
 		list = kspan_bucket_awaited(bucket) ? &table->cut_missed : &evicted;
 		bucket->next = *list;
 		*list = bucket;

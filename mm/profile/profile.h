@@ -324,6 +324,9 @@ struct kspan_symbol {
 /* Stands for the stack of a row without frames: readers want a place for each sample. */
 extern const struct kspan_symbol kspan_no_stack;
 
+/* And for what was in use at the peak by stacks that were evicted since. */
+extern const struct kspan_symbol kspan_lost_stacks;
+
 /* The function of a return address less one, with a reference; NULL without memory. */
 const struct kspan_symbol *kspan_symbol_get(unsigned long addr) kspan_no_lock;
 void kspan_symbol_put(const struct kspan_symbol *sym) kspan_no_lock;
@@ -355,6 +358,8 @@ struct kspan_row {
 	u64 alloc_bytes;
 	u64 inuse_objects;
 	u64 inuse_bytes;
+	u64 peak_objects;			/* in use when most was, in bytes of all rows */
+	u64 peak_bytes;
 	/* What the sampler would have seen at sample_bytes: for readers that scale by it. */
 	u64 alloc_samples;
 	u64 inuse_samples;
@@ -372,6 +377,11 @@ void kspan_ages_add(struct kspan_ages *ages, struct kspan_bucket *bucket, u64 ta
 struct kspan_snapshot {
 	u64 time_ns;		/* CLOCK_REALTIME */
 	u64 duration_ns;	/* since the profile was made or last reset */
+	/* Likewise, of the peak; and what of it is in no row, its stacks having been evicted. */
+	u64 peak_time_ns;
+	u64 peak_duration_ns;
+	u64 peak_lost_objects;
+	u64 peak_lost_bytes;
 	u64 sample_bytes;	/* mean distance in bytes; 0 is off */
 	/* Some samples were taken at another mean: no one rate scales what was sampled. */
 	bool mixed;

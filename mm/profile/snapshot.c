@@ -7,8 +7,10 @@
  * Locks: the mutex of the table, and under it its lock for the copy. Process context.
  */
 #include <linux/err.h>
+#include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/math64.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
@@ -73,6 +75,8 @@ static void fill_row(struct kspan_row *row, const struct kspan_bucket_copy *copy
 	row->alloc_bytes = copy->carried * size + round_weight(copy->allocs, size);
 	row->inuse_objects = round_weight(copy->live, 1);
 	row->inuse_bytes = round_weight(copy->live, size);
+	row->peak_objects = round_weight(copy->peak, 1);
+	row->peak_bytes = round_weight(copy->peak, size);
 	row->alloc_samples = mul_u64_u64_div_u64(copy->carried, KSPAN_WEIGHT_ONE, one) +
 			     samples_of(copy->allocs, one, whole);
 	row->inuse_samples = samples_of(copy->live, one, whole);
@@ -82,11 +86,23 @@ static void fill_row(struct kspan_row *row, const struct kspan_bucket_copy *copy
 	row->age_max = copy->age_max;
 }
 
+/* What is known of the peak, @now being ktime_get_real_ns(). */
+static void fill_peak(struct kspan_snapshot *snap, const struct kspan_peak *peak, u64 now)
+{
+	u64 ago = jiffies64_to_nsecs(jiffies - peak->at);
+
+	snap->peak_time_ns = now - min(ago, now);
+	snap->peak_duration_ns = snap->duration_ns - min(ago, snap->duration_ns);
+	snap->peak_lost_objects = round_weight(peak->lost_objects, 1);
+	snap->peak_lost_bytes = peak->lost_bytes;
+}
+
 /* Every bucket as it is at one moment, and when that was. */
 static int take_copies(struct taken *taken, struct kspan_profile *profile)
 	kspan_must_hold_mutex(&profile->table->mutex)
 {
 	size_t n = kspan_profile_buckets(profile), room;
+	struct kspan_peak peak;
 
 	lockdep_assert_held(&profile->table->mutex);
 	do {
@@ -96,10 +112,11 @@ static int take_copies(struct taken *taken, struct kspan_profile *profile)
 		taken->copies = kvmalloc_array(room, sizeof(*taken->copies), GFP_KERNEL);
 		if (!taken->copies)
 			return -ENOMEM;
-		n = kspan_table_cut(profile->table, room);
+		n = kspan_table_cut(profile->table, room, &peak);
 	} while (n > room);
 	taken->snap.time_ns = ktime_get_real_ns();
 	taken->snap.duration_ns = ktime_get_ns() - kspan_profile_start_ns(profile);
+	fill_peak(&taken->snap, &peak, taken->snap.time_ns);
 	taken->nr_copies = kspan_table_copy_cut(profile->table, taken->copies);
 	return 0;
 }
@@ -110,13 +127,31 @@ struct kspan_ages {
 	u64 now_ns;
 };
 
+/* Each bucket knows its copy. */
+static void number_copies(struct taken *taken)
+{
+	size_t i;
+
+	for (i = 0; i < taken->nr_copies; i++) {
+		taken->copies[i].bucket->copy = i;
+		cond_resched();
+	}
+}
+
+/* The copy of @bucket; NULL: it came after the cut. One of a stack that was there has one. */
+static struct kspan_bucket_copy *copy_of(struct taken *taken, struct kspan_bucket *bucket)
+{
+	struct kspan_bucket_copy *copy = &taken->copies[bucket->copy];
+
+	return bucket->copy < taken->nr_copies && copy->bucket == bucket ? copy : NULL;
+}
+
 void kspan_ages_add(struct kspan_ages *ages, struct kspan_bucket *bucket, u64 taken_ns)
 {
-	struct kspan_bucket_copy *copy = &ages->taken->copies[bucket->copy];
+	struct kspan_bucket_copy *copy = copy_of(ages->taken, bucket);
 	u64 age;
 
-	/* One that came after the cut, if it has a copy, was of a stack that was there. */
-	if (bucket->copy >= ages->taken->nr_copies || copy->bucket != bucket)
+	if (!copy)
 		return;
 	age = div_u64(ages->now_ns - min(taken_ns, ages->now_ns), NSEC_PER_MSEC);
 	copy->age_min = copy->aged ? min(copy->age_min, age) : age;
@@ -128,14 +163,10 @@ void kspan_ages_add(struct kspan_ages *ages, struct kspan_bucket *bucket, u64 ta
 static void take_ages(struct taken *taken, struct kspan_profile *profile)
 {
 	struct kspan_ages ages = { taken, ktime_get_mono_fast_ns() };
-	size_t i;
 
 	if (!profile->ops || !profile->ops->walk_samples)
 		return;
-	for (i = 0; i < taken->nr_copies; i++) {
-		taken->copies[i].bucket->copy = i;
-		cond_resched();
-	}
+	number_copies(taken);
 	profile->ops->walk_samples(profile, &ages);
 }
 

@@ -26,6 +26,7 @@
 #include "profile/symbol.h"
 
 const struct kspan_symbol kspan_no_stack = { .name = "unknown", .module = "unknown" };
+const struct kspan_symbol kspan_lost_stacks = { .name = "kspan_lost_stacks", .module = "kspan" };
 
 /* Guards the table, the counts of references, the sum of bytes and the buffer. */
 static DEFINE_MUTEX(kspan_symbol_mutex);
