@@ -56,6 +56,7 @@ void kspan_tracing_alloc(struct kspan_cache *cache, void *obj, size_t slot_size,
 	special = kspan_special_new(KSPAN_SPECIAL_PROFILE, KSPAN_GFP_OPTIONAL);
 	if (!special)
 		goto dropped;
+	special->profile.taken_ns = kspan_profile_now();
 	special->profile.weight = weight;
 	special->profile.bucket = count_sample(cache, slot_size, weight);
 	if (!special->profile.bucket)
@@ -82,10 +83,13 @@ dropped:
 
 void kspan_tracing_release(struct kspan_span *span, struct kspan_special *special)
 {
+	u64 age;
+
 	/* The special is on a private list, and the span's lock has been dropped. */
 	lockdep_assert_not_held(&span->specials.lock);
 	kspan_test_point(KSPAN_AT_RELEASE);
-	kspan_bucket_free(special->profile.bucket, special->profile.weight);
+	age = kspan_profile_age(special->profile.taken_ns, kspan_profile_now());
+	kspan_bucket_free_aged(special->profile.bucket, special->profile.weight, age);
 	kspan_special_delete(special);
 }
 

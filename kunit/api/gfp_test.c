@@ -434,6 +434,7 @@ static const struct sleeping_case {
 	{ "heap", do_render, "heap", 1 },
 	{ "allocs", do_render, "allocs", 1 },
 	{ "peak", do_render, "peak", 1 },
+	{ "lifetime", do_render, "lifetime", 1 },
 	{ "heap.txt", do_render, "heap.txt", 1 },
 	{ "heap.folded", do_render, "heap.folded", 1 },
 	{ "caches", do_render, "caches", 1 },

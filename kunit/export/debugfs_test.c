@@ -28,6 +28,7 @@ static const struct file_case {
 	{ "heap", 0400, "\x0a\x04\x08\x01\x10\x02" },	/* profile.proto: a sample type */
 	{ "allocs", 0400, "\x0a\x04\x08\x01\x10\x02" },
 	{ "peak", 0400, "\x0a\x04\x08\x01\x10\x02" },
+	{ "lifetime", 0400, "\x0a\x04\x08\x01\x10\x02\x0a\x04\x08\x03\x10\x04" },
 	{ "heap.txt", 0400, "heap profile: " },
 	{ "heap.folded", 0400, "" },
 	{ "caches", 0400, "" },

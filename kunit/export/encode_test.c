@@ -511,6 +511,7 @@ static const struct default_case {
 	{ KSPAN_INUSE_SPACE, "inuse_space" },
 	{ KSPAN_ALLOC_SPACE, "alloc_space" },
 	{ KSPAN_PEAK_SPACE, "inuse_space" },
+	{ KSPAN_FREED_SPACE, "freed_space" },
 };
 
 static void default_desc(const struct default_case *c, char *desc)
@@ -628,6 +629,58 @@ static void pprof_peak_adds_up(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, c.nr[2], 1U);
 	KUNIT_EXPECT_EQ(test, c.sums[2], 1ULL);
 	KUNIT_EXPECT_FALSE(test, has_string(buf, "kspan_lost_stacks"));
+}
+
+/* The lifetime of the @nth sample; U64_MAX if it has none in nanoseconds. */
+static u64 lifetime_label(const struct kspan_buf *buf, unsigned int nth)
+{
+	struct reader r = { buf->data, buf->data + buf->len, false }, labels;
+	struct field sample, label;
+
+	while (read_field(&r, &sample)) {
+		if (sample.number != 2 || nth--)
+			continue;
+		labels = reader(&sample);
+		while (read_field(&labels, &label))
+			if (label.number == 3 &&
+			    string_is(buf, read_number(&label, 1), "lifetime") &&
+			    string_is(buf, read_number(&label, 4), "nanoseconds"))
+				return read_number(&label, 3);
+		break;
+	}
+	return U64_MAX;
+}
+
+/* A sample for each bin with something in it, and none for a row that has none. */
+static void pprof_lifetimes_are_samples(struct kunit *test)
+{
+	static const u64 lifetimes[KSPAN_NR_LIFETIMES] = {
+		[0] = 3 << KSPAN_LIFETIME_WEIGHT_SHIFT,
+		[1] = 1,	/* much less than an object, and a byte */
+		[11] = (5 << KSPAN_LIFETIME_WEIGHT_SHIFT) / 2,
+		[KSPAN_NR_LIFETIMES - 1] = 1 << KSPAN_LIFETIME_WEIGHT_SHIFT,
+	};
+	static const u64 none[KSPAN_NR_LIFETIMES];
+	struct kspan_row rows[] = { row(&stack_call, 64, 9, 1), row(&stack_other, 32, 1, 1) };
+	struct kspan_snapshot snap = snapshot(rows, ARRAY_SIZE(rows), 1);
+	struct kspan_buf *buf = test->priv;
+	struct census c;
+
+	rows[0].lifetimes = lifetimes;
+	rows[1].lifetimes = none;
+	KUNIT_EXPECT_EQ(test, kspan_encode_pprof(&snap, KSPAN_FREED_SPACE, buf), 0);
+	take_census(&c, buf);
+	KUNIT_EXPECT_FALSE(test, c.bad);
+	KUNIT_EXPECT_EQ(test, c.dangling + c.disorder, 0U);
+	KUNIT_EXPECT_EQ(test, c.nr[1], 2U);
+	KUNIT_EXPECT_EQ(test, c.nr[2], 3U);
+	KUNIT_EXPECT_EQ(test, c.sums[0], 3ULL + 3 + 1);
+	KUNIT_EXPECT_EQ(test, c.sums[1], 64ULL * 3 + 160 + 64);
+	KUNIT_EXPECT_EQ(test, lifetime_label(buf, 0), 0ULL);
+	KUNIT_EXPECT_EQ(test, lifetime_label(buf, 1), 1ULL << 20);
+	KUNIT_EXPECT_EQ(test, lifetime_label(buf, 2), 1ULL << 40);
+	KUNIT_EXPECT_TRUE(test, has_string(buf, "freed_objects"));
+	KUNIT_EXPECT_FALSE(test, has_string(buf, "alloc_objects"));
 }
 
 /* Whoever reads protobuf by its rules refuses a profile with one string that is not. */
@@ -1008,6 +1061,7 @@ static struct kunit_case encode_cases[] = {
 	KUNIT_CASE_PARAM(pprof_default_type_is_the_one_asked_for, default_gen_params),
 	KUNIT_CASE(pprof_of_nothing_is_a_profile),
 	KUNIT_CASE(pprof_peak_adds_up),
+	KUNIT_CASE(pprof_lifetimes_are_samples),
 	KUNIT_CASE(pprof_location_is_address_and_symbol),
 	KUNIT_CASE(pprof_strings_are_utf8),
 	KUNIT_CASE(pprof_sample_without_frames_has_a_location),

@@ -294,6 +294,7 @@ static void every_path_is_counted(struct kunit *test)
 	} while (counts.live);
 	KUNIT_EXPECT_EQ(test, counts.allocs, (u64)NR);
 	KUNIT_EXPECT_EQ(test, counts.bytes, 0ULL);
+	KUNIT_EXPECT_EQ(test, counts.freed, (u64)NR);
 	KUNIT_EXPECT_EQ(test, counted(KSPAN_TAP_MISSED_FREES), 0UL);
 }
 
@@ -336,6 +337,8 @@ static void missed_free_is_repaired_by_any_allocation(struct kunit *test)
 	kspan_tap_known_again(TAP, (unsigned long)lost);
 	KUNIT_EXPECT_EQ(test, counted(KSPAN_TAP_MISSED_FREES), 1UL);
 	KUNIT_EXPECT_EQ(test, counts_of(test, first).live, 0ULL);
+	/* When it was freed nobody knows. */
+	KUNIT_EXPECT_EQ(test, counts_of(test, first).freed, 0ULL);
 }
 
 /* ------------------------------------------------------------------ ages */
@@ -444,6 +447,7 @@ static void nmi_samples_nothing_and_loses_no_free(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, counts_of(test, sample).allocs, 0ULL);
 	/* A snapshot waits for what was put off. */
 	KUNIT_EXPECT_EQ(test, counts_of(test, first).live, 0ULL);
+	KUNIT_EXPECT_EQ(test, counts_of(test, first).freed, 1ULL);
 	kmem_cache_free(cache, obj);
 }
 
@@ -688,6 +692,8 @@ static void what_is_in_use_when_it_goes_off_is_forgotten(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kspan_tap_enable(TAP, 0), 0);
 	KUNIT_EXPECT_EQ(test, counts_of(test, first).allocs, 1ULL);
 	KUNIT_EXPECT_EQ(test, counts_of(test, first).live, 0ULL);
+	/* It has not ended, and was there. */
+	KUNIT_EXPECT_EQ(test, counts_of(test, first).freed, 0ULL);
 	kmem_cache_free(cache, obj);
 }
 

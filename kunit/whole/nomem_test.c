@@ -249,6 +249,7 @@ static const struct deed {
 	{ "page map", make_cache, grow_pagemap },
 	{ "heap", make_objects, render, "heap" },
 	{ "peak", make_objects, render, "peak" },
+	{ "lifetime", make_objects, render, "lifetime" },
 	{ "heap.txt", make_objects, render, "heap.txt" },
 	{ "heap.folded", make_objects, render, "heap.folded" },
 	{ "caches", make_objects, render, "caches" },

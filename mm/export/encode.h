@@ -22,6 +22,7 @@ enum kspan_pprof_kind {
 	 * readers compare only profiles that have the same.
 	 */
 	KSPAN_PEAK_SPACE,
+	KSPAN_FREED_SPACE,	/* what was freed, by how long it was in use */
 };
 
 /* Each returns 0, or -ENOMEM with @buf good for nothing but kspan_buf_free(). */

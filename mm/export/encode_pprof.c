@@ -159,22 +159,30 @@ struct pprof_type {
 	const char *unit;
 };
 
-/* In the order of pprof_row(). */
+#define MOST_TYPES	4
+
 static const struct pprof_type heap_types[] = {
 	{ "alloc_objects", "count" },
 	{ "alloc_space", "bytes" },
 	{ "inuse_objects", "count" },
 	{ "inuse_space", "bytes" },
-};
+}, lifetime_types[] = {
+	{ "freed_objects", "count" },
+	{ "freed_space", "bytes" },
+}, period_type = { "space", "bytes" };
 
-#define NR_TYPES	ARRAY_SIZE(heap_types)
+static_assert(ARRAY_SIZE(heap_types) <= MOST_TYPES);
+static_assert(ARRAY_SIZE(lifetime_types) <= MOST_TYPES);
 
-static const struct pprof_type period_type = { "space", "bytes" };
-
-static const char *const default_types[] = {
-	[KSPAN_INUSE_SPACE] = "inuse_space",
-	[KSPAN_ALLOC_SPACE] = "alloc_space",
-	[KSPAN_PEAK_SPACE] = "inuse_space",
+static const struct pprof_kind {
+	const struct pprof_type *types;
+	unsigned int nr_types;
+	const char *def;
+} pprof_kinds[] = {
+	[KSPAN_INUSE_SPACE] = { heap_types, ARRAY_SIZE(heap_types), "inuse_space" },
+	[KSPAN_ALLOC_SPACE] = { heap_types, ARRAY_SIZE(heap_types), "alloc_space" },
+	[KSPAN_PEAK_SPACE] = { heap_types, ARRAY_SIZE(heap_types), "inuse_space" },
+	[KSPAN_FREED_SPACE] = { lifetime_types, ARRAY_SIZE(lifetime_types), "freed_space" },
 };
 
 static void pprof_value_type(struct kspan_pprof *p, unsigned int field,
@@ -185,25 +193,34 @@ static void pprof_value_type(struct kspan_pprof *p, unsigned int field,
 	put_msg(p->out, field, &p->msg);
 }
 
-static void pprof_labels(struct kspan_pprof *p, const struct kspan_row *row)
+static void pprof_label_number(struct kspan_pprof *p, const char *key, u64 value,
+			       const char *unit)
+{
+	put_u64(&p->sub, LABEL_KEY, pprof_string(p, key));
+	put_u64(&p->sub, LABEL_NUM, value);
+	put_u64(&p->sub, LABEL_NUM_UNIT, pprof_string(p, unit));
+	put_msg(&p->msg, SAMPLE_LABEL, &p->sub);
+}
+
+/* @bin: of lifetimes, or negative. */
+static void pprof_labels(struct kspan_pprof *p, const struct kspan_row *row, int bin)
 {
 	put_u64(&p->sub, LABEL_KEY, pprof_string(p, "cache"));
 	put_u64(&p->sub, LABEL_STR, pprof_string(p, row->label));
 	put_msg(&p->msg, SAMPLE_LABEL, &p->sub);
 
-	put_u64(&p->sub, LABEL_KEY, pprof_string(p, "bytes"));
-	put_u64(&p->sub, LABEL_NUM, row->slot_size);
-	put_u64(&p->sub, LABEL_NUM_UNIT, pprof_string(p, "bytes"));
-	put_msg(&p->msg, SAMPLE_LABEL, &p->sub);
+	pprof_label_number(p, "bytes", row->slot_size, "bytes");
+	if (bin >= 0)
+		pprof_label_number(p, "lifetime", kspan_lifetime_begin(bin), "nanoseconds");
 }
 
 /* One sample, unless all @values are zero. */
 static void pprof_sample(struct kspan_pprof *p, const struct kspan_row *row,
-			 const u64 *values)
+			 const u64 values[MOST_TYPES], int bin)
 {
-	unsigned int i;
+	unsigned int nr = pprof_kinds[p->kind].nr_types, i;
 
-	if (!memchr_inv(values, 0, NR_TYPES * sizeof(*values)))
+	if (!memchr_inv(values, 0, nr * sizeof(*values)))
 		return;
 	for (i = 0; i < row->nr_frames; i++)
 		kspan_encode_varint(&p->sub, pprof_number(p, &p->locations, row->symbols[i],
@@ -212,27 +229,48 @@ static void pprof_sample(struct kspan_pprof *p, const struct kspan_row *row,
 		kspan_encode_varint(&p->sub, pprof_number(p, &p->locations, &kspan_no_stack, 0));
 	put_msg(&p->msg, SAMPLE_LOCATION_ID, &p->sub);
 
-	for (i = 0; i < NR_TYPES; i++)
+	for (i = 0; i < nr; i++)
 		kspan_encode_varint(&p->sub, values[i]);
 	put_msg(&p->msg, SAMPLE_VALUE, &p->sub);
 
 	/* What comes of no one cache has no size. */
 	if (row->slot_size)
-		pprof_labels(p, row);
+		pprof_labels(p, row, bin);
 	put_msg(p->out, PROFILE_SAMPLE, &p->msg);
+}
+
+/* A sample for each bin. */
+static void pprof_lifetimes(struct kspan_pprof *p, const struct kspan_row *row)
+{
+	int bin;
+
+	for (bin = 0; row->lifetimes && bin < KSPAN_NR_LIFETIMES; bin++) {
+		const u64 values[MOST_TYPES] = {
+			kspan_row_freed(row, bin, 1), kspan_row_freed(row, bin, row->slot_size),
+		};
+
+		pprof_sample(p, row, values, bin);
+	}
 }
 
 static void pprof_row(struct kspan_pprof *p, const struct kspan_row *row)
 {
-	bool peak = p->kind == KSPAN_PEAK_SPACE;
-	const u64 values[NR_TYPES] = {
-		row->alloc_objects,
-		row->alloc_bytes,
-		peak ? row->peak_objects : row->inuse_objects,
-		peak ? row->peak_bytes : row->inuse_bytes,
+	u64 values[MOST_TYPES] = {
+		row->alloc_objects, row->alloc_bytes, row->inuse_objects, row->inuse_bytes,
 	};
 
-	pprof_sample(p, row, values);
+	switch (p->kind) {
+	case KSPAN_PEAK_SPACE:
+		values[2] = row->peak_objects;
+		values[3] = row->peak_bytes;
+		break;
+	case KSPAN_FREED_SPACE:
+		pprof_lifetimes(p, row);
+		return;
+	default:
+		break;
+	}
+	pprof_sample(p, row, values, -1);
 }
 
 /* What of the peak is in no row: the rows shall add up to it. */
@@ -242,9 +280,9 @@ static void pprof_lost(struct kspan_pprof *p, const struct kspan_snapshot *snap)
 	const struct kspan_row row = {
 		.addrs = (unsigned long [1]) {}, .symbols = &symbol, .nr_frames = 1,
 	};
-	const u64 values[NR_TYPES] = { 0, 0, snap->peak_lost_objects, snap->peak_lost_bytes };
+	const u64 values[MOST_TYPES] = { 0, 0, snap->peak_lost_objects, snap->peak_lost_bytes };
 
-	pprof_sample(p, &row, values);
+	pprof_sample(p, &row, values, -1);
 }
 
 static void pprof_samples(struct kspan_pprof *p, const struct kspan_snapshot *snap)
@@ -360,8 +398,8 @@ int kspan_encode_pprof(const struct kspan_snapshot *snap, enum kspan_pprof_kind 
 	pprof_string(&p, "");
 	/* the first mapping is the "main binary", which pprof names above its tables */
 	pprof_number(&p, &p.mappings, KSPAN_VMLINUX, 0);
-	for (i = 0; i < NR_TYPES; i++)
-		pprof_value_type(&p, PROFILE_SAMPLE_TYPE, &heap_types[i]);
+	for (i = 0; i < pprof_kinds[kind].nr_types; i++)
+		pprof_value_type(&p, PROFILE_SAMPLE_TYPE, &pprof_kinds[kind].types[i]);
 
 	/* each gives numbers to what the next one writes */
 	pprof_samples(&p, snap);
@@ -372,7 +410,7 @@ int kspan_encode_pprof(const struct kspan_snapshot *snap, enum kspan_pprof_kind 
 	pprof_times(&p, snap);
 	pprof_value_type(&p, PROFILE_PERIOD_TYPE, &period_type);
 	put_u64(buf, PROFILE_PERIOD, snap->sample_bytes);
-	put_u64(buf, PROFILE_DEFAULT_SAMPLE_TYPE, pprof_string(&p, default_types[kind]));
+	put_u64(buf, PROFILE_DEFAULT_SAMPLE_TYPE, pprof_string(&p, pprof_kinds[kind].def));
 	pprof_strings(&p);
 
 	kspan_numbers_free(&p.locations);

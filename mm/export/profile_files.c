@@ -12,10 +12,9 @@
 #include "export/profile_files.h"
 #include "profile/profile.h"
 
-static int show(struct kspan_profile *profile, struct kspan_buf *buf,
-		int (*encode)(const struct kspan_snapshot *snap, struct kspan_buf *buf))
+static int show_snapshot(struct kspan_snapshot *snap, struct kspan_buf *buf,
+			 int (*encode)(const struct kspan_snapshot *snap, struct kspan_buf *buf))
 {
-	struct kspan_snapshot *snap = kspan_snapshot_take(profile);
 	int err;
 
 	if (IS_ERR(snap))
@@ -23,6 +22,12 @@ static int show(struct kspan_profile *profile, struct kspan_buf *buf,
 	err = encode(snap, buf);
 	kspan_snapshot_free(snap);
 	return err;
+}
+
+static int show(struct kspan_profile *profile, struct kspan_buf *buf,
+		int (*encode)(const struct kspan_snapshot *snap, struct kspan_buf *buf))
+{
+	return show_snapshot(kspan_snapshot_take(profile), buf, encode);
 }
 
 static int encode_heap(const struct kspan_snapshot *snap, struct kspan_buf *buf)
@@ -40,6 +45,11 @@ static int encode_peak(const struct kspan_snapshot *snap, struct kspan_buf *buf)
 	return kspan_encode_pprof(snap, KSPAN_PEAK_SPACE, buf);
 }
 
+static int encode_lifetime(const struct kspan_snapshot *snap, struct kspan_buf *buf)
+{
+	return kspan_encode_pprof(snap, KSPAN_FREED_SPACE, buf);
+}
+
 static int show_heap(void *profile, struct kspan_buf *buf)
 {
 	return show(profile, buf, encode_heap);
@@ -53,6 +63,12 @@ static int show_allocs(void *profile, struct kspan_buf *buf)
 static int show_peak(void *profile, struct kspan_buf *buf)
 {
 	return show(profile, buf, encode_peak);
+}
+
+static int show_lifetime(void *profile, struct kspan_buf *buf)
+{
+	return show_snapshot(kspan_snapshot_take_with(profile, KSPAN_WITH_LIFETIMES), buf,
+			     encode_lifetime);
 }
 
 static int show_text(void *profile, struct kspan_buf *buf)
@@ -88,6 +104,7 @@ const struct kspan_file kspan_profile_file[KSPAN_NR_PROFILE_FILES] = {
 	{ "heap",	  0400, .show_of = show_heap },
 	{ "allocs",	  0400, .show_of = show_allocs },
 	{ "peak",	  0400, .show_of = show_peak },
+	{ "lifetime",	  0400, .show_of = show_lifetime },
 	{ "heap.txt",	  0400, .show_of = show_text },
 	{ "heap.folded",  0400, .show_of = show_folded },
 	{ "sample_bytes", 0600, .show_of = show_sample_bytes, .store = store_sample_bytes },

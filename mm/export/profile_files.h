@@ -7,7 +7,7 @@
 
 struct kspan_profile;
 
-#define KSPAN_NR_PROFILE_FILES	7
+#define KSPAN_NR_PROFILE_FILES	8
 
 extern const struct kspan_file kspan_profile_file[KSPAN_NR_PROFILE_FILES];
 

@@ -91,6 +91,8 @@ static struct kspan_bucket *bucket_new(struct kspan_table *table, const struct k
 	bucket->cut_carried = 0;
 	bucket->cut_live = 0;
 	bucket->cut_peak = 0;
+	memset(&bucket->lifetimes, 0, sizeof(bucket->lifetimes));
+	bucket->cut_lifetimes = 0;
 	bucket->told = 0;
 	bucket->copy = 0;
 	bucket->symbols = NULL;
@@ -213,16 +215,28 @@ struct kspan_bucket *kspan_bucket_alloc(struct kspan_profile *profile,
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_bucket_alloc);
 
-void kspan_bucket_free(struct kspan_bucket *bucket, u64 weight)
+static void count_lifetime(struct kspan_bucket *bucket, u64 weight, u64 age_ns)
+	kspan_must_hold_table
+{
+	const unsigned int shift = KSPAN_WEIGHT_SHIFT - KSPAN_LIFETIME_WEIGHT_SHIFT;
+
+	kspan_assert_held(&bucket->table->lock);
+	bucket->lifetimes.weights[kspan_lifetime_bin(age_ns)] +=
+		(weight + BIT_ULL(shift - 1)) >> shift;
+}
+
+void kspan_bucket_free_aged(struct kspan_bucket *bucket, u64 weight, u64 age_ns)
 {
 	struct kspan_table *table = bucket->table;
 	unsigned long flags;
 
 	kspan_lock(&table->lock, flags);
 	count_free(bucket, weight);
+	if (age_ns != KSPAN_AGE_UNKNOWN)
+		count_lifetime(bucket, weight, age_ns);
 	kspan_unlock(&table->lock, flags);
 }
-EXPORT_SYMBOL_FOR_TESTS(kspan_bucket_free);
+EXPORT_SYMBOL_FOR_TESTS(kspan_bucket_free_aged);
 
 u64 kspan_profile_start_ns(const struct kspan_profile *profile)
 {

@@ -19,6 +19,7 @@
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
+#include <linux/string.h>
 #include <linux/types.h>
 
 #include "base/lock.h"
@@ -38,6 +39,10 @@ struct kspan_peak {
 	/* Of what was in use then, what is not known by its stack any more: that was evicted. */
 	u64 lost_objects;	/* a sum of weights */
 	u64 lost_bytes;
+};
+
+struct kspan_lifetimes {
+	u64 weights[KSPAN_NR_LIFETIMES];
 };
 
 /* The buckets of one profile. */
@@ -81,6 +86,10 @@ struct kspan_table {
 	/* One that is not, whose walk has not ended: what was evicted before that came by. */
 	bool cut_kept kspan_guarded_by(&lock);
 	struct kspan_bucket *cut_missed kspan_guarded_by(&lock);
+
+	/* What its walk wants besides: the lifetimes of each, one behind another. Or NULL. */
+	struct kspan_lifetimes *cut_lifetimes kspan_guarded_by(&lock);
+	u32 cut_nr_lifetimes kspan_guarded_by(&lock);
 
 	struct kspan_peak peak kspan_guarded_by(&lock);
 	struct kspan_peak cut_peak kspan_guarded_by(&lock);	/* what it was at the last cut */
@@ -130,7 +139,13 @@ struct kspan_bucket {
 	u64 peak_live kspan_in_table;	/* was in use at the peak of this number; */
 	u64 peak_number kspan_in_table;	/* at that of a later one, what is in use */
 
+	/* By how long it was in use: as struct kspan_row. */
+	struct kspan_lifetimes lifetimes kspan_in_table;
+
 	u64 told kspan_in_table;	/* of live, what a report of leaks has told */
+
+	/* Where kspan_bucket_bring_to_cut() has put the lifetimes, if the cut wanted them. */
+	u32 cut_lifetimes kspan_in_table;
 
 	size_t copy;			/* its place in a snapshot; under the table's mutex */
 
@@ -234,9 +249,14 @@ static inline void kspan_bucket_bring_to_cut(struct kspan_bucket *bucket)
 	bucket->cut_carried = bucket->carried;
 	bucket->cut_live = bucket->live;
 	bucket->cut_peak = kspan_bucket_at_peak(bucket, &table->cut_peak);
+	if (unlikely(table->cut_lifetimes)) {
+		bucket->cut_lifetimes = table->cut_nr_lifetimes++;
+		table->cut_lifetimes[bucket->cut_lifetimes] = bucket->lifetimes;
+	}
 	if (table->cut_resets) {
 		bucket->allocs = 0;
 		bucket->carried = 0;
+		memset(&bucket->lifetimes, 0, sizeof(bucket->lifetimes));
 	}
 }
 
@@ -250,18 +270,20 @@ bool kspan_bucket_awaited(struct kspan_bucket *bucket) kspan_must_hold_table;
 struct kspan_bucket_copy {
 	struct kspan_bucket *bucket;
 	u64 allocs, carried, live, peak;
+	u32 lifetimes;			/* its place among them */
 	/* Of its samples in use: how many there are, and their ages in milliseconds. */
 	u64 aged, age_min, age_sum, age_max;
 };
 
 /*
  * A cut through the counts of all buckets, as they are at this moment, if there are at most @most;
- * how many there are, and in *@peak the peak as it is then. kspan_table_copy_cut(), which has to
- * follow then, copies what these were, with the table's lock held for a few at a time; how many.
- * Both in one hold of the table's mutex; process context.
+ * how many there are, and in *@peak the peak as it is then. @lifetimes: room for those of as many
+ * buckets, or NULL if they are not wanted. kspan_table_copy_cut(), which has to follow then, copies
+ * what these were, with the table's lock held for a few at a time; how many. Both in one hold of
+ * the table's mutex; process context.
  */
 unsigned long kspan_table_cut(struct kspan_table *table, unsigned long most,
-			      struct kspan_peak *peak)
+			      struct kspan_peak *peak, struct kspan_lifetimes *lifetimes)
 	kspan_must_hold_mutex(&table->mutex) kspan_no_lock;
 size_t kspan_table_copy_cut(struct kspan_table *table, struct kspan_bucket_copy *copies)
 	kspan_must_hold_mutex(&table->mutex) kspan_no_lock;

@@ -57,15 +57,18 @@ static void make_cut(struct kspan_table *table, bool resets)
 }
 
 unsigned long kspan_table_cut(struct kspan_table *table, unsigned long most,
-			      struct kspan_peak *peak)
+			      struct kspan_peak *peak, struct kspan_lifetimes *lifetimes)
 {
 	unsigned long flags, nr;
 
 	lockdep_assert_held(&table->mutex);
 	kspan_lock(&table->lock, flags);
 	nr = table->nr;
-	if (nr <= most)
+	if (nr <= most) {
 		make_cut(table, false);
+		table->cut_lifetimes = lifetimes;
+		table->cut_nr_lifetimes = 0;
+	}
 	*peak = table->peak;
 	kspan_unlock(&table->lock, flags);
 	return nr;
@@ -147,6 +150,7 @@ static __always_inline void walk_cut(struct kspan_table *table,
 		kspan_lock(&table->lock, flags);
 	}
 	table->cut_kept = false;
+	table->cut_lifetimes = NULL;
 	missed = table->cut_missed;
 	table->cut_missed = NULL;
 	kspan_unlock(&table->lock, flags);
@@ -162,6 +166,7 @@ static void copy_bucket(struct kspan_bucket *bucket, void *arg)
 	*(*next)++ = (struct kspan_bucket_copy) {
 		.bucket = bucket, .allocs = bucket->cut_allocs, .carried = bucket->cut_carried,
 		.live = bucket->cut_live, .peak = bucket->cut_peak,
+		.lifetimes = bucket->cut_lifetimes,
 	};
 	refcount_inc(&bucket->refs);
 }

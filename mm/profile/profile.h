@@ -11,7 +11,8 @@
  *	kspan_stack_capture()	Who allocates?
  *	kspan_bucket_alloc()	Count the weight in the bucket of that stack, which is the client's
  *				to remember with the object, as is the weight.
- *	kspan_bucket_free()	On the free of that object: take the same weight out.
+ *	kspan_bucket_free_aged() On the free of that object: take the same weight out, and count how
+ *				long it was in use.
  *
  * Each profile has its own rate, generators, table of buckets with its lock and its cap, counters
  * and files (export/). Nothing is shared but what does not depend on who asks: learned steps
@@ -36,11 +37,16 @@
 #ifndef _KSPAN_PROFILE_H
 #define _KSPAN_PROFILE_H
 
+#include <linux/bitops.h>
 #include <linux/bits.h>
 #include <linux/gfp.h>
 #include <linux/jump_label.h>
+#include <linux/ktime.h>
+#include <linux/math64.h>
+#include <linux/minmax.h>
 #include <linux/percpu.h>
 #include <linux/prandom.h>
+#include <linux/timekeeping.h>
 #include <linux/types.h>
 
 #include "base/lock.h"
@@ -270,8 +276,32 @@ struct kspan_bucket *kspan_bucket_alloc(struct kspan_profile *profile,
 					const struct kspan_stack *stack, u32 slot_size,
 					struct kspan_label *label, u64 weight, gfp_t gfp)
 	kspan_no_lock;
-/* Takes @weight objects out again. Any context but NMI, no lock held. */
-void kspan_bucket_free(struct kspan_bucket *bucket, u64 weight) kspan_no_lock;
+/*
+ * Takes @weight objects out again, which were in use for @age_ns nanoseconds, that is for
+ * kspan_profile_age(). Any context but NMI, no lock held.
+ */
+void kspan_bucket_free_aged(struct kspan_bucket *bucket, u64 weight, u64 age_ns) kspan_no_lock;
+
+/* Of which that is not known, or which have not been freed. */
+#define KSPAN_AGE_UNKNOWN	U64_MAX
+
+static inline void kspan_bucket_free(struct kspan_bucket *bucket, u64 weight)
+	kspan_no_lock
+{
+	kspan_bucket_free_aged(bucket, weight, KSPAN_AGE_UNKNOWN);
+}
+
+/* The clock of ages, for when a sample is taken, and for when it ends. Any context, NMI too. */
+static inline u64 kspan_profile_now(void)
+{
+	return ktime_get_mono_fast_ns();
+}
+
+/* Of what was taken @then, @now. The clock of one CPU may be a little behind another's. */
+static inline u64 kspan_profile_age(u64 then, u64 now)
+{
+	return now - min(then, now);
+}
 
 /* Its stack, as struct kspan_stack has it: how many frames. The caller has a sample of it. */
 unsigned int kspan_bucket_frames(const struct kspan_bucket *bucket, const unsigned long **frames);
@@ -347,6 +377,28 @@ const char *kspan_label_name(const struct kspan_label *label);
 
 /* ---- Snapshots ----------------------------------------------------------------------- */
 
+/*
+ * How long objects lived, of those that were freed: in so many bins, of which the first has those
+ * that were freed within 2^KSPAN_LIFETIME_SHIFT nanoseconds, the second those that lived as long
+ * but not twice as long, and so on, and the last all others: from 18 minutes.
+ */
+#define KSPAN_LIFETIME_SHIFT	10
+#define KSPAN_NR_LIFETIMES	32
+
+/* The bin of @age_ns, and where a bin begins, in nanoseconds. */
+static inline unsigned int kspan_lifetime_bin(u64 age_ns)
+{
+	return min_t(unsigned int, fls64(age_ns >> KSPAN_LIFETIME_SHIFT), KSPAN_NR_LIFETIMES - 1);
+}
+
+static inline u64 kspan_lifetime_begin(unsigned int bin)
+{
+	return bin ? 1ULL << (KSPAN_LIFETIME_SHIFT - 1 + bin) : 0;
+}
+
+/* What a bin counts in: so many fractional bits of an object. It lasts for decades. */
+#define KSPAN_LIFETIME_WEIGHT_SHIFT	10
+
 /* One bucket: estimates of the real numbers, rounded to whole objects and bytes. */
 struct kspan_row {
 	const unsigned long *addrs;		/* return addresses less one, innermost first */
@@ -360,6 +412,8 @@ struct kspan_row {
 	u64 inuse_bytes;
 	u64 peak_objects;			/* in use when most was, in bytes of all rows */
 	u64 peak_bytes;
+	/* Of those that were freed and lived so long, KSPAN_NR_LIFETIMES; NULL if not asked for. */
+	const u64 *lifetimes;
 	/* What the sampler would have seen at sample_bytes: for readers that scale by it. */
 	u64 alloc_samples;
 	u64 inuse_samples;
@@ -370,7 +424,16 @@ struct kspan_row {
 	u64 age_max;
 };
 
-/* For walk_samples(): one was taken at @taken_ns, ktime_get_mono_fast_ns(). Takes no lock. */
+/* Of the row's objects whose lifetime is in @bin, to the nearest, @each counts for so much. */
+static inline u64 kspan_row_freed(const struct kspan_row *row, unsigned int bin, u64 each)
+{
+	u64 weight = row->lifetimes[bin];
+	u64 half = (weight * each) >> (KSPAN_LIFETIME_WEIGHT_SHIFT - 1) & 1;
+
+	return mul_u64_u64_shr(weight, each, KSPAN_LIFETIME_WEIGHT_SHIFT) + half;
+}
+
+/* For walk_samples(): one was taken at @taken_ns, kspan_profile_now(). Takes no lock. */
 void kspan_ages_add(struct kspan_ages *ages, struct kspan_bucket *bucket, u64 taken_ns);
 
 /* A profile at one moment, with names; it belongs to whoever took it, and needs no lock. */
@@ -394,6 +457,10 @@ struct kspan_snapshot {
  * Returns ERR_PTR(-ENOMEM) when there is no memory. Symbols stay valid until the snapshot is freed.
  */
 struct kspan_snapshot *kspan_snapshot_take(struct kspan_profile *profile) kspan_no_lock;
+/* The same with more of each row, which takes room or time: bits. */
+#define KSPAN_WITH_LIFETIMES	BIT(0)
+struct kspan_snapshot *kspan_snapshot_take_with(struct kspan_profile *profile, unsigned int more)
+	kspan_no_lock;
 void kspan_snapshot_free(struct kspan_snapshot *snap) kspan_no_lock;
 
 #endif /* _KSPAN_PROFILE_H */

@@ -28,6 +28,7 @@ struct taken {
 	struct kspan_snapshot snap;
 	struct kspan_bucket_copy *copies;
 	size_t nr_copies;
+	struct kspan_lifetimes *lifetimes;	/* NULL if not asked for */
 };
 
 /* Names of frames whose module left when there was no memory to keep them. */
@@ -58,9 +59,10 @@ static u64 samples_of(u64 weight, u64 one, bool *whole)
  * one the sums are no whole number of the present weights, but by a chance of one in a million,
  * and then they can be said in them as well.
  */
-static void fill_row(struct kspan_row *row, const struct kspan_bucket_copy *copy, u64 mean,
-		     bool *whole)
+static void fill_row(struct kspan_row *row, const struct kspan_bucket_copy *copy,
+		     const struct taken *taken, bool *whole)
 {
+	u64 mean = taken->snap.sample_bytes;
 	const struct kspan_bucket *bucket = copy->bucket;
 	u64 size = bucket->slot_size, one = KSPAN_WEIGHT_ONE;
 
@@ -77,6 +79,7 @@ static void fill_row(struct kspan_row *row, const struct kspan_bucket_copy *copy
 	row->inuse_bytes = round_weight(copy->live, size);
 	row->peak_objects = round_weight(copy->peak, 1);
 	row->peak_bytes = round_weight(copy->peak, size);
+	row->lifetimes = taken->lifetimes ? taken->lifetimes[copy->lifetimes].weights : NULL;
 	row->alloc_samples = mul_u64_u64_div_u64(copy->carried, KSPAN_WEIGHT_ONE, one) +
 			     samples_of(copy->allocs, one, whole);
 	row->inuse_samples = samples_of(copy->live, one, whole);
@@ -98,7 +101,7 @@ static void fill_peak(struct kspan_snapshot *snap, const struct kspan_peak *peak
 }
 
 /* Every bucket as it is at one moment, and when that was. */
-static int take_copies(struct taken *taken, struct kspan_profile *profile)
+static int take_copies(struct taken *taken, struct kspan_profile *profile, unsigned int more)
 	kspan_must_hold_mutex(&profile->table->mutex)
 {
 	size_t n = kspan_profile_buckets(profile), room;
@@ -107,12 +110,17 @@ static int take_copies(struct taken *taken, struct kspan_profile *profile)
 	lockdep_assert_held(&profile->table->mutex);
 	do {
 		kvfree(taken->copies);
+		kvfree(taken->lifetimes);
+		taken->lifetimes = NULL;
 		/* Room for some that come meanwhile. */
 		room = n + n / 8 + 16;
 		taken->copies = kvmalloc_array(room, sizeof(*taken->copies), GFP_KERNEL);
-		if (!taken->copies)
+		if (more & KSPAN_WITH_LIFETIMES)
+			taken->lifetimes = kvmalloc_array(room, sizeof(*taken->lifetimes),
+							  GFP_KERNEL);
+		if (!taken->copies || (more & KSPAN_WITH_LIFETIMES && !taken->lifetimes))
 			return -ENOMEM;
-		n = kspan_table_cut(profile->table, room, &peak);
+		n = kspan_table_cut(profile->table, room, &peak, taken->lifetimes);
 	} while (n > room);
 	taken->snap.time_ns = ktime_get_real_ns();
 	taken->snap.duration_ns = ktime_get_ns() - kspan_profile_start_ns(profile);
@@ -162,7 +170,7 @@ void kspan_ages_add(struct kspan_ages *ages, struct kspan_bucket *bucket, u64 ta
 
 static void take_ages(struct taken *taken, struct kspan_profile *profile)
 {
-	struct kspan_ages ages = { taken, ktime_get_mono_fast_ns() };
+	struct kspan_ages ages = { taken, kspan_profile_now() };
 
 	if (!profile->ops || !profile->ops->walk_samples)
 		return;
@@ -185,7 +193,7 @@ static int resolve_copies(struct taken *taken)
 	return 0;
 }
 
-struct kspan_snapshot *kspan_snapshot_take(struct kspan_profile *profile)
+struct kspan_snapshot *kspan_snapshot_take_with(struct kspan_profile *profile, unsigned int more)
 {
 	struct taken *taken = kzalloc(sizeof(*taken), GFP_KERNEL);
 	struct kspan_snapshot *snap;
@@ -200,7 +208,7 @@ struct kspan_snapshot *kspan_snapshot_take(struct kspan_profile *profile)
 	if (profile->ops && profile->ops->settle)
 		profile->ops->settle(profile);
 	mutex_lock(&profile->table->mutex);
-	err = take_copies(taken, profile);
+	err = take_copies(taken, profile, more);
 	snap->sample_bytes = kspan_profile_sample_bytes(profile);
 	if (!err) {
 		take_ages(taken, profile);
@@ -215,7 +223,7 @@ struct kspan_snapshot *kspan_snapshot_take(struct kspan_profile *profile)
 	if (!snap->rows)
 		goto fail;
 	for (i = 0; i < taken->nr_copies; i++) {
-		fill_row(&snap->rows[i], &taken->copies[i], snap->sample_bytes, &whole);
+		fill_row(&snap->rows[i], &taken->copies[i], taken, &whole);
 		cond_resched();
 	}
 	snap->mixed = !whole;
@@ -224,6 +232,12 @@ struct kspan_snapshot *kspan_snapshot_take(struct kspan_profile *profile)
 fail:
 	kspan_snapshot_free(snap);
 	return ERR_PTR(-ENOMEM);
+}
+EXPORT_SYMBOL_FOR_TESTS(kspan_snapshot_take_with);
+
+struct kspan_snapshot *kspan_snapshot_take(struct kspan_profile *profile)
+{
+	return kspan_snapshot_take_with(profile, 0);
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_snapshot_take);
 
@@ -235,6 +249,7 @@ void kspan_snapshot_free(struct kspan_snapshot *snap)
 	for (i = 0; i < taken->nr_copies; i++)
 		kspan_bucket_put(taken->copies[i].bucket);
 	kvfree(taken->copies);
+	kvfree(taken->lifetimes);
 	kvfree(snap->rows);
 	kfree(taken);
 }

@@ -63,6 +63,7 @@ struct kspan_special {
 		struct {
 			struct kspan_bucket *bucket;
 			u64 weight;		/* what the bucket counted; 1 / probability */
+			u64 taken_ns;		/* when: the profile's clock of ages */
 		} profile;
 		struct {
 			void (*fn)(void *obj, void *arg);

@@ -39,6 +39,7 @@ struct kspan_tap_counters {
 struct kspan_tap_late {
 	unsigned long addr;		/* 0: none; written by its own CPU alone */
 	u64 last;			/* as kspan_live_take() has it */
+	u64 now;			/* when that was: kspan_profile_now() */
 };
 
 #define KSPAN_TAP_LATE	16		/* of each CPU; one more is dropped and counted */

@@ -28,7 +28,7 @@ struct kspan_live {
 	unsigned long addr;
 	struct kspan_bucket *bucket;
 	u64 weight;
-	u64 born;				/* ktime_get_mono_fast_ns() */
+	u64 born;				/* kspan_profile_now() */
 	u64 number;				/* which one it is: of those that were ever added */
 };
 

@@ -64,14 +64,19 @@ static bool may_not_lock(void)
 	return unlikely(in_nmi() || this_cpu_read(kspan_locked));
 }
 
+/* When a sample's object was freed, if that is not known. */
+#define NEVER	0ULL
+
 /* Of a sample that is in the table no more. */
-static void release(struct kspan_tap *tap, struct kspan_live *live)
+static void release(struct kspan_tap *tap, struct kspan_live *live, u64 freed)
 	kspan_must_stay
 {
 	/* The lock of the table has been dropped. */
 	kspan_live_assert_unlocked(&tap->live, live->addr);
 	kspan_test_point(KSPAN_AT_TAP_RELEASE);
-	kspan_bucket_free(live->bucket, live->weight);
+	kspan_bucket_free_aged(live->bucket, live->weight,
+			       freed == NEVER ? KSPAN_AGE_UNKNOWN :
+						kspan_profile_age(live->born, freed));
 	kspan_pool_put(&tap->pool, live);
 }
 
@@ -98,7 +103,7 @@ static void take_sample(struct kspan_tap *tap, const struct kspan_tap_alloc *all
 		goto dropped;
 	live->addr = alloc->addr;
 	live->weight = weight;
-	live->born = ktime_get_mono_fast_ns();
+	live->born = kspan_profile_now();
 	live->bucket = kspan_bucket_alloc(tap->profile, &stack, alloc->size, label, weight, gfp);
 	if (!live->bucket)
 		goto dropped;
@@ -109,10 +114,10 @@ static void take_sample(struct kspan_tap *tap, const struct kspan_tap_alloc *all
 	added = kspan_live_add(&tap->live, live, &stale);
 	if (stale) {
 		kspan_tap_count(tap, KSPAN_TAP_MISSED_FREES);
-		release(tap, stale);
+		release(tap, stale, NEVER);
 	}
 	if (!added) {
-		release(tap, live);
+		release(tap, live, NEVER);
 		live = NULL;
 		goto dropped;
 	}
@@ -157,8 +162,8 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_tap_sample);
 
 /* ------------------------------------------------------------------ frees */
 
-/* There is nothing at @addr any more: the sample there, if there is one, counts as @what. */
-static void forget(struct kspan_tap *tap, unsigned long addr, u64 last,
+/* There is nothing at @addr since @freed: the sample there, if there is one, counts as @what. */
+static void forget(struct kspan_tap *tap, unsigned long addr, u64 last, u64 freed,
 		   enum kspan_tap_counter what)
 	kspan_must_stay
 {
@@ -167,7 +172,7 @@ static void forget(struct kspan_tap *tap, unsigned long addr, u64 last,
 	if (!live)
 		return;
 	kspan_tap_count(tap, what);
-	release(tap, live);
+	release(tap, live, freed);
 }
 
 /* An entry that is being written. */
@@ -187,6 +192,7 @@ static void put_off(struct kspan_tap *tap, unsigned long addr)
 			continue;
 		/* Read by an interrupt on this CPU, or an NMI in the middle of that. */
 		WRITE_ONCE(late->last, kspan_live_added(&tap->live));
+		WRITE_ONCE(late->now, kspan_profile_now());
 		WRITE_ONCE(late->addr, addr);
 		irq_work_queue(&cpu->work);
 		return;
@@ -204,12 +210,13 @@ static void forget_late(struct irq_work *work)
 	for (i = 0; i < KSPAN_TAP_LATE; i++) {
 		unsigned long addr = READ_ONCE(cpu->late[i].addr);
 		u64 last = READ_ONCE(cpu->late[i].last);
+		u64 now = READ_ONCE(cpu->late[i].now);
 
 		if (addr <= LATE_CLAIMED)
 			continue;
 		/* From here on an NMI may write here again. */
 		WRITE_ONCE(cpu->late[i].addr, 0);
-		forget(cpu->tap, addr, last, KSPAN_TAP_FREES);
+		forget(cpu->tap, addr, last, now, KSPAN_TAP_FREES);
 	}
 	preempt_enable();
 }
@@ -220,7 +227,7 @@ void kspan_tap_known_freed(struct kspan_tap *tap, unsigned long addr)
 	if (may_not_lock())
 		put_off(tap, addr);
 	else
-		forget(tap, addr, U64_MAX, KSPAN_TAP_FREES);
+		forget(tap, addr, U64_MAX, kspan_profile_now(), KSPAN_TAP_FREES);
 	preempt_enable_notrace();
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_tap_known_freed);
@@ -233,7 +240,7 @@ void kspan_tap_known_again(struct kspan_tap *tap, unsigned long addr)
 {
 	preempt_disable_notrace();
 	if (!may_not_lock())
-		forget(tap, addr, U64_MAX, KSPAN_TAP_MISSED_FREES);
+		forget(tap, addr, U64_MAX, NEVER, KSPAN_TAP_MISSED_FREES);
 	preempt_enable_notrace();
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_tap_known_again);
@@ -268,7 +275,7 @@ static void release_all(struct kspan_tap *tap)
 	while ((live = next)) {
 		next = live->next;
 		preempt_disable();
-		release(tap, live);
+		release(tap, live, NEVER);
 		preempt_enable();
 		cond_resched();
 	}

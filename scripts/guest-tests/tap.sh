@@ -14,7 +14,7 @@ dir=$dir/slab
 # save DIR: every file of the tap.
 save() {
 	mkdir -p "/out/$1"
-	for file in heap allocs peak heap.txt heap.folded stats; do
+	for file in heap allocs peak lifetime heap.txt heap.folded stats; do
 		cat $dir/$file >"/out/$1/$file" || return 1
 	done
 }

@@ -95,7 +95,7 @@ static struct spot {
 	{ "kspan_node_take" }, { "kspan_node_add" }, { "kspan_node_give" },
 	{ "kspan_node_release_empty" }, { "kspan_special_new" }, { "kspan_attach" },
 	{ "kspan_special_unlink" }, { "kspan_detach" }, { "kspan_special_delete" },
-	{ "kspan_bucket_alloc" }, { "kspan_bucket_free" }, { "kspan_span_new" },
+	{ "kspan_bucket_alloc" }, { "kspan_bucket_free_aged" }, { "kspan_span_new" },
 	{ "kspan_span_free" }, { "kspan_pagemap_set" }, { "kspan_tracing_alloc" },
 	{ "kspan_tracing_release" }, { "kspan_pcpu_charge" }, { "kspan_pcpu_pop_any" },
 	{ "kspan_pcpu_free_slow" }, { "kspan_rcu_defer" }, { "kspan_weak_get" },
