@@ -435,6 +435,7 @@ static const struct sleeping_case {
 	{ "allocs", do_render, "allocs", 1 },
 	{ "peak", do_render, "peak", 1 },
 	{ "lifetime", do_render, "lifetime", 1 },
+	{ "fragmentation", do_render, "fragmentation", 1 },
 	{ "heap.txt", do_render, "heap.txt", 1 },
 	{ "heap.folded", do_render, "heap.folded", 1 },
 	{ "caches", do_render, "caches", 1 },

@@ -31,6 +31,7 @@ static const struct file_case {
 	{ "lifetime", 0400, "\x0a\x04\x08\x01\x10\x02\x0a\x04\x08\x03\x10\x04" },
 	{ "heap.txt", 0400, "heap profile: " },
 	{ "heap.folded", 0400, "" },
+	{ "fragmentation", 0400, "\x0a\x04\x08\x01\x10\x02\x0a\x04\x08\x03\x10\x04" },
 	{ "caches", 0400, "" },
 	{ "spans", 0400, "" },
 	{ "specials", 0400, "" },

@@ -511,6 +511,7 @@ static const struct default_case {
 	{ KSPAN_INUSE_SPACE, "inuse_space" },
 	{ KSPAN_ALLOC_SPACE, "alloc_space" },
 	{ KSPAN_PEAK_SPACE, "inuse_space" },
+	{ KSPAN_FREE_SPACE, "free_space" },
 	{ KSPAN_FREED_SPACE, "freed_space" },
 };
 

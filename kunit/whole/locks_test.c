@@ -307,6 +307,14 @@ static void do_snapshot(struct locks_test *t)
 		kspan_snapshot_free(snap);
 }
 
+static void do_fragmentation(struct locks_test *t)
+{
+	struct kspan_snapshot *snap = kspan_snapshot_take_with(HEAP, KSPAN_WITH_FREE);
+
+	if (!IS_ERR(snap))
+		kspan_snapshot_free(snap);
+}
+
 static void do_reset(struct locks_test *t)
 {
 	kspan_profile_reset(HEAP);
@@ -474,6 +482,9 @@ static const struct locks_case {
 	{ "rate", nothing, do_rate, { [CACHES] = 1, [RATE] = 1, [CPUS] = 1 } },
 	{ "snapshot", sampled_there, do_snapshot,
 	  { [BUCKET] = SOME, [BUCKETS] = 1, [SYMBOLS] = SOME } },
+	{ "fragmentation", sampled_there, do_fragmentation,
+	  { [NODE] = SOME, [SPECIAL] = SOME, [BUCKET] = SOME, [CACHES] = 1, [BUCKETS] = 1,
+	    [SYMBOLS] = ANY } },
 	{ "reset", sampled_there, do_reset, { [BUCKET] = SOME, [BUCKETS] = 1, [SYMBOLS] = ANY } },
 	{ "module leaves", sampled_there, do_module_leaves,
 	  { [BUCKET] = SOME, [BUCKETS] = 1, [SYMBOLS] = ANY } },

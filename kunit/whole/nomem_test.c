@@ -250,6 +250,7 @@ static const struct deed {
 	{ "heap", make_objects, render, "heap" },
 	{ "peak", make_objects, render, "peak" },
 	{ "lifetime", make_objects, render, "lifetime" },
+	{ "fragmentation", make_objects, render, "fragmentation" },
 	{ "heap.txt", make_objects, render, "heap.txt" },
 	{ "heap.folded", make_objects, render, "heap.folded" },
 	{ "caches", make_objects, render, "caches" },

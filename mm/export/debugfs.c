@@ -20,6 +20,7 @@
 static struct dentry *kspan_debugfs_dir;
 
 static const struct kspan_file heap_files[] = {
+	{ "fragmentation", 0400, .show_of = kspan_show_fragmentation },
 	{ "caches",	  0400, .show = kspan_caches_show },
 	{ "spans",	  0400, .show = kspan_spans_show },
 	{ "specials",	  0400, .show = kspan_specials_show },
@@ -28,7 +29,7 @@ static const struct kspan_file heap_files[] = {
 
 static struct kspan_files kspan_files[] = {
 	KSPAN_PROFILE_FILES(&kspan_heap_profile),
-	{ .file = heap_files, .nr = ARRAY_SIZE(heap_files) },
+	{ .file = heap_files, .nr = ARRAY_SIZE(heap_files), .of = &kspan_heap_profile },
 };
 
 /**

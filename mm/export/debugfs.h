@@ -15,7 +15,7 @@
  * show what it has, or let walk over it.
  *
  * Locks: none of its own. Process context; what is called takes kspan_cache_mutex, or the mutex of
- * a profile's table, one at a time.
+ * a profile's table, and for fragmentation the former inside the latter.
  */
 #ifndef _KSPAN_DEBUGFS_H
 #define _KSPAN_DEBUGFS_H

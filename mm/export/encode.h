@@ -22,6 +22,7 @@ enum kspan_pprof_kind {
 	 * readers compare only profiles that have the same.
 	 */
 	KSPAN_PEAK_SPACE,
+	KSPAN_FREE_SPACE,	/* what is free where something is in use */
 	KSPAN_FREED_SPACE,	/* what was freed, by how long it was in use */
 };
 

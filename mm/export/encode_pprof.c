@@ -169,10 +169,14 @@ static const struct pprof_type heap_types[] = {
 }, lifetime_types[] = {
 	{ "freed_objects", "count" },
 	{ "freed_space", "bytes" },
+}, free_types[] = {
+	{ "free_objects", "count" },
+	{ "free_space", "bytes" },
 }, period_type = { "space", "bytes" };
 
 static_assert(ARRAY_SIZE(heap_types) <= MOST_TYPES);
 static_assert(ARRAY_SIZE(lifetime_types) <= MOST_TYPES);
+static_assert(ARRAY_SIZE(free_types) <= MOST_TYPES);
 
 static const struct pprof_kind {
 	const struct pprof_type *types;
@@ -182,6 +186,7 @@ static const struct pprof_kind {
 	[KSPAN_INUSE_SPACE] = { heap_types, ARRAY_SIZE(heap_types), "inuse_space" },
 	[KSPAN_ALLOC_SPACE] = { heap_types, ARRAY_SIZE(heap_types), "alloc_space" },
 	[KSPAN_PEAK_SPACE] = { heap_types, ARRAY_SIZE(heap_types), "inuse_space" },
+	[KSPAN_FREE_SPACE] = { free_types, ARRAY_SIZE(free_types), "free_space" },
 	[KSPAN_FREED_SPACE] = { lifetime_types, ARRAY_SIZE(lifetime_types), "freed_space" },
 };
 
@@ -263,6 +268,10 @@ static void pprof_row(struct kspan_pprof *p, const struct kspan_row *row)
 	case KSPAN_PEAK_SPACE:
 		values[2] = row->peak_objects;
 		values[3] = row->peak_bytes;
+		break;
+	case KSPAN_FREE_SPACE:
+		values[0] = row->free_objects;
+		values[1] = row->free_bytes;
 		break;
 	case KSPAN_FREED_SPACE:
 		pprof_lifetimes(p, row);

@@ -81,6 +81,16 @@ static int show_folded(void *profile, struct kspan_buf *buf)
 	return show(profile, buf, kspan_encode_folded);
 }
 
+static int encode_free(const struct kspan_snapshot *snap, struct kspan_buf *buf)
+{
+	return kspan_encode_pprof(snap, KSPAN_FREE_SPACE, buf);
+}
+
+int kspan_show_fragmentation(void *profile, struct kspan_buf *buf)
+{
+	return show_snapshot(kspan_snapshot_take_with(profile, KSPAN_WITH_FREE), buf, encode_free);
+}
+
 static int show_sample_bytes(void *profile, struct kspan_buf *buf)
 {
 	kspan_buf_printf(buf, "%llu\n", kspan_profile_sample_bytes(profile));

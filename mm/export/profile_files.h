@@ -5,11 +5,15 @@
 
 #include "export/files.h"
 
+struct kspan_buf;
 struct kspan_profile;
 
 #define KSPAN_NR_PROFILE_FILES	8
 
 extern const struct kspan_file kspan_profile_file[KSPAN_NR_PROFILE_FILES];
+
+/* One more, for whose memory is his own. 0 or -ENOMEM. */
+int kspan_show_fragmentation(void *profile, struct kspan_buf *buf);
 
 /* The files of @profile, heap to reset: a struct kspan_files. */
 #define KSPAN_PROFILE_FILES(profile) {						\

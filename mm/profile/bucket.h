@@ -271,6 +271,7 @@ struct kspan_bucket_copy {
 	struct kspan_bucket *bucket;
 	u64 allocs, carried, live, peak;
 	u32 lifetimes;			/* its place among them */
+	u64 free;			/* slots, as a weight: see kspan_shares_add() */
 	/* Of its samples in use: how many there are, and their ages in milliseconds. */
 	u64 aged, age_min, age_sum, age_max;
 };

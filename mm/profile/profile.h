@@ -56,6 +56,7 @@ struct kspan_buf;
 struct kspan_bucket;
 struct kspan_label;
 struct kspan_profile;
+struct kspan_shares;
 struct kspan_table;
 struct module;
 
@@ -112,6 +113,12 @@ struct kspan_profile_ops {
 	 * is held.
 	 */
 	void (*walk_samples)(struct kspan_profile *profile, struct kspan_ages *ages);
+
+	/*
+	 * Calls kspan_shares_add() for each sample in use that keeps memory which is free and
+	 * cannot be given back. NULL: the memory is not the client's. Likewise; 0 or -ENOMEM.
+	 */
+	int (*walk_shares)(struct kspan_profile *profile, struct kspan_shares *shares);
 };
 
 /* Static, by DEFINE_KSPAN_PROFILE(): so what each allocation looks at has a constant address. */
@@ -414,6 +421,9 @@ struct kspan_row {
 	u64 peak_bytes;
 	/* Of those that were freed and lived so long, KSPAN_NR_LIFETIMES; NULL if not asked for. */
 	const u64 *lifetimes;
+	/* What is free where its objects lie, that nobody can give back; 0 if not asked for. */
+	u64 free_objects;
+	u64 free_bytes;
 	/* What the sampler would have seen at sample_bytes: for readers that scale by it. */
 	u64 alloc_samples;
 	u64 inuse_samples;
@@ -435,6 +445,14 @@ static inline u64 kspan_row_freed(const struct kspan_row *row, unsigned int bin,
 
 /* For walk_samples(): one was taken at @taken_ns, kspan_profile_now(). Takes no lock. */
 void kspan_ages_add(struct kspan_ages *ages, struct kspan_bucket *bucket, u64 taken_ns);
+
+/*
+ * For walk_shares(): a sample of @weight objects, each of which is one of @used that keep @free
+ * slots of its size, at least one. Takes no lock. The caller is inside rcu_read_lock() since the
+ * sample was in use.
+ */
+void kspan_shares_add(struct kspan_shares *shares, struct kspan_bucket *bucket, u64 weight,
+		      unsigned int free, unsigned int used) kspan_must_rcu;
 
 /* A profile at one moment, with names; it belongs to whoever took it, and needs no lock. */
 struct kspan_snapshot {
@@ -459,6 +477,7 @@ struct kspan_snapshot {
 struct kspan_snapshot *kspan_snapshot_take(struct kspan_profile *profile) kspan_no_lock;
 /* The same with more of each row, which takes room or time: bits. */
 #define KSPAN_WITH_LIFETIMES	BIT(0)
+#define KSPAN_WITH_FREE		BIT(1)
 struct kspan_snapshot *kspan_snapshot_take_with(struct kspan_profile *profile, unsigned int more)
 	kspan_no_lock;
 void kspan_snapshot_free(struct kspan_snapshot *snap) kspan_no_lock;

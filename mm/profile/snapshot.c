@@ -4,7 +4,8 @@
  * copied, in many short holds of the table's lock; names are found and numbers worked out after
  * it. Each bucket is kept by a reference until the snapshot is freed.
  *
- * Locks: the mutex of the table, and under it its lock for the copy. Process context.
+ * Locks: the mutex of the table, and under it its lock for the copy, and what the client's walks
+ * take. Process context.
  */
 #include <linux/err.h>
 #include <linux/jiffies.h>
@@ -13,6 +14,7 @@
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/overflow.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
@@ -79,6 +81,8 @@ static void fill_row(struct kspan_row *row, const struct kspan_bucket_copy *copy
 	row->inuse_bytes = round_weight(copy->live, size);
 	row->peak_objects = round_weight(copy->peak, 1);
 	row->peak_bytes = round_weight(copy->peak, size);
+	row->free_objects = round_weight(copy->free, 1);
+	row->free_bytes = round_weight(copy->free, size);
 	row->lifetimes = taken->lifetimes ? taken->lifetimes[copy->lifetimes].weights : NULL;
 	row->alloc_samples = mul_u64_u64_div_u64(copy->carried, KSPAN_WEIGHT_ONE, one) +
 			     samples_of(copy->allocs, one, whole);
@@ -135,6 +139,11 @@ struct kspan_ages {
 	u64 now_ns;
 };
 
+/* What walk_shares() is given. */
+struct kspan_shares {
+	struct taken *taken;
+};
+
 /* Each bucket knows its copy. */
 static void number_copies(struct taken *taken)
 {
@@ -178,6 +187,27 @@ static void take_ages(struct taken *taken, struct kspan_profile *profile)
 	profile->ops->walk_samples(profile, &ages);
 }
 
+/* Of the objects that it stands for: at the lowest rates that is more than there can be. */
+void kspan_shares_add(struct kspan_shares *shares, struct kspan_bucket *bucket, u64 weight,
+		      unsigned int free, unsigned int used)
+{
+	struct kspan_bucket_copy *copy = copy_of(shares->taken, bucket);
+	u64 share = div_u64(min(weight, div_u64(U64_MAX, free)) * free, used);
+
+	if (copy && check_add_overflow(copy->free, share, &copy->free))
+		copy->free = U64_MAX;
+}
+
+static int take_shares(struct taken *taken, struct kspan_profile *profile)
+{
+	struct kspan_shares shares = { taken };
+
+	if (!profile->ops || !profile->ops->walk_shares)
+		return 0;
+	number_copies(taken);
+	return profile->ops->walk_shares(profile, &shares);
+}
+
 /* Every bucket gets its names, but those whose names are lost. */
 static int resolve_copies(struct taken *taken)
 {
@@ -212,8 +242,11 @@ struct kspan_snapshot *kspan_snapshot_take_with(struct kspan_profile *profile, u
 	snap->sample_bytes = kspan_profile_sample_bytes(profile);
 	if (!err) {
 		take_ages(taken, profile);
-		err = resolve_copies(taken);
+		if (more & KSPAN_WITH_FREE)
+			err = take_shares(taken, profile);
 	}
+	if (!err)
+		err = resolve_copies(taken);
 	mutex_unlock(&profile->table->mutex);
 	if (err)
 		goto fail;

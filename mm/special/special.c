@@ -254,6 +254,31 @@ struct kspan_special *kspan_special_unlink_first(struct kspan_special_set *set, 
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_special_unlink_first);
 
+unsigned int kspan_special_samples(struct kspan_special_set *set, u32 *offset,
+				   struct kspan_sampled *samples, unsigned int room)
+{
+	struct kspan_special *special;
+	unsigned long flags;
+	unsigned int n;
+
+	kspan_lock(&set->lock, flags);
+	for (n = 0; n < room; n++) {
+		special = first_from(set, *offset, 0);
+		if (!special)
+			break;
+		samples[n] = (struct kspan_sampled) {};
+		/* It is the first in the tree of those of its object. */
+		if (special->kind == KSPAN_SPECIAL_PROFILE)
+			samples[n] = (struct kspan_sampled) {
+				special->profile.bucket, special->profile.weight,
+			};
+		*offset = special->offset + 1;
+	}
+	kspan_unlock(&set->lock, flags);
+	return n;
+}
+EXPORT_SYMBOL_FOR_TESTS(kspan_special_samples);
+
 /* ---- The books ----------------------------------------------------------------------- */
 
 unsigned long kspan_special_count(void)

@@ -114,11 +114,23 @@ struct kspan_special *kspan_special_remove(struct kspan_special_set *set, u32 of
 					   enum kspan_special_kind kind)
 	kspan_must_hold(&set->lock);
 
+/* Of an object that has records: the sample that it is, or no bucket. */
+struct kspan_sampled {
+	struct kspan_bucket *bucket;
+	u64 weight;
+};
+
 /* These take it; the caller holds no lock of kspan's. */
 struct kspan_special *kspan_special_unlink(struct kspan_special_set *set, u32 offset,
 					   unsigned int kinds) kspan_no_lock;
 struct kspan_special *kspan_special_unlink_first(struct kspan_special_set *set, u32 offset,
 						 unsigned int first) kspan_no_lock;
+/*
+ * Copies what objects with records are from *@offset on, which is moved behind the last of them, of
+ * up to @room; of how many, 0 at the end.
+ */
+unsigned int kspan_special_samples(struct kspan_special_set *set, u32 *offset,
+				   struct kspan_sampled *samples, unsigned int room) kspan_no_lock;
 
 /* ---- Finalizers and cleanups --------------------------------------------------------- */
 

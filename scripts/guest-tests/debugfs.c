@@ -220,8 +220,8 @@ static void check_removal(int unload)
 int main(int argc, char **argv)
 {
 	static const char *const readable[] = {
-		"heap", "allocs", "peak", "lifetime", "heap.txt", "heap.folded", "caches",
-		"spans", "specials", "stats",
+		"heap", "allocs", "peak", "lifetime", "fragmentation", "heap.txt", "heap.folded",
+		"caches", "spans", "specials", "stats",
 	};
 	struct content before;
 	size_t i;

@@ -29,7 +29,7 @@ by() {
 	begin_counting
 	check "by $1: begins" insmod /kspan_recursion.ko by="$1" rounds="$rounds"
 	while not is_done kspan_recursion; do
-		cat $dir/heap $dir/lifetime $dir/heap.txt $dir/caches $dir/spans $dir/stats >/dev/null
+		cat $dir/heap $dir/lifetime $dir/fragmentation $dir/heap.txt $dir/caches $dir/spans $dir/stats >/dev/null
 	done
 	check "by $1: nothing hangs" rmmod kspan_recursion
 	check "by $1: handlers were called" counted handlers

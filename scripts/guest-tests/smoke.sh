@@ -14,8 +14,8 @@
 # save DIR: every file of debugfs that is read.
 save() {
 	mkdir -p "/out/$1"
-	for file in heap allocs peak lifetime heap.txt heap.folded caches spans specials stats \
-		sample_bytes; do
+	for file in heap allocs peak lifetime fragmentation heap.txt heap.folded caches spans \
+		specials stats sample_bytes; do
 		cat $dir/$file >"/out/$1/$file" || status=1
 	done
 }
@@ -122,7 +122,7 @@ has_content() {
 	[ "$(head -c 1 "$1" | wc -c)" = 1 ]
 }
 check "the kernel is locked down" lock_down
-for file in heap allocs peak lifetime heap.txt heap.folded caches spans specials stats; do
+for file in heap allocs peak lifetime fragmentation heap.txt heap.folded caches spans specials stats; do
 	check "$file can be read all the same" has_content $dir/$file
 done
 check "what can be written to cannot" not cat $dir/sample_bytes

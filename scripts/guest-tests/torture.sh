@@ -49,8 +49,9 @@ export_all() {
 	while [ -z "$stop" ]; do
 		[ ! -e /tmp/stop ] || stop=1
 		# An export may find no memory while failures are injected.
-		cat $dir/heap $dir/allocs $dir/peak $dir/lifetime $dir/heap.txt $dir/heap.folded \
-			$dir/caches $dir/spans $dir/specials $dir/stats $dir/sample_bytes >/dev/null 2>&1 &&
+		cat $dir/heap $dir/allocs $dir/peak $dir/lifetime $dir/fragmentation \
+			$dir/heap.txt $dir/heap.folded $dir/caches $dir/spans $dir/specials $dir/stats \
+			$dir/sample_bytes >/dev/null 2>&1 &&
 			exports=$((exports + 1))
 		# The threads are to have the CPUs.
 		sleep 1
