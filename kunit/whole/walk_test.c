@@ -281,16 +281,23 @@ static void free_objs(unsigned int from, unsigned int to, unsigned int step)
 }
 
 /* The spans of the first half go, and those of the rest change; others come. */
-static void upset_spans(unsigned int nr)
+static void go_and_come(void *unused)
 {
 	unsigned int i;
 
-	if (nr != 1)
-		return;
 	free_objs(0, NR_OBJS / 2, 1);
 	free_objs(NR_OBJS / 2, NR_OBJS - 100, 5);
 	for (i = 0; i < NR_OBJS / 4; i++)
 		objs[i] = kspan_cache_alloc(cache, GFP_KERNEL);
+}
+
+/* By somebody else: whoever walks has a mutex, under which nothing is allocated otherwise. */
+static void upset_spans(unsigned int nr)
+{
+	struct test_thread thread = {};
+
+	if (nr == 1 && test_thread_start(&thread, 0, go_and_come, NULL))
+		test_thread_join(&thread);
 }
 
 struct walked {
