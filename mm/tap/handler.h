@@ -66,6 +66,7 @@ struct kspan_tap_alloc {
  * @cache_name: of the slab cache that its samples are kept in
  * @counters: for its stats
  * @hooks: how it sees
+ * @init: what it has to know of the kernel, once: 0 or an errno; process context
  * @describe: cuts the stack down to the caller of the allocator that is watched, and says what the
  *	allocation goes by; NULL: there is no memory for that name. As the slow halves below
  * @enabled: under kspan_tap_mutex, read without it
@@ -79,6 +80,7 @@ struct kspan_tap {
 	const char *cache_name;
 	struct kspan_tap_counters __percpu *counters;
 	const struct kspan_hooks *hooks;
+	int (*init)(void);
 	struct kspan_label *(*describe)(const struct kspan_tap_alloc *alloc,
 					struct kspan_stack *stack, gfp_t gfp);
 	bool enabled;
@@ -101,8 +103,8 @@ void kspan_tap_sample(struct kspan_tap *tap, const struct kspan_tap_alloc *alloc
 void kspan_tap_known_freed(struct kspan_tap *tap, unsigned long addr);
 void kspan_tap_known_again(struct kspan_tap *tap, unsigned long addr);
 
-/* As struct kspan_profile_ops wants it. */
-void kspan_tap_walk_samples(struct kspan_tap *tap, struct kspan_ages *ages);
+/* Of each tap's profile. */
+extern const struct kspan_profile_ops kspan_tap_profile_ops;
 
 /*
  * The fast halves. What is allocated counts down, in the profile of that name, and may prove that a

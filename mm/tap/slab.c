@@ -25,22 +25,7 @@
 static DEFINE_PER_CPU(struct kspan_tap_counters, slab_counters);
 static DEFINE_PER_CPU(struct kspan_tap_cpu, slab_cpus);
 
-static void settle(struct kspan_profile *profile)
-{
-	kspan_tap_settle(&kspan_slab_tap);
-}
-
-static void walk_samples(struct kspan_profile *profile, struct kspan_ages *ages)
-{
-	kspan_tap_walk_samples(&kspan_slab_tap, ages);
-}
-
-static const struct kspan_profile_ops slab_profile_ops = {
-	.settle = settle,
-	.walk_samples = walk_samples,
-};
-
-DEFINE_KSPAN_PROFILE(kspan_slab_profile, "slab", &slab_profile_ops);
+DEFINE_KSPAN_PROFILE(kspan_slab_profile, "slab", &kspan_tap_profile_ops);
 EXPORT_SYMBOL_FOR_TESTS(kspan_slab_profile);
 
 static struct kspan_label *describe(const struct kspan_tap_alloc *alloc,
@@ -216,6 +201,7 @@ struct kspan_tap kspan_slab_tap = {
 	.counters = &slab_counters,
 	.cpus = &slab_cpus,
 	.hooks = &hooks,
+	.init = kspan_slab_layout_init,
 	.describe = describe,
 };
 EXPORT_SYMBOL_FOR_TESTS(kspan_slab_tap);

@@ -40,7 +40,6 @@
 #include "tap/handler.h"
 #include "tap/hooks.h"
 #include "tap/label.h"
-#include "tap/slab_layout.h"
 #include "tap/tap.h"
 
 static struct kspan_tap *const taps[] = { &kspan_slab_tap };
@@ -261,12 +260,31 @@ static void add_age(const struct kspan_live *live, void *ages)
 	kspan_ages_add(ages, live->bucket, live->born);
 }
 
-void kspan_tap_walk_samples(struct kspan_tap *tap, struct kspan_ages *ages)
+static struct kspan_tap *tap_of(const struct kspan_profile *profile)
+{
+	int i = 0;
+
+	while (taps[i]->profile != profile)
+		i++;
+	return taps[i];
+}
+
+static void settle(struct kspan_profile *profile)
+{
+	kspan_tap_settle(tap_of(profile));
+}
+
+static void walk_samples(struct kspan_profile *profile, struct kspan_ages *ages)
 {
 	mutex_lock(&kspan_tap_live_mutex);
-	kspan_live_walk(&tap->live, add_age, ages);
+	kspan_live_walk(&tap_of(profile)->live, add_age, ages);
 	mutex_unlock(&kspan_tap_live_mutex);
 }
+
+const struct kspan_profile_ops kspan_tap_profile_ops = {
+	.settle = settle,
+	.walk_samples = walk_samples,
+};
 
 static void release_all(struct kspan_tap *tap)
 {
@@ -456,11 +474,10 @@ int kspan_taps_init(size_t max_bytes)
 {
 	int err, i;
 
-	err = kspan_slab_layout_init();
-	if (err)
-		return err;
 	for (i = 0; i < ARRAY_SIZE(taps); i++) {
-		err = kspan_profile_init(taps[i]->profile, max_bytes);
+		err = taps[i]->init();
+		if (!err)
+			err = kspan_profile_init(taps[i]->profile, max_bytes);
 		if (err)
 			goto fail;
 		init_cpus(taps[i]);
