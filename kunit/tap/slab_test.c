@@ -140,6 +140,23 @@ static noinline void by_large_kmalloc(void)
 				  kmalloc(size, GFP_KERNEL);
 }
 
+/* As much as takes whole pages, by functions that call kmalloc() for others. */
+static noinline void by_large_krealloc(void)
+{
+	int i;
+
+	for (i = 0; i < NR; i++)
+		objs[i] = krealloc(NULL, 2 * KMALLOC_MAX_CACHE_SIZE, GFP_KERNEL);
+}
+
+static noinline void by_large_kvmalloc(void)
+{
+	int i;
+
+	for (i = 0; i < NR; i++)
+		objs[i] = kvmalloc(2 * KMALLOC_MAX_CACHE_SIZE, GFP_KERNEL);
+}
+
 static noinline void by_cache(void)
 {
 	int i;
@@ -241,6 +258,10 @@ static const struct tap_path {
 	{ "kstrdup", by_kstrdup, free_kmalloc, 16, "kmalloc-16" },
 	{ "krealloc", by_krealloc, free_kmalloc, 256, "kmalloc-256" },
 	{ "large_kmalloc", by_large_kmalloc, free_kmalloc, 2 * KMALLOC_MAX_CACHE_SIZE,
+	  "kmalloc-large" },
+	{ "large_krealloc", by_large_krealloc, free_kmalloc, 2 * KMALLOC_MAX_CACHE_SIZE,
+	  "kmalloc-large" },
+	{ "large_kvmalloc", by_large_kvmalloc, free_kv, 2 * KMALLOC_MAX_CACHE_SIZE,
 	  "kmalloc-large" },
 	{ "kmem_cache", by_cache, free_cache, 0, "kspan_slab_test" },
 	{ "kmem_cache_kfree", by_cache, free_kmalloc, 0, "kspan_slab_test" },

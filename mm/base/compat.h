@@ -97,8 +97,19 @@ static inline bool kspan_is_own_text(unsigned long addr)
 
 /*
  * X(function): those of the slab allocator that allocate, and have another name since 6.10. A
- * stack that a tap shows begins at their caller.
+ * stack that a tap shows begins at their caller. Of a large object three of them have told after
+ * what they call since 6.6, and kvmalloc() itself since 6.15.
  */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+#define KSPAN_TELL_AGAIN	3
+#else
+#define KSPAN_TELL_AGAIN	0
+#endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
+#define KSPAN_KVMALLOC_TELLS_AGAIN	true
+#else
+#define KSPAN_KVMALLOC_TELLS_AGAIN	false
+#endif
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
 #define KSPAN_SLAB_ENTRIES(X)						\
 	X(__kmalloc_noprof)						\

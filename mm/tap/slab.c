@@ -60,11 +60,11 @@ static __always_inline void allocated(const void *ptr, size_t size, struct kmem_
 
 /* What these call but seldom they call last, with what they have, so that they need no frame. */
 
-/* From 6.6 on, these are told of twice, first with the slab allocator as caller. */
+/* From 6.6 on, these are told of twice, first with a function as caller that tells again. */
 static noinline void notrace on_large_kmalloc(unsigned long call_site, const void *ptr,
 					      size_t bytes_alloc, gfp_t gfp)
 {
-	if (!kspan_slab_text(call_site - 1))
+	if (!kspan_slab_tells_again(call_site - 1))
 		allocated(ptr, bytes_alloc, NULL, call_site, gfp);
 }
 

@@ -64,6 +64,15 @@ bool kspan_slab_text(unsigned long addr)
 	return kspan_text_has(texts, ARRAY_SIZE(texts), addr);
 }
 
+/* They are the first, and that of kvmalloc() is the last. */
+bool kspan_slab_tells_again(unsigned long addr)
+{
+	const struct kspan_text *kvmalloc = &texts[ARRAY_SIZE(texts) - 1];
+
+	return kspan_text_has(texts, KSPAN_TELL_AGAIN, addr) ||
+	       (KSPAN_KVMALLOC_TELLS_AGAIN && kspan_text_has(kvmalloc, 1, addr));
+}
+
 void kspan_slab_trim(struct kspan_stack *stack, unsigned long caller)
 {
 	unsigned int cut = kspan_stack_until(stack, caller);

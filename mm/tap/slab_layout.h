@@ -33,6 +33,8 @@ const char *kspan_slab_name(unsigned long addr, struct kmem_cache *cache);
 void kspan_slab_trim(struct kspan_stack *stack, unsigned long caller);
 /* Is @addr in a function of the slab allocator that allocates? Any context. */
 bool kspan_slab_text(unsigned long addr);
+/* In one that tells of a large object after that was told of with itself as the caller? */
+bool kspan_slab_tells_again(unsigned long addr);
 
 /* Process context. 0 or -ENOMEM. */
 int kspan_slab_layout_init(void);

@@ -29,7 +29,7 @@
 #define NR_KEPT		300
 #define NR_ALL		500
 #define NR_BULK		64
-#define NR_LARGE	3
+#define NR_LARGE	5
 #define NR_VMALLOC	2
 #define NR_HOARD	64
 
@@ -101,13 +101,15 @@ static noinline void tap_strdup(void)
 		kfree(copies[i]);
 }
 
-/* More than a slab gives; one of a size that the compiler knows. */
+/* More than a slab gives; one of a size that the compiler knows, and for callers of others. */
 static noinline void tap_large(size_t size)
 {
 	int i;
 
 	large[0] = kmalloc(100000, GFP_KERNEL);
-	for (i = 1; i < NR_LARGE; i++)
+	large[1] = kvmalloc(size, GFP_KERNEL);
+	large[2] = krealloc(NULL, size, GFP_KERNEL);
+	for (i = 3; i < NR_LARGE; i++)
 		large[i] = kmalloc(size, GFP_KERNEL);
 	kfree(large[NR_LARGE - 1]);
 }
