@@ -103,6 +103,22 @@ void kspan_tap_sample(struct kspan_tap *tap, const struct kspan_tap_alloc *alloc
 void kspan_tap_known_freed(struct kspan_tap *tap, unsigned long addr);
 void kspan_tap_known_again(struct kspan_tap *tap, unsigned long addr);
 
+/*
+ * Around what handlers do with samples. Begins if a lock may be waited for, false if not; then
+ * what is allocated up to the end is not looked at. Preemption off.
+ */
+bool kspan_tap_begin(u8 *was) kspan_must_stay;
+void kspan_tap_end(u8 was) kspan_must_stay;
+/* Frees that were put off: before the first, and after the last. Process context. */
+void kspan_tap_init_late(struct kspan_tap *tap);
+void kspan_tap_drop_late(struct kspan_tap *tap);
+/*
+ * Takes a sample that is in the table no more out of its bucket. It was freed at @freed, or nobody
+ * knows when.
+ */
+#define KSPAN_TAP_NEVER	0ULL
+void kspan_tap_release(struct kspan_tap *tap, struct kspan_live *live, u64 freed) kspan_must_stay;
+
 /* Of each tap's profile. */
 extern const struct kspan_profile_ops kspan_tap_profile_ops;
 

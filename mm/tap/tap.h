@@ -14,7 +14,8 @@
  *
  * This is the one header that others include. In the wing:
  *
- *	tap.c		samples and their frees; switching on and off
+ *	tap.c		samples and their frees
+ *	control.c	switching on and off, stats
  *	handler.h	the fast halves
  *	live.c		live samples by address, and the filter
  *	pool.c		memory for them
