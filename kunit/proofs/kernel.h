@@ -23,6 +23,7 @@ typedef int64_t s64;
 typedef unsigned int gfp_t;
 
 #define U16_MAX			UINT16_MAX
+#define U64_MAX			UINT64_MAX
 #define S32_MAX			INT32_MAX
 #define SZ_4K			4096
 #define SZ_32K			32768
@@ -37,6 +38,9 @@ enum {
 	__GFP_RETRY_MAYFAIL = 1024, __GFP_NORETRY = 2048, __GFP_NOFAIL = 4096,
 	__GFP_NOMEMALLOC = 8192, __GFP_HARDWALL = 16384, __GFP_THISNODE = 32768,
 };
+/* No proof is about NMI. */
+#define NMI_MASK		0x00f00000
+#define preempt_count()		0
 #define ENOMEM			12
 
 /* What adapts kernels has none to adapt here. */

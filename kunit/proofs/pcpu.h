@@ -16,7 +16,6 @@
 #define this_cpu_inc(x)			do { } while (0)
 #define this_cpu_add(x, n)		do { } while (0)
 #define this_cpu_sub_return(x, n)	(0)
-#define in_nmi()			false
 #define is_power_of_2(n)		(((n) & ((n) - 1)) == 0)
 #define numa_mem_id()			0
 #define max_t(type, a, b)		max((type)(a), (type)(b))

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Every request is served by the smallest class in which it fits, or one that stands in for it. */
+#include <stddef.h>
+
+size_t kmalloc_size_roundup(size_t size);
+
 #include "../../mm/heap/sizeclass.c"
 
 /* Any value that is possible: what the kernel rounds to depends on its configuration. */
