@@ -31,7 +31,7 @@ export async function parseHeap(response) {
 		const stack = locationId.flatMap((id) => frames.get(Number(id))).reverse();
 		const cache = text(label.find(({ key }) => text(key) === "cache")?.str ?? 0);
 		const key = keyOf(cache, stack), known = rows.get(key);
-		const values = order.map((i) => Number(value[i]) + (known ? known.values[order.indexOf(i)] : 0));
+		const values = order.map((i, n) => Number(value[i]) + (known?.values[n] ?? 0));
 		rows.set(key, { key, cache, stack, values });
 	}
 	return { time: Number(profile.timeNanos) / 1e9, sampleBytes: Number(profile.period), rows };
