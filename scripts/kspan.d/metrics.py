@@ -87,7 +87,9 @@ def sums_by_cache(message):
 
 
 def add_caches(text, rows):
-    """The file caches. Two caches may have one name: their sum is shown."""
+    """The file caches, without those that have no memory: most never have. Two may have one name:
+    their sum is shown."""
+    rows = [row for row in rows if row["pages"] or row["in_use"]]
     for metric, column, about in CACHES:
         for row in rows:
             text.add("kspan_cache_" + metric, "gauge", about, row[column], cache=row["name"])
