@@ -16,6 +16,8 @@ TIME_NANOS, DURATION_NANOS, PERIOD_TYPE, DEFAULT_SAMPLE_TYPE = 9, 10, 11, 14
 CUMULATIVE = ("alloc_", "freed_")
 # In place of stacks that are left out.
 OTHERS = "(others)"
+# Bytes of a sample with one location, four values and no labels.
+LEAST_SAMPLE = 11
 # By how much two clocks of one machine may differ, which are read one after the other.
 SLACK = 10 ** 6
 
@@ -188,8 +190,25 @@ def change(before, after, waited, top=None):
     return write(after, limited(after, since(old, samples(after), after.types), top), waited)
 
 
+def has_more(data, top):
+    """Whether a profile has more than TOP samples. The kernel's has them behind its sample types."""
+    if len(data) <= top * LEAST_SAMPLE:
+        return False
+    at = count = 0
+    while at < len(data) and data[at] in (SAMPLE_TYPE << 3 | 2, SAMPLE << 3 | 2):
+        count += data[at] >> 3 == SAMPLE
+        if count > top:
+            return True
+        length, at = pprof.read_varint(data, at + 1)
+        at += length
+    return False
+
+
 def shorten(data, top):
-    """A profile's TOP largest stacks, and the others as one."""
+    """A profile's TOP largest stacks, and the others as one. Whoever asks for more than there are
+    pays for no more than a look."""
+    if not has_more(data, top):
+        return instant(data)
     profile = pprof.Profile(data)
     return write(profile, limited(profile, samples(profile), top), 0)
 
