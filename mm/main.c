@@ -107,6 +107,14 @@ module_param_cb(slab_sample_bytes, &tap_sample_bytes_ops, &kspan_slab_tap, 0644)
 __MODULE_PARM_TYPE(slab_sample_bytes, "ullong");
 MODULE_PARM_DESC(slab_sample_bytes, "as sample_bytes, for that");
 
+module_param_cb(pages, &tap_ops, &kspan_pages_tap, 0644);
+__MODULE_PARM_TYPE(pages, "bool");
+MODULE_PARM_DESC(pages,
+		 "watch the kernel's page allocator, and vmalloc(), but for what slab takes (default N); can be changed, here or in debugfs");
+module_param_cb(pages_sample_bytes, &tap_sample_bytes_ops, &kspan_pages_tap, 0644);
+__MODULE_PARM_TYPE(pages_sample_bytes, "ullong");
+MODULE_PARM_DESC(pages_sample_bytes, "as sample_bytes, for that");
+
 static unsigned long long sample_seed;
 module_param(sample_seed, ullong, 0400);
 MODULE_PARM_DESC(sample_seed,

@@ -943,7 +943,8 @@ static const struct rate_case {
 	bool mixed;
 } rate_cases[] = {
 	{ 524288, "heap profile: 1: 64 [2: 128] @ heap_v2/524288\n1: 64 [2: 128] @" },
-	{ 1, "heap profile: 1: 64 [2: 128] @ heap_v2/1\n1: 64 [2: 128] @" },
+	{ 1, "heap profile: 8192: 524288 [16384: 1048576] @ heap_v2/1\n"
+	     "8192: 524288 [16384: 1048576] @" },
 	{ 0, "heap profile: 8192: 524288 [16384: 1048576] @ heap_v2/1\n"
 	     "8192: 524288 [16384: 1048576] @" },
 	{ 524288, "heap profile: 8192: 524288 [16384: 1048576] @ heap_v2/1\n"
@@ -959,7 +960,7 @@ static void rate_desc(const struct rate_case *c, char *desc)
 
 KUNIT_ARRAY_PARAM(rate, rate_cases, rate_desc);
 
-/* Readers scale by the rate in the header: what they get is what was sampled, or a rate of 1. */
+/* Readers scale by the rate in the header: they get what was sampled, or the estimate and 1. */
 static void text_counts_fit_the_rate(struct kunit *test)
 {
 	const struct rate_case *c = test->param_value;

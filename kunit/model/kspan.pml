@@ -44,6 +44,7 @@
  *					kspan_table_module_event()
  *	Evicter				bucket.c kspan_bucket_alloc(), for a stack of another chain
  *	slab_alloc(), slab_free()	the kernel's slab, with tap/slab.c and handler.h
+ *	move()				whoever moves what is in memory, with tap/change.c
  *	TapNmi, TapLate			tap.c put_off(), forget_late()
  *	check_tap()			the model's own
  *	Client, Interrupt, Reader	users of kspan, in a thread, in an interrupt, of a weak handle

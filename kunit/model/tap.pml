@@ -4,6 +4,8 @@
  * is somebody's alone. All of them are in one shard, and everything sampled has one stack. It is
  * searched by itself, with TAP: then the heap does nothing.
  *
+ * With TAP_MOVES, what is at an address may move to another one, as folios do.
+ *
  * TAP_NMI adds one on CPU 0, which puts off the free of an object that somebody has left it, and the
  * interrupt that does it later, when another may have come to lie there.
  */
@@ -97,6 +99,84 @@ inline kspan_tap_known_freed()
 	fi
 }
 
+#ifdef TAP_MOVES
+/* To @to, which is the caller's as well. What was known there is not known any more. */
+inline kspan_tap_known_moved()
+{
+	spin_lock_irqsave(shard_lock);
+	STEP {
+#ifndef TAP_MOVE_KEEPS
+		d_step {
+			bucket = live_at[to];
+			live_at[to] = NONE;
+			sampled[to] = false;
+			missed[to] = false
+		}
+#endif
+		spin_unlock_irqrestore(shard_lock)
+	}
+	if
+	:: bucket != NONE -> kspan_bucket_free()
+	:: else
+	fi;
+	bucket = NONE;
+	spin_lock_irqsave(shard_lock);
+	STEP {
+		d_step {
+			bucket = live_at[slot];
+			live_at[slot] = NONE
+		}
+		spin_unlock_irqrestore(shard_lock)
+	}
+	if
+	:: bucket != NONE ->
+		spin_lock_irqsave(shard_lock);
+		STEP {
+			d_step {
+				live_at[to] = bucket;
+				born[to]++;
+				sampled[to] = sampled[slot];
+				missed[to] = missed[slot];
+				sampled[slot] = false;
+				missed[slot] = false
+			}
+			spin_unlock_irqrestore(shard_lock)
+		}
+	:: else
+	fi;
+	bucket = NONE
+}
+
+/* Whoever has @slot takes another for what is in it, and gives the first back. */
+inline move()
+{
+	atomic {
+		to = 1 - slot;
+		if
+		:: !handed_out[to] -> handed_out[to] = true
+		:: else -> to = NONE
+		fi
+	}
+	if
+	:: to != NONE ->
+		atomic { slot = to; to = 1 - slot };
+		/* It may be a sample itself. */
+		if
+		:: kspan_tap_sample()
+		:: true
+		fi;
+		atomic { slot = to; to = 1 - slot };
+		kspan_tap_known_moved();
+		atomic {
+			handed_out[slot] = false;
+			slot = to;
+			to = NONE
+		}
+	:: else
+	fi
+}
+#endif
+
 inline slab_alloc()
 {
 	atomic {
@@ -138,11 +218,20 @@ proctype TapClient(byte me; byte cpu)
 {
 	LOCALS;
 	byte round;
+#ifdef TAP_MOVES
+	byte to = NONE;
+#endif
 
 	do
 	:: round < ROUNDS ->
 		round++;
 		slab_alloc();
+#ifdef TAP_MOVES
+		if
+		:: slot != NONE -> move()
+		:: true
+		fi;
+#endif
 		if
 		:: slot == NONE
 		:: slot != NONE -> slab_free()

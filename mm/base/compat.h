@@ -146,6 +146,74 @@ static inline bool kspan_is_own_text(unsigned long addr)
 #define KSPAN_KVMALLOC		"kvmalloc_node"
 #endif
 
+/*
+ * X(function): those of the page allocator, and of vmalloc(), that modules may call and that have
+ * another name since 6.10. Those of many pages at once come first.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define KSPAN_PAGE_ENTRIES(X)						\
+	X(alloc_pages_bulk_noprof)					\
+	X(alloc_pages_noprof)						\
+	X(folio_alloc_noprof)						\
+	X(__folio_alloc_noprof)						\
+	X(get_free_pages_noprof)					\
+	X(get_zeroed_page_noprof)					\
+	X(alloc_pages_exact_noprof)
+#define KSPAN_VMALLOC_ENTRIES(X)					\
+	X(vmalloc_noprof)						\
+	X(__vmalloc_noprof)						\
+	X(vzalloc_noprof)						\
+	X(vmalloc_user_noprof)						\
+	X(vmalloc_node_noprof)						\
+	X(vzalloc_node_noprof)						\
+	X(vmalloc_32_noprof)						\
+	X(vmalloc_32_user_noprof)
+#define KSPAN_ALLOC_PAGES_BULK	"alloc_pages_bulk_noprof"
+#else
+#define KSPAN_PAGE_ENTRIES(X)						\
+	X(__alloc_pages_bulk)						\
+	X(alloc_pages)							\
+	X(folio_alloc)							\
+	X(__folio_alloc)						\
+	X(__get_free_pages)						\
+	X(get_zeroed_page)						\
+	X(alloc_pages_exact)
+#define KSPAN_VMALLOC_ENTRIES(X)					\
+	X(vmalloc)							\
+	X(__vmalloc)							\
+	X(vzalloc)							\
+	X(vmalloc_user)							\
+	X(vmalloc_node)							\
+	X(vzalloc_node)							\
+	X(vmalloc_32)							\
+	X(vmalloc_32_user)
+#define KSPAN_ALLOC_PAGES_BULK	"__alloc_pages_bulk"
+#endif
+
+/* Of the arguments of that of many pages: where it puts them. The list is gone since 6.14. */
+#ifdef KSPAN_HAS_BULK_LIST
+#define KSPAN_BULK_LIST(args)	((struct list_head *)(args)[4])
+#define KSPAN_BULK_ARRAY(args)	((struct page **)(args)[5])
+#else
+#define KSPAN_BULK_LIST(args)	((struct list_head *)NULL)
+#define KSPAN_BULK_ARRAY(args)	((struct page **)(args)[4])
+#endif
+
+/*
+ * X(name, handler): what is called when a block of pages is made into smaller ones. With memory
+ * cgroups these are told, of huge pages too; without them only split_page() can be asked.
+ */
+#if !defined(CONFIG_MEMCG)
+#define KSPAN_SPLIT_ENTRIES(X)	X("split_page", on_split_to_pages)
+#elif defined(KSPAN_HAS_FOLIO_SPLIT_MEMCG)
+#define KSPAN_SPLIT_ENTRIES(X)	X("split_page_memcg", on_split_to_pages)	\
+				X("folio_split_memcg_refs", on_split_to_order)
+#elif defined(KSPAN_HAS_SPLIT_MEMCG_ORDER)
+#define KSPAN_SPLIT_ENTRIES(X)	X("split_page_memcg", on_split_to_order)
+#else
+#define KSPAN_SPLIT_ENTRIES(X)	X("split_page_memcg", on_split_to_pages)
+#endif
+
 /* Has it failed, by what it returns? An int, the number of objects or 0, and later a bool. */
 #ifdef KSPAN_HAS_BOOL_BULK
 #define kspan_alloc_bulk_failed(value)	(!(u8)(value))

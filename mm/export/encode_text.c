@@ -44,7 +44,8 @@ static bool text_has_rate(const struct kspan_snapshot *snap)
 static struct kspan_text_counts text_counts(const struct kspan_snapshot *snap,
 					    const struct kspan_row *row)
 {
-	if (!text_has_rate(snap))
+	/* With everything sampled it is the same, but for parts of what was sampled as a whole. */
+	if (!text_has_rate(snap) || snap->sample_bytes == 1)
 		return (struct kspan_text_counts){
 			row->inuse_objects, row->inuse_bytes, row->alloc_objects, row->alloc_bytes,
 		};

@@ -49,7 +49,9 @@ struct tap_files {
 	},									\
 }
 
-static struct tap_files tap_files[] = { TAP_FILES(kspan_slab_tap) };
+static struct tap_files tap_files[] = {
+	TAP_FILES(kspan_slab_tap), TAP_FILES(kspan_pages_tap),
+};
 
 static int create(struct tap_files *files, struct dentry *parent)
 {

@@ -21,7 +21,7 @@
 #include "tap/label.h"
 #include "tap/tap.h"
 
-static struct kspan_tap *const taps[] = { &kspan_slab_tap };
+static struct kspan_tap *const taps[] = { &kspan_slab_tap, &kspan_pages_tap };
 
 static DEFINE_MUTEX(kspan_tap_mutex);
 static DEFINE_MUTEX(kspan_tap_live_mutex);
@@ -117,7 +117,9 @@ static int start_watching(struct kspan_tap *tap)
 		pr_err("the tap on %s does not work on PREEMPT_RT\n", tap->profile->name);
 		return -EOPNOTSUPP;
 	}
-	err = prepare(tap);
+	err = tap->prepare ? tap->prepare() : 0;
+	if (!err)
+		err = prepare(tap);
 	if (err)
 		return err;
 	kspan_profile_reset(tap->profile);
@@ -235,7 +237,7 @@ int kspan_taps_init(size_t max_bytes)
 	int err, i;
 
 	for (i = 0; i < ARRAY_SIZE(taps); i++) {
-		err = taps[i]->init();
+		err = taps[i]->init ? taps[i]->init() : 0;
 		if (!err)
 			err = kspan_profile_init(taps[i]->profile, max_bytes);
 		if (err)

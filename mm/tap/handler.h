@@ -3,6 +3,7 @@
 #ifndef _KSPAN_TAP_HANDLER_H
 #define _KSPAN_TAP_HANDLER_H
 
+#include <linux/err.h>
 #include <linux/irq_work.h>
 #include <linux/percpu.h>
 #include <linux/types.h>
@@ -66,9 +67,11 @@ struct kspan_tap_alloc {
  * @cache_name: of the slab cache that its samples are kept in
  * @counters: for its stats
  * @hooks: how it sees
- * @init: what it has to know of the kernel, once: 0 or an errno; process context
+ * @init: what it has to know of the kernel, once, or NULL: 0 or an errno; process context
+ * @prepare: what it needs before it is switched on, or NULL: 0 or an errno; process context
  * @describe: cuts the stack down to the caller of the allocator that is watched, and says what the
- *	allocation goes by; NULL: there is no memory for that name. As the slow halves below
+ *	allocation goes by; NULL: there is no memory for that name; KSPAN_TAP_NOT_MINE: another tap
+ *	tells of it. As the slow halves below
  * @enabled: under kspan_tap_mutex, read without it
  * @wanted: what was asked for while there was no table; under kspan_tap_mutex
  * @live: its live samples; there while it is enabled, and under kspan_tap_live_mutex
@@ -81,6 +84,7 @@ struct kspan_tap {
 	struct kspan_tap_counters __percpu *counters;
 	const struct kspan_hooks *hooks;
 	int (*init)(void);
+	int (*prepare)(void);
 	struct kspan_label *(*describe)(const struct kspan_tap_alloc *alloc,
 					struct kspan_stack *stack, gfp_t gfp);
 	bool enabled;
@@ -90,10 +94,13 @@ struct kspan_tap {
 	struct kspan_tap_cpu __percpu *cpus;
 };
 
+#define KSPAN_TAP_NOT_MINE	((struct kspan_label *)ERR_PTR(-EXDEV))
+
 #define kspan_tap_count(tap, id)	this_cpu_inc((tap)->counters->v[id])
 unsigned long kspan_tap_counter(const struct kspan_tap *tap, enum kspan_tap_counter id);
 
 DECLARE_KSPAN_PROFILE(kspan_slab_profile);
+DECLARE_KSPAN_PROFILE(kspan_pages_profile);
 
 /*
  * The slow halves: the countdown is spent; the filter says that @addr may be known, as freed now,
@@ -102,6 +109,18 @@ DECLARE_KSPAN_PROFILE(kspan_slab_profile);
 void kspan_tap_sample(struct kspan_tap *tap, const struct kspan_tap_alloc *alloc);
 void kspan_tap_known_freed(struct kspan_tap *tap, unsigned long addr);
 void kspan_tap_known_again(struct kspan_tap *tap, unsigned long addr);
+
+/* An allocation of @size bytes is due that cannot be looked at: the next point is not in it. */
+void kspan_tap_pass_over(struct kspan_tap *tap, size_t size);
+
+/*
+ * What has become of a live sample that the filter says may be at @addr. It is in pieces of @size
+ * bytes, @stride apart; or its content has moved to @to, and what was known there is not any more.
+ * Any context but where a lock may be held that @gfp would take. change.c
+ */
+void kspan_tap_known_split(struct kspan_tap *tap, unsigned long addr, unsigned long stride,
+			   size_t size, gfp_t gfp);
+void kspan_tap_known_moved(struct kspan_tap *tap, unsigned long from, unsigned long to);
 
 /*
  * Around what handlers do with samples. Begins if a lock may be waited for, false if not; then

@@ -35,11 +35,19 @@ static void look_at(struct tracepoint *tracepoint, void *data)
 		hook->tracepoint = tracepoint;
 }
 
+struct tracepoint *kspan_tracepoint(const char *name)
+{
+	struct kspan_trace_hook hook = { .name = name };
+
+	for_each_kernel_tracepoint(look_at, &hook);
+	return hook.tracepoint;
+}
+
 static int trace_in(struct kspan_trace_hook *hook)
 {
 	int err = -ENOENT;
 
-	for_each_kernel_tracepoint(look_at, hook);
+	hook->tracepoint = kspan_tracepoint(hook->name);
 	if (hook->tracepoint)
 		err = tracepoint_probe_register(hook->tracepoint, hook->handler, NULL);
 	hook->in = !err;

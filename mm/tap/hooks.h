@@ -75,6 +75,9 @@ struct kspan_hooks {
 	unsigned int nr_returns;
 };
 
+/* The kernel's tracepoint of that name, or NULL. Process context. */
+struct tracepoint *kspan_tracepoint(const char *name);
+
 /* Process context, one at a time. 0 or an errno with none left. */
 int kspan_hooks_in(const struct kspan_hooks *hooks);
 /* When it returns, nobody is in a handler, nor will be. */

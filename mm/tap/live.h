@@ -26,6 +26,7 @@ struct kspan_bucket;
 struct kspan_live {
 	struct kspan_live *next;		/* in its chain, under the shard's lock */
 	unsigned long addr;
+	size_t size;				/* bytes of it */
 	struct kspan_bucket *bucket;
 	u64 weight;
 	u64 born;				/* kspan_profile_now() */

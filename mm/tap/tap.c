@@ -80,10 +80,13 @@ static void take_sample(struct kspan_tap *tap, const struct kspan_tap_alloc *all
 
 	kspan_stack_capture(tap->profile, &stack);
 	label = tap->describe(alloc, &stack, gfp);
+	if (label == KSPAN_TAP_NOT_MINE)
+		return;
 	live = kspan_pool_get(&tap->pool, alloc->gfp);
 	if (!label || !live)
 		goto dropped;
 	live->addr = alloc->addr;
+	live->size = alloc->size;
 	live->weight = weight;
 	live->born = kspan_profile_now();
 	live->bucket = kspan_bucket_alloc(tap->profile, &stack, alloc->size, label, weight, gfp);
@@ -115,6 +118,12 @@ dropped:
 static void pass_over(struct kspan_tap *tap, size_t size)
 {
 	this_cpu_add(tap->profile->samplers->left, size);
+}
+
+void kspan_tap_pass_over(struct kspan_tap *tap, size_t size)
+{
+	pass_over(tap, size);
+	kspan_tap_count(tap, KSPAN_TAP_NESTED);
 }
 
 bool kspan_tap_begin(u8 *was)

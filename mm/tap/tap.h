@@ -5,7 +5,8 @@
  * A tap listens to an allocator of the kernel's and is a client of the profile (profile/profile.h)
  * as the heap is one, with samples that hang by their address in a table of its own instead of on
  * objects as special records. It knows nothing of the heap, nor the heap of it. The slab tap is
- * the one on kmalloc() and kmem_cache_alloc().
+ * the one on kmalloc() and kmem_cache_alloc(), the pages tap that on alloc_pages(), but for what
+ * slab takes.
  *
  * Its handlers are called in the middle of others' code, in any context. Their fast halves
  * (handler.h) count bytes down and ask a filter, some ten instructions without a lock; the slow
@@ -16,12 +17,15 @@
  *
  *	tap.c		samples and their frees
  *	control.c	switching on and off, stats
+ *	change.c	samples that are split, or move
  *	handler.h	the fast halves
  *	live.c		live samples by address, and the filter
  *	pool.c		memory for them
  *	label.c		labels, which are made in handlers
  *	slab.c		the handlers of the slab tap
  *	slab_layout.c	what the slab allocator tells nobody: names, sizes, whose an object is
+ *	pages.c		the handlers of the pages tap
+ *	pages_text.c	whose pages are, by the functions that took them
  *	text.c		functions of the kernel's by address, where stacks are cut
  *	hooks.c		puts handlers in and takes them out
  */
@@ -34,7 +38,7 @@ struct kspan_buf;
 struct kspan_profile;
 struct kspan_tap;
 
-extern struct kspan_tap kspan_slab_tap;
+extern struct kspan_tap kspan_slab_tap, kspan_pages_tap;
 
 /*
  * Puts the handlers in (1), with a profile that begins anew, or takes them out (0): then nothing
