@@ -5,16 +5,17 @@
 # Runs in the guest: what is measured in one boot. Each figure is a line of the kernel's
 # log; a line "bench: set NAME=VALUE" holds for the figures that follow it.
 #
-# usage: guest.sh count|cpus|peer SCALE
+# usage: guest.sh count|cpus|peer|load SCALE NAME
 #
 #   count   instructions and pages of all groups, one CPU
 #   cpus    throughput, two CPUs
 #   peer    a pair and mixed allocations, where the kernel's own slab is at a profiler's
 #           mercy
+#   load    a filesystem at work; where NAME is another than load, on the kernel's own slab alone
 #   SCALE   per cent of the usual number of rounds or objects
 
 set -e
-boot=$1 scale=$2
+boot=$1 scale=$2 name=$3
 debugfs=/sys/kernel/debug/kspan
 
 # is NAME=VALUE
@@ -56,6 +57,13 @@ filled() {
 tenth=$((scale / 10 > 0 ? scale / 10 : 1))
 
 is "release=$(uname -r)"
+if [ "$boot" = load ]; then
+	[ "$name" = load ] && how="kspan:524288 kspan:1 tap:524288 tap:1" || how=
+	# shellcheck disable=SC2086 # they are words
+	/load.sh $((30 * scale)) slab $how
+	is complete=1
+	exit
+fi
 insmod /kspan.ko
 is sample_bytes=524288
 case $boot in
