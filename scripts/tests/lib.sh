@@ -53,9 +53,15 @@ in_guest() {
 # guest_tests NAME OPTION...: in_guest for a test that sources check.sh: adds its results, and
 # a failure if the guest failed and none of them says so.
 guest_tests() {
-	local name=$1 status=0 bad
+	local name=$1 status=0
 	shift
 	in_guest "$name" --add "$KSPAN_TOP/scripts/guest-tests/check.sh" "$@" || status=1
+	add_guest "$name" "$status"
+}
+
+# add_guest NAME STATUS: the same, of a guest that has ended with that status.
+add_guest() {
+	local name=$1 status=$2 bad
 	touch "$ROW_DIR/$name/results" 2>/dev/null || mkdir -p "$ROW_DIR/$name"
 	# A guest that died has brought nothing, and what it said last is what there is.
 	[ -s "$ROW_DIR/$name/results" ] ||
