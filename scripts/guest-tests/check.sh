@@ -29,6 +29,12 @@ check() {
 	fi
 }
 
+# document NAME: the commands of a page, which are in /NAME.sh as they are written there; what they print
+# is in /out/NAME.
+document() {
+	sh -ex "/$1.sh" 2>/tmp/said >"/out/$1" || { cat /tmp/said "/out/$1"; return 1; }
+}
+
 # load_kspan [PARAMETER...]: loads it, unless it is there and is to stay from test to test:
 # then only the rate changes, and the table of stacks begins anew.
 load_kspan() {

@@ -3,6 +3,7 @@
 """The blocks of README.md and Documentation/*.rst that tests run, or write to files.
 
 usage: scripts/tests/documents.py PAGE NAME      prints a page's block of that name
+       scripts/tests/documents.py PAGE NAME --output   prints what the page says it prints
        scripts/tests/documents.py PAGE --names   the names of its blocks, a line each
        scripts/tests/documents.py PAGE --plain   its blocks of commands that have none
 
@@ -36,7 +37,23 @@ def blocks(page):
         yield Block(*found[:3], textwrap.dedent(found[3]).strip("\n") + "\n")
 
 
+def output(page, name):
+    """What the page says that a block's commands print: the literal block that follows, if any."""
+    with open(os.path.join(TOP, page), encoding="utf-8") as file:
+        text = file.read()
+    for found in (MARKDOWN if page.endswith(".md") else RST).finditer(text):
+        if found[2] == name:
+            rest = re.split(r"^(?:```sh|\.\. code-block::)", text[found.end():], 1, re.M)[0]
+            literal = re.search(r"^```\n(.*?)^```$|::\n\n((?:[ \t]+.*\n|\n)+)", rest, re.M | re.S
+                                if page.endswith(".md") else re.M)
+            return textwrap.dedent(literal[1] or literal[2]).strip("\n") + "\n" if literal else ""
+    return ""
+
+
 def main():
+    if len(sys.argv) == 4 and sys.argv[3] == "--output":
+        sys.stdout.write(output(*sys.argv[1:3]))
+        return 0
     if sys.argv[1:] == ["--help"] or len(sys.argv) != 3:
         print(__doc__.strip())
         return 0 if sys.argv[1:] == ["--help"] else 2

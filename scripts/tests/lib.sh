@@ -67,6 +67,38 @@ guest_tests() {
 	failed=$((failed + bad))
 }
 
+# guest_python: sets $python, options of scripts/guest for Python in the guest, with what the commands
+# of scripts/kspan.d import, compiled: the guest is too slow to do that.
+guest_python() {
+	local files=$ROW_DIR/python library
+	/usr/bin/python3 - "$KSPAN_TOP/scripts/kspan.d" "$files" <<-'END'
+		import os, shutil, sys
+		commands, out = sys.argv[1:]
+		sys.dont_write_bytecode = True
+		sys.path.insert(0, commands)
+		import command, curses, gzip, heaps, html, json, locale, encodings.ascii, encodings.latin_1
+		for module in list(sys.modules.values()):
+		    for name in (getattr(module, "__file__", None), getattr(module, "__cached__", None)):
+		        if name and name.startswith("/usr/lib/") and os.path.exists(name):
+		            os.makedirs(os.path.dirname(out + name), exist_ok=True)
+		            shutil.copy2(name, out + name)
+	END
+	python=(--bin /usr/bin/python3 --add "$files/usr/lib:/usr/lib")
+	# What is linked with one of Python's modules, which are no programs that bring their own.
+	while read -r library; do
+		python+=(--add "$library:$library")
+	done < <(find "$files" -name '_curses.*.so' -exec ldd {} + | grep -oE '/[^ ]*lib(ncurses|tinfo)[^ ]*')
+	[[ ${python[*]} == *ncurses* ]] || die "Python's module curses is not there"
+}
+
+# modules_of FILE: what a module needs of the kernel's own, as scripts/guest --load wants it.
+modules_of() {
+	{
+		modinfo -F depends "$1" | tr ',' '\n' | grep -vx kspan || true
+		modinfo -F softdep "$1" | tr ' ' '\n' | grep -v ':$' || true
+	} | paste -sd,
+}
+
 # kernel_log NAME [FILE]: the kernel's log as that guest has saved it (in FILE, else as a
 # whole), else as its console has it; without times.
 kernel_log() {
@@ -179,4 +211,27 @@ add_torture() {
 # not_in REGEX FILE: no line of FILE matches; shows those that do.
 not_in() {
 	[ -s "$2" ] && ! grep -E "$1" "$2"
+}
+
+# judged NAME TEXT [COMMAND...]: after that COMMAND in a copy of the tree whole/, $judge must fail and
+# say a line that holds TEXT, and no other; without TEXT it must find nothing.
+judged() {
+	local name=$1 text=$2 status=0
+	shift 2
+	rm -rf "$name"
+	cp -a whole "$name"
+	if (($#)); then
+		env -C "$name" "$@"
+		! diff -r whole "$name" >/dev/null || die "$name: nothing was changed"
+	fi
+	"${judge:?}" --tree "$name" >"$name.found" 2>&1 || status=$?
+	if ((status == (${#text} > 0) && $(wc -l <"$name.found") == status)) &&
+		grep -qF -- "$text" <(cat "$name.found"; echo); then
+		passed=$((passed + 1))
+		echo "$name: status $status${text:+: $text}"
+	else
+		failed=$((failed + 1))
+		echo "FAILED: $name: status $status, or not \"$text\" alone in:"
+		sed 's/^/    /' "$name.found"
+	fi
 }
