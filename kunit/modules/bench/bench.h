@@ -91,6 +91,7 @@ void bench_mixed_free(const struct bench_side *side);
 
 /* The groups; each returns 0 or an error. */
 int bench_pairs(void);
+int bench_pages(void);
 int bench_sizes(void);
 int bench_sampling(void);
 int bench_calls(void);

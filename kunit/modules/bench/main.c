@@ -13,7 +13,7 @@
 
 static char *run = "pairs";
 module_param(run, charp, 0);
-MODULE_PARM_DESC(run, "comma-separated groups: pairs, sizes, sampling, calls, memory, cpus, fill, load");
+MODULE_PARM_DESC(run, "comma-separated groups: pairs, pages, sizes, sampling, calls, memory, cpus, fill, load");
 
 static char *who = "slab,kspan";
 module_param(who, charp, 0);
@@ -41,6 +41,7 @@ static const struct {
 	int (*fn)(void);
 } groups[] = {
 	{ "pairs", bench_pairs },
+	{ "pages", bench_pages },
 	{ "sizes", bench_sizes },
 	{ "sampling", bench_sampling },
 	{ "calls", bench_calls },
