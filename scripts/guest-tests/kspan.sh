@@ -91,6 +91,16 @@ slab_rate() {
 		[ "$(kspan rate --slab)" = 1 ]
 }
 
+pages_shown() {
+	kspan top --pages --once --json --top 0 >/out/pages.json &&
+		grep -q '"cache": "vmalloc"' /out/pages.json &&
+		grep -q '"inuse_space": [1-9]' /out/pages.json
+}
+
+pages_rate() {
+	kspan rate --pages 1 && grep -qx 1 $dir/pages/sample_bytes && [ "$(kspan rate --pages)" = 1 ]
+}
+
 check "without the tap it says so" fails "the tap is off: sudo kspan on --slab" top --slab --once
 check "the tap has a rate of its own" slab_rate
 check "the tap is switched on" kspan on --slab
@@ -107,6 +117,16 @@ check "it draws that" kspan flame --slab -o /out/slab.svg
 check "the tap is switched off" kspan off --slab
 check "and is off" grep -qx 'enabled 0' $dir/slab/stats
 check "and the module stays" loaded
+check "without that on pages it says so" fails "the tap is off: sudo kspan on --pages" top --pages --once
+check "which has a rate as well" pages_rate
+check "and is switched on" kspan on --pages
+check "by itself" grep -qx 'enabled 0' $dir/slab/stats
+check "top shows the kernel's pages" pages_shown
+check "it looks for leaks of them" kspan leaks --pages --interval 1
+check "it saves that" kspan profile --pages -o /out/pages.pb.gz
+check "it draws that" kspan flame --pages -o /out/pages.svg
+check "that tap is switched off" kspan off --pages
+check "and is off" grep -qx 'enabled 0' $dir/pages/stats
 check "the document's commands do that too" live
 
 # In lockdown, which lasts until the guest ends.

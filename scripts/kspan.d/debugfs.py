@@ -12,7 +12,8 @@ import sys
 
 # The heaps, by the directory that their files are in, "" being kspan's own; one that is not has
 # a file stats in its directory that says whether it is watched, and a file enable to switch that.
-SOURCES = {"": "heap of kspan", "slab": "the kernel's slab"}
+SOURCES = {"": "heap of kspan", "slab": "the kernel's slab",
+           "pages": "the kernel's pages"}
 # The profiles of a heap.
 PROFILES = ("heap", "allocs")
 
