@@ -12,9 +12,23 @@
 #include "export/profile_files.h"
 #include "profile/profile.h"
 
-static int show_snapshot(struct kspan_snapshot *snap, struct kspan_buf *buf,
-			 int (*encode)(const struct kspan_snapshot *snap, struct kspan_buf *buf))
+static int show_pprof(struct kspan_profile *profile, enum kspan_pprof_kind kind, unsigned int more,
+		      struct kspan_buf *buf)
 {
+	struct kspan_snapshot *snap = kspan_snapshot_take_with(profile, more);
+	int err;
+
+	if (IS_ERR(snap))
+		return PTR_ERR(snap);
+	err = kspan_encode_pprof(snap, kind, buf);
+	kspan_snapshot_free(snap);
+	return err;
+}
+
+static int show_lines(struct kspan_profile *profile, struct kspan_buf *buf,
+		      int (*encode)(const struct kspan_snapshot *snap, struct kspan_buf *buf))
+{
+	struct kspan_snapshot *snap = kspan_snapshot_take(profile);
 	int err;
 
 	if (IS_ERR(snap))
@@ -24,71 +38,39 @@ static int show_snapshot(struct kspan_snapshot *snap, struct kspan_buf *buf,
 	return err;
 }
 
-static int show(struct kspan_profile *profile, struct kspan_buf *buf,
-		int (*encode)(const struct kspan_snapshot *snap, struct kspan_buf *buf))
-{
-	return show_snapshot(kspan_snapshot_take(profile), buf, encode);
-}
-
-static int encode_heap(const struct kspan_snapshot *snap, struct kspan_buf *buf)
-{
-	return kspan_encode_pprof(snap, KSPAN_INUSE_SPACE, buf);
-}
-
-static int encode_allocs(const struct kspan_snapshot *snap, struct kspan_buf *buf)
-{
-	return kspan_encode_pprof(snap, KSPAN_ALLOC_SPACE, buf);
-}
-
-static int encode_peak(const struct kspan_snapshot *snap, struct kspan_buf *buf)
-{
-	return kspan_encode_pprof(snap, KSPAN_PEAK_SPACE, buf);
-}
-
-static int encode_lifetime(const struct kspan_snapshot *snap, struct kspan_buf *buf)
-{
-	return kspan_encode_pprof(snap, KSPAN_FREED_SPACE, buf);
-}
-
 static int show_heap(void *profile, struct kspan_buf *buf)
 {
-	return show(profile, buf, encode_heap);
+	return show_pprof(profile, KSPAN_INUSE_SPACE, 0, buf);
 }
 
 static int show_allocs(void *profile, struct kspan_buf *buf)
 {
-	return show(profile, buf, encode_allocs);
+	return show_pprof(profile, KSPAN_ALLOC_SPACE, 0, buf);
 }
 
 static int show_peak(void *profile, struct kspan_buf *buf)
 {
-	return show(profile, buf, encode_peak);
+	return show_pprof(profile, KSPAN_PEAK_SPACE, 0, buf);
 }
 
 static int show_lifetime(void *profile, struct kspan_buf *buf)
 {
-	return show_snapshot(kspan_snapshot_take_with(profile, KSPAN_WITH_LIFETIMES), buf,
-			     encode_lifetime);
+	return show_pprof(profile, KSPAN_FREED_SPACE, KSPAN_WITH_LIFETIMES, buf);
 }
 
 static int show_text(void *profile, struct kspan_buf *buf)
 {
-	return show(profile, buf, kspan_encode_text);
+	return show_lines(profile, buf, kspan_encode_text);
 }
 
 static int show_folded(void *profile, struct kspan_buf *buf)
 {
-	return show(profile, buf, kspan_encode_folded);
-}
-
-static int encode_free(const struct kspan_snapshot *snap, struct kspan_buf *buf)
-{
-	return kspan_encode_pprof(snap, KSPAN_FREE_SPACE, buf);
+	return show_lines(profile, buf, kspan_encode_folded);
 }
 
 int kspan_show_fragmentation(void *profile, struct kspan_buf *buf)
 {
-	return show_snapshot(kspan_snapshot_take_with(profile, KSPAN_WITH_FREE), buf, encode_free);
+	return show_pprof(profile, KSPAN_FREE_SPACE, KSPAN_WITH_FREE, buf);
 }
 
 static int show_sample_bytes(void *profile, struct kspan_buf *buf)
