@@ -8,6 +8,7 @@
 #include <linux/cpu.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
+#include <linux/sizes.h>
 #include <linux/workqueue.h>
 
 #include "profile/fixmath.h"
@@ -320,12 +321,14 @@ static void sample_is_freed_with_the_weight_it_was_taken_at(struct kunit *test)
 
 static const struct estimate_case {
 	u64 mean;
-	size_t sizes[4];	/* size classes, allocated in turn */
+	size_t sizes[4];	/* what they take as well, allocated in turn */
 	unsigned int n;
 } estimate_cases[] = {
 	{ 4096, { 64, 64, 512, 64 }, 10000 },
 	{ 1000, { 8, 1024, 8, 4096 }, 10000 },
 	{ 65536, { 4096, 1024, 32768, 1024 }, 6000 },
+	/* Large ones, which no array counts. */
+	{ 400000, { SZ_64K, SZ_64K, SZ_64K, SZ_64K }, 1500 },
 };
 
 static void estimate_desc(const struct estimate_case *c, char *desc)
