@@ -73,30 +73,6 @@ add_guest() {
 	failed=$((failed + bad))
 }
 
-# guest_python: sets $python, options of scripts/guest for Python in the guest, with what the commands
-# of scripts/kspan.d import, compiled: the guest is too slow to do that.
-guest_python() {
-	local files=$ROW_DIR/python library
-	/usr/bin/python3 - "$KSPAN_TOP/scripts/kspan.d" "$files" <<-'END'
-		import os, shutil, sys
-		commands, out = sys.argv[1:]
-		sys.dont_write_bytecode = True
-		sys.path.insert(0, commands)
-		import command, curses, gzip, heaps, html, json, locale, encodings.ascii, encodings.latin_1
-		for module in list(sys.modules.values()):
-		    for name in (getattr(module, "__file__", None), getattr(module, "__cached__", None)):
-		        if name and name.startswith("/usr/lib/") and os.path.exists(name):
-		            os.makedirs(os.path.dirname(out + name), exist_ok=True)
-		            shutil.copy2(name, out + name)
-	END
-	python=(--bin /usr/bin/python3 --add "$files/usr/lib:/usr/lib")
-	# What is linked with one of Python's modules, which are no programs that bring their own.
-	while read -r library; do
-		python+=(--add "$library:$library")
-	done < <(find "$files" -name '_curses.*.so' -exec ldd {} + | grep -oE '/[^ ]*lib(ncurses|tinfo)[^ ]*')
-	[[ ${python[*]} == *ncurses* ]] || die "Python's module curses is not there"
-}
-
 # modules_of FILE: what a module needs of the kernel's own, as scripts/guest --load wants it.
 modules_of() {
 	{

@@ -3,9 +3,9 @@
 #
 # The command kspan in a guest, which has no Python. Sourced, after scripts/lib/common.sh.
 
-# kspan_in_guest MODULE...: sets $kspan_options of scripts/guest, which put kspan into /kspan/scripts and
-# Python with these modules, and what the commands import, where it looks for them. Compiled: the guest
-# is too slow to do that. It wants PYTHONHOME=/usr, and /usr/bin/env.
+# kspan_in_guest [MODULE...]: sets $kspan_options of scripts/guest, which put kspan into /kspan/scripts and
+# Python with what the commands import, and with these modules, where it looks for them. Compiled: the
+# guest is too slow to do that. It wants PYTHONHOME=/usr, and /usr/bin/env.
 kspan_in_guest() {
 	local out=$ROW_DIR/python library
 	/usr/bin/python3 - "$KSPAN_TOP/scripts/kspan.d" "$out" "$@" <<-'END'
@@ -13,7 +13,8 @@ kspan_in_guest() {
 		commands, out, *names = sys.argv[1:]
 		sys.dont_write_bytecode = True
 		sys.path.insert(0, commands)
-		for name in ("command", "locale", "encodings.ascii", "encodings.latin_1", *names):
+		for name in ("command", "curses", "gzip", "heaps", "html", "json", "locale", "encodings.ascii",
+		             "encodings.latin_1", *names):
 		    importlib.import_module(name)
 		for module in list(sys.modules.values()):
 		    for name in (getattr(module, "__file__", None), getattr(module, "__cached__", None)):
