@@ -36,6 +36,14 @@ save() {
 	done
 }
 
+# save_tap NAME: the same of a tap, which is on.
+save_tap() {
+	mkdir -p "/out/after/$1"
+	for file in heap heap.txt stats sample_bytes; do
+		cat "$dir/$1/$file" >"/out/after/$1/$file" || status=1
+	done
+}
+
 loaded() {
 	grep -q '^kspan ' /proc/modules
 }
@@ -107,6 +115,7 @@ check "the tap is switched on" kspan on --slab
 check "and is on" grep -qx 'enabled 1' $dir/slab/stats
 check "top shows the kernel's slab" slab_shown
 check "it saves that" kspan profile --slab -o /out/slab.pb.gz
+save_tap slab
 # Where they are, for what kspan symbolize has to find out.
 where() {
 	grep ' _text$' /proc/kallsyms >/out/where &&
@@ -124,6 +133,7 @@ check "by itself" grep -qx 'enabled 0' $dir/slab/stats
 check "top shows the kernel's pages" pages_shown
 check "it looks for leaks of them" kspan leaks --pages --interval 1
 check "it saves that" kspan profile --pages -o /out/pages.pb.gz
+save_tap pages
 check "it draws that" kspan flame --pages -o /out/pages.svg
 check "that tap is switched off" kspan off --pages
 check "and is off" grep -qx 'enabled 0' $dir/pages/stats

@@ -79,6 +79,14 @@ def human(size):
     return "%s%d GB" % (sign, size)
 
 
+def span(passed):
+    """A time in seconds, in at most four characters for a few years."""
+    for most, unit, letter in ((600, 1, "s"), (36000, 60, "m"), (864000, 3600, "h")):
+        if passed < most:
+            return "%d%s" % (passed // unit, letter)
+    return "%dd" % (passed // 86400)
+
+
 def shorten(stack, frames):
     """A stack's innermost frames in a line, the innermost first; 0 frames are all."""
     shown = list(stack[:frames] if frames else stack)

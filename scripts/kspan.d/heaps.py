@@ -8,15 +8,18 @@ import math
 import re
 
 import pprof
-from debugfs import Unreadable, check_tap, name_of, read_bytes
+from debugfs import Unreadable, check_tap, name_of, read_bytes, read_text
 
 # The sample types, by pprof's names.
 TYPES = ("alloc_objects", "alloc_space", "inuse_objects", "inuse_space")
 ZERO = (0, 0, 0, 0)
 
 # rows: (cache, stack) -> values in the order of TYPES; a stack is functions, innermost first.
-# types: those that the format knows. modules: function -> module, where that is known.
-Heap = collections.namedtuple("Heap", "rows types modules")
+# types: those that the format knows. modules: function -> module, where that is known. ages: of what is
+# in use, by the same keys, where that is known.
+Heap = collections.namedtuple("Heap", "rows types modules ages", defaults=({},))
+# The youngest sample, their average, and the oldest, in seconds; and how many objects these stand for.
+Ages = collections.namedtuple("Ages", "min average max objects")
 
 
 def add(rows, key, values):
@@ -30,6 +33,30 @@ def by(rows, key):
     for (cache, stack), values in rows.items():
         add(sums, key(cache, stack), values)
     return sums
+
+
+def add_ages(ages, key, other):
+    """Counts ages for a key."""
+    one = ages.get(key)
+    if one:
+        objects = one.objects + other.objects
+        average = (one.average * one.objects + other.average * other.objects) / (objects or 1)
+        other = Ages(min(one.min, other.min), average, max(one.max, other.max), objects)
+    ages[key] = other
+
+
+def ages_row(ages):
+    """Ages as fields of a row, for programs."""
+    return {"age_min_seconds": ages.min, "age_average_seconds": round(ages.average, 3),
+            "age_max_seconds": ages.max}
+
+
+def ages_by(heap, key):
+    """The ages of rows that have the same key(cache, stack), as one."""
+    ages = {}
+    for (cache, stack), held in heap.ages.items():
+        add_ages(ages, key(cache, stack), held)
+    return ages
 
 
 def stacks(heap):
@@ -58,6 +85,9 @@ def parse_pprof(data):
 
 
 RECORD = re.compile(r"(\d+): (\d+) \[(\d+): (\d+)\] @((?: 0x[0-9a-f]+)*)\s*$")
+FRAME = re.compile(r"#\t(0x[0-9a-f]+)\t(\S+?)(?:\+0x[0-9a-f]+)?(?:\t+(\S+))?$")
+# What the taps on the kernel's heaps know besides.
+AGE = re.compile(r"# age: min ([0-9.]+) s, average ([0-9.]+) s, max ([0-9.]+) s; cache: (\S+)$")
 
 
 def scale(objects, size, rate):
@@ -74,22 +104,25 @@ def parse_text(text):
     head = re.match(r"heap profile: .*@ heap(?:_v2)?/(\d+)", lines[0])
     if not head:
         raise pprof.Malformed("line 1: not the head of a heap profile")
-    records, names, modules = [], {}, {}
+    records, names, modules, known = [], {}, {}, {}
     for line in lines[1:]:
-        record = RECORD.match(line)
-        frame = re.match(r"#\t(0x[0-9a-f]+)\t(\S+?)(?:\+0x[0-9a-f]+)?(?:\t+(\S+))?$", line)
-        if record:
-            records.append((record, names := {}))
-        elif frame:
+        if record := RECORD.match(line):
+            records.append((record, names := {}, known := {}))
+        elif frame := FRAME.match(line):
             names[frame[1]] = frame[2]
             modules[frame[2]] = frame[3] or ""
-    rows = {}
-    for record, names in records:
+        elif age := AGE.match(line):
+            known.update(cache=age[4], ages=[float(text) for text in age.groups()[:3]])
+    rows, ages = {}, {}
+    for record, names, known in records:
         inuse = scale(int(record[1]), int(record[2]), int(head[1]))
         alloc = scale(int(record[3]), int(record[4]), int(head[1]))
         stack = tuple(names.get(address, address) for address in record[5].split())
-        add(rows, ("", stack), alloc + inuse)
-    return Heap(rows, TYPES, modules)
+        key = known.get("cache", ""), stack
+        add(rows, key, alloc + inuse)
+        if known:
+            add_ages(ages, key, Ages(*known["ages"], inuse[0]))
+    return Heap(rows, TYPES, modules, ages)
 
 
 def parse_folded(text):
@@ -134,3 +167,20 @@ def current(source):
         return parse_pprof(read_bytes(name))
     except pprof.Malformed as error:
         raise Unreadable("%s: %s" % (name, error)) from error
+
+
+def text_of(name, text):
+    """The heap in the text of that file: the format that has ages."""
+    try:
+        if not text.startswith("heap profile:"):
+            raise pprof.Malformed("not a copy of heap.txt")
+        return parse_text(text)
+    except pprof.Malformed as error:
+        raise Unreadable("%s: %s" % (name, error)) from error
+
+
+def current_text(source):
+    """The heap of a tap as it is, from that format."""
+    check_tap(source)
+    name = name_of("heap.txt", source)
+    return text_of(name, read_text(name))
