@@ -3,6 +3,12 @@
 
 import re
 
+# Of these whoever is inside may do anything, and a machine may have nobody inside.
+REGIONS = ("work", "srcu")
+# A leaf is a spinlock that is taken wherever somebody allocates, and so under any mutex.
+SPINLOCKS = ("spinlock", "leaf")
+KINDS = (*SPINLOCKS, "mutex", *REGIONS)
+
 
 class Unreadable(Exception):
     """What was to be read is not what it should be."""
@@ -27,3 +33,37 @@ def read(path, heading):
     if rules != 3:
         raise Unreadable(f"{path}: there is no table under {heading}")
     return rows
+
+
+class Lock:
+    """A row of the table."""
+
+    def __init__(self, name, kind):
+        self.name = name
+        self.kind = kind
+        self.under = set()      # names, or None: anything
+
+
+def locks_of(path):
+    """The simple table under the heading Locks, as a dictionary by name."""
+    locks, lock = {}, None
+    for name, kind, _, under in read(path, "Locks"):
+        if name:
+            if not re.fullmatch("``[^`]+``", name) or kind not in KINDS:
+                raise Unreadable(f"{path}: a row is not understood: {name} {kind}")
+            lock = Lock(name.strip("`"), kind)
+            if lock.name in locks:
+                raise Unreadable(f"{path}: {lock.name} is there twice")
+            locks[lock.name] = lock
+        names = re.findall("``([^`]+)``", under)
+        if names:
+            lock.under.update(names)
+        elif under == "anything" and kind in REGIONS:
+            lock.under = None
+        elif under != "nothing":
+            raise Unreadable(f"{path}: what may be taken under {lock.name} is not understood")
+    for lock in locks.values():
+        for name in lock.under or ():
+            if name not in locks or lock.kind in SPINLOCKS:
+                raise Unreadable(f"{path}: {name} cannot stand under {lock.name}")
+    return locks
