@@ -34,6 +34,8 @@
  *					of a field, the lock in any structure of its type
  *	kspan_marked			field or variable, which others touch too: by READ_ONCE(),
  *					WRITE_ONCE() and their like alone, or in data_race()
+ *	kspan_watched			the same, in front of its type: guarded by a lock that
+ *					some read it without, so that WRITE_ONCE() alone writes it
  *	kspan_must_hold(&lock)		function: the caller holds this spinlock of kspan's,
  *	kspan_must_hold_mutex(&lock)	or this mutex
  *	kspan_must_not_hold(&lock)	function: the caller does not hold this one, of any kind
@@ -50,8 +52,10 @@
  */
 #ifdef KSPAN_CONTEXTS
 #define kspan_context(...)		__attribute__((__VA_ARGS__))
+#define kspan_watched			const	/* to all else */
 #else
 #define kspan_context(...)
+#define kspan_watched
 #endif
 #define kspan_guarded_by(lock)		kspan_context(guarded_by(lock))
 #define kspan_marked			kspan_guarded_by(&kspan_mark)

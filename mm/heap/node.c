@@ -65,7 +65,8 @@ static void relist(struct kspan_node *node, struct kspan_span *span)
 	}
 	if (where == own->where)
 		return;
-	node->nr_empty += (where == KSPAN_LIST_EMPTY) - (own->where == KSPAN_LIST_EMPTY);
+	WRITE_ONCE(node->nr_empty, node->nr_empty + (where == KSPAN_LIST_EMPTY) -
+				   (own->where == KSPAN_LIST_EMPTY));
 	own->where = where;
 	list_move(&own->list, list);
 }
@@ -142,7 +143,7 @@ static void take_from_span(struct kspan_node *node, struct kspan_span *span, str
 	else
 		take_in_order(span, t, want);
 	own->nr_free -= want;
-	node->nr_out += want;
+	WRITE_ONCE(node->nr_out, node->nr_out + want);
 	relist(node, span);
 }
 
@@ -201,9 +202,9 @@ static void enter_span(struct kspan_node *node, struct kspan_span *span)
 {
 	lockdep_assert_held(&node->lock);
 	list_add_tail(&kspan_span_own(span)->all, &node->all);
-	node->nr_spans++;
-	node->nr_pages += span->nr_pages;
-	node->nr_objs += span->nr_objs;
+	WRITE_ONCE(node->nr_spans, node->nr_spans + 1);
+	WRITE_ONCE(node->nr_pages, node->nr_pages + span->nr_pages);
+	WRITE_ONCE(node->nr_objs, node->nr_objs + span->nr_objs);
 }
 
 /* Enters a new span with its node, and takes up to @want objects from it; how many. */
@@ -239,7 +240,7 @@ unsigned int kspan_node_add_first(struct kspan_span *span, unsigned int want)
 	kspan_lock(&node->lock, flags);
 	kspan_depot_missed(span->cache, node);
 	enter_span(node, span);
-	node->nr_out += n;
+	WRITE_ONCE(node->nr_out, node->nr_out + n);
 	list_add(&own->list, full ? &node->full : &node->partial);
 	kspan_unlock(&node->lock, flags);
 	return n;
@@ -252,10 +253,10 @@ static void remove(struct kspan_node *node, struct kspan_span *span, struct list
 	struct kspan_span_own *own = kspan_span_own(span);
 
 	lockdep_assert_held(&node->lock);
-	node->nr_empty--;
-	node->nr_spans--;
-	node->nr_pages -= span->nr_pages;
-	node->nr_objs -= span->nr_objs;
+	WRITE_ONCE(node->nr_empty, node->nr_empty - 1);
+	WRITE_ONCE(node->nr_spans, node->nr_spans - 1);
+	WRITE_ONCE(node->nr_pages, node->nr_pages - span->nr_pages);
+	WRITE_ONCE(node->nr_objs, node->nr_objs - span->nr_objs);
 	own->where = KSPAN_LIST_NONE;
 	list_move(&own->list, out);
 	if (node->walk == &own->all)
@@ -283,7 +284,7 @@ static bool may_go(struct kspan_node *node, struct kspan_span *span, const void 
 			*twice = kspan_span_object(span, i);
 			__clear_bit(i, span->free_map);
 			own->nr_free--;
-			node->nr_out++;
+			WRITE_ONCE(node->nr_out, node->nr_out + 1);
 		}
 		relist(node, span);
 		return false;
@@ -331,7 +332,7 @@ static void give(struct kspan_node *node, struct kspan_span *span, const struct 
 		return;
 	}
 	own->nr_free++;
-	node->nr_out--;
+	WRITE_ONCE(node->nr_out, node->nr_out - 1);
 	if (own->nr_free == 1 || own->nr_free == span->nr_objs)
 		relist(node, span);
 	/* A single is not handed out again. */

@@ -33,19 +33,19 @@ struct kspan_node {
 	struct list_head all kspan_in_node;	/* the oldest first */
 	/* In all: where a walk goes on; NULL: there is none. */
 	struct list_head *walk kspan_in_node;
-	unsigned long nr_spans kspan_in_node;
-	unsigned long nr_empty kspan_in_node;
-	unsigned long nr_pages kspan_in_node;
-	unsigned long nr_objs kspan_in_node;
+	kspan_watched unsigned long nr_spans kspan_in_node;
+	kspan_watched unsigned long nr_empty kspan_in_node;
+	kspan_watched unsigned long nr_pages kspan_in_node;
+	kspan_watched unsigned long nr_objs kspan_in_node;
 	/* Handed out: to callers, CPUs' arrays or the depot. */
-	unsigned long nr_out kspan_in_node;
+	kspan_watched unsigned long nr_out kspan_in_node;
 
 	/* The depot. */
 	struct kspan_magazine *magazines kspan_in_node;	/* full ones */
 	struct kspan_magazine *spares kspan_in_node;	/* empty ones */
 	/* Of the full ones: where a walk goes on; NULL: there is none. */
 	struct kspan_magazine *magazine_walk kspan_in_node;
-	unsigned int nr_magazines kspan_in_node;
+	kspan_watched unsigned int nr_magazines kspan_in_node;
 	unsigned int nr_spares kspan_in_node;
 	/* The most full ones: cache->depot_max or more. */
 	unsigned int depot_limit kspan_in_node;

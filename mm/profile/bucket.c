@@ -110,8 +110,8 @@ static bool publish(struct kspan_bucket *bucket)
 	kspan_assert_held(&table->lock);
 	if (!kspan_table_fits(table, size))
 		return false;
-	table->bytes += size;
-	table->nr++;
+	WRITE_ONCE(table->bytes, table->bytes + size);
+	WRITE_ONCE(table->nr, table->nr + 1);
 	bucket->born = table->last_cut;
 	bucket->cut = table->last_cut;
 	bucket->peak_number = table->peak.number;
@@ -282,7 +282,7 @@ struct kspan_table *kspan_table_new(struct kspan_profile *profile, size_t max_by
 	table->gone_end = &table->gone_first;
 	table->bytes_max = max_bytes;
 	table->peak.at = jiffies;
-	table->start_ns = ktime_get_ns();
+	WRITE_ONCE(table->start_ns, ktime_get_ns());
 	kspan_table_listen(table);
 	return table;
 fail:

@@ -58,14 +58,16 @@ struct kspan_table {
 	 * Process context, outside the lock.
 	 */
 	struct mutex mutex;
-	u64 start_ns;			/* of the cumulative counts; under mutex, read without */
+	/* Of the cumulative counts. */
+	kspan_watched u64 start_ns kspan_guarded_by(&mutex);
 	struct list_head listening;	/* to modules; under kspan_tables_mutex */
 
 	/* Chains and counts, and all below: a leaf lock. */
 	spinlock_t lock;
 	struct list_head all kspan_guarded_by(&lock);	/* buckets, the oldest first */
-	unsigned long nr kspan_guarded_by(&lock);
-	size_t bytes kspan_guarded_by(&lock);	/* of buckets, without their names */
+	kspan_watched unsigned long nr kspan_guarded_by(&lock);
+	/* Of buckets, without their names. */
+	kspan_watched size_t bytes kspan_guarded_by(&lock);
 
 	/* Buckets of text that has left, with nothing in use, the longest idle first. */
 	struct kspan_bucket *gone_first kspan_guarded_by(&lock);

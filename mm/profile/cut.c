@@ -208,7 +208,7 @@ void kspan_profile_reset(struct kspan_profile *profile)
 
 	mutex_lock(&table->mutex);
 	cut_to_reset(table);
-	table->start_ns = ktime_get_ns();
+	WRITE_ONCE(table->start_ns, ktime_get_ns());
 	walk_cut(table, drop_unused, &unused);
 	mutex_unlock(&table->mutex);
 

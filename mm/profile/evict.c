@@ -34,8 +34,8 @@ void kspan_table_take_out(struct kspan_bucket *bucket)
 	if (!bucket->unhashed)
 		hlist_del_rcu(&bucket->hash);
 	bucket->unhashed = true;
-	table->bytes -= kspan_bucket_size(bucket->nr_frames);
-	table->nr--;
+	WRITE_ONCE(table->bytes, table->bytes - kspan_bucket_size(bucket->nr_frames));
+	WRITE_ONCE(table->nr, table->nr - 1);
 	if (table->walk == &bucket->all)
 		table->walk = bucket->all.next;
 	if (table->hand == &bucket->all)

@@ -41,7 +41,7 @@ struct kspan_symbol_entry {
 };
 
 static struct hlist_head kspan_symbols[1 << 12] kspan_guarded_by(&kspan_symbol_mutex);
-static size_t kspan_symbol_total;		/* bytes; read without the lock */
+static kspan_watched size_t kspan_symbol_total kspan_guarded_by(&kspan_symbol_mutex);	/* bytes */
 /* Too large for a kernel stack. */
 static char kspan_symbol_text[KSYM_SYMBOL_LEN] kspan_guarded_by(&kspan_symbol_mutex);
 

@@ -145,10 +145,10 @@ void kspan_contexts_unmark(void) __attribute__((release_capability(&kspan_mark))
 })
 #define WRITE_ONCE(x, val)						\
 do {									\
-	__typeof__(x) __val = (val);					\
+	__typeof_unqual__(x) __val = (val);				\
 									\
 	kspan_contexts_mark();						\
-	(x) = __val;							\
+	*(__typeof_unqual__(x) *)&(x) = __val;				\
 	kspan_contexts_unmark();					\
 } while (0)
 #define data_race(expr)							\
