@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The fast path, whose CPU is the only one. What an interrupt does not divide is one step, in front
- * of which a proof may do something else: interrupt() is its. Where a step is one of somebody who is
- * inside the array, or should be, a proof may tell it apart by inside().
+ * of which a proof may do something else: interrupt() is its. The steps of somebody who is inside
+ * the array, or should be, a proof may tell apart by STEP_INSIDE().
  */
 #ifndef PCPU_H
 #define PCPU_H
 
-#ifndef inside
-#define inside()			interrupt()
+#ifndef STEP_INSIDE
+#define STEP_INSIDE()			interrupt()
 #endif
 
 #define preempt_disable()		do { } while (0)
 #define preempt_enable()		do { } while (0)
 #define this_cpu_add_return(x, n)	(interrupt(), (x) += (n))
-#define this_cpu_sub(x, n)		(inside(), (void)((x) -= (n)))
-#define __this_cpu_read(x)		(inside(), (x))
-#define __this_cpu_write(x, value)	(inside(), (void)((x) = (value)))
+#define this_cpu_sub(x, n)		(STEP_INSIDE(), (void)((x) -= (n)))
+#define __this_cpu_read(x)		(STEP_INSIDE(), (x))
+#define __this_cpu_write(x, value)	(STEP_INSIDE(), (void)((x) = (value)))
 #define this_cpu_read(x)		__this_cpu_read(x)
 #define this_cpu_inc(x)			do { } while (0)
 #define this_cpu_add(x, n)		do { } while (0)
@@ -31,9 +31,9 @@ static void interrupt(void);
 #undef READ_ONCE
 #undef WRITE_ONCE
 #undef data_race
-#define READ_ONCE(x)			(inside(), (x))
-#define WRITE_ONCE(x, value)		(inside(), (void)((x) = (value)))
-#define data_race(x)			(inside(), (x))
+#define READ_ONCE(x)			(STEP_INSIDE(), (x))
+#define WRITE_ONCE(x, value)		(STEP_INSIDE(), (void)((x) = (value)))
+#define data_race(x)			(STEP_INSIDE(), (x))
 
 #include "../../mm/heap/pcpu.h"
 
