@@ -44,8 +44,10 @@ extern struct __attribute__((capability("array"))) kspan_in_array { char none; }
 
 /* ---- kspan's own --------------------------------------------------------------------- */
 
+/* With preemption off a spinlock is not taken: on PREEMPT_RT it may sleep. */
 void kspan_contexts_lock(struct spinlock *lock, unsigned long *flags)
-	__attribute__((acquire_capability(lock, &kspan_any_lock), locks_excluded(&kspan_in_array)));
+	__attribute__((acquire_capability(lock, &kspan_any_lock),
+		       locks_excluded(&kspan_in_array, &kspan_this_cpu)));
 void kspan_contexts_unlock(struct spinlock *lock, unsigned long flags)
 	__attribute__((release_capability(lock, &kspan_any_lock)));
 void kspan_contexts_raw_lock(struct raw_spinlock *lock, unsigned long *flags)
