@@ -17,26 +17,6 @@
 #include "tap/live.h"
 #include "tap/pool.h"
 
-/* Hangs @live up. What was at its address, if anything, counts as @stale_is. */
-static void hang_up(struct kspan_tap *tap, struct kspan_live *live,
-		    enum kspan_tap_counter stale_is)
-	kspan_must_stay
-{
-	struct kspan_live *stale = NULL;
-	bool added;
-
-	kspan_profile_assert_unlocked(tap->profile);
-	added = kspan_live_add(&tap->live, live, &stale);
-	if (stale) {
-		kspan_tap_count(tap, stale_is);
-		kspan_tap_release(tap, stale, KSPAN_TAP_NEVER);
-	}
-	if (!added) {
-		kspan_profile_count(tap->profile, KSPAN_SAMPLES_DROPPED);
-		kspan_tap_release(tap, live, KSPAN_TAP_NEVER);
-	}
-}
-
 /* A record of @weight of what @live is a record of, and which lies at @addr. False: no memory. */
 static bool add_part(struct kspan_tap *tap, const struct kspan_live *live, unsigned long addr,
 		     size_t size, u64 weight, gfp_t gfp)
@@ -51,7 +31,7 @@ static bool add_part(struct kspan_tap *tap, const struct kspan_live *live, unsig
 	part->bucket = live->bucket;
 	part->weight = weight;
 	part->born = live->born;
-	hang_up(tap, part, KSPAN_TAP_MISSED_FREES);
+	kspan_tap_hang_up(tap, part, KSPAN_TAP_MISSED_FREES);
 	return true;
 }
 
@@ -89,7 +69,7 @@ void kspan_tap_known_split(struct kspan_tap *tap, unsigned long addr, unsigned l
 		if (live) {
 			if (live->size > size)
 				split(tap, live, stride, size, gfp);
-			hang_up(tap, live, KSPAN_TAP_MISSED_FREES);
+			kspan_tap_hang_up(tap, live, KSPAN_TAP_MISSED_FREES);
 		}
 		kspan_tap_end(was);
 	}
@@ -115,7 +95,7 @@ void kspan_tap_known_moved(struct kspan_tap *tap, unsigned long from, unsigned l
 		live = kspan_live_take(&tap->live, from, U64_MAX);
 		if (live) {
 			live->addr = to;
-			hang_up(tap, live, KSPAN_TAP_FREES);
+			kspan_tap_hang_up(tap, live, KSPAN_TAP_FREES);
 		}
 		kspan_tap_end(was);
 	}

@@ -137,6 +137,12 @@ void kspan_tap_drop_late(struct kspan_tap *tap);
  */
 #define KSPAN_TAP_NEVER	0ULL
 void kspan_tap_release(struct kspan_tap *tap, struct kspan_live *live, u64 freed) kspan_must_stay;
+/*
+ * Puts @live into the table; what was at its address, if anything, counts as @stale_is. False if
+ * there is no place: then it is released, and counts as a sample that was dropped.
+ */
+bool kspan_tap_hang_up(struct kspan_tap *tap, struct kspan_live *live,
+		       enum kspan_tap_counter stale_is) kspan_must_stay;
 
 /* Of each tap's profile. */
 extern const struct kspan_profile_ops kspan_tap_profile_ops;

@@ -69,14 +69,34 @@ static u8 *mark(void)
 	return &this_cpu_ptr(&marks)->level[interrupt_context_level()];
 }
 
+bool kspan_tap_hang_up(struct kspan_tap *tap, struct kspan_live *live,
+		       enum kspan_tap_counter stale_is)
+{
+	struct kspan_live *stale = NULL;
+	bool added;
+
+	/* The lock of the buckets has been dropped: from here on only the shard's. */
+	kspan_profile_assert_unlocked(tap->profile);
+	kspan_test_point(KSPAN_AT_TAP_ADD);
+	added = kspan_live_add(&tap->live, live, &stale);
+	if (stale) {
+		kspan_tap_count(tap, stale_is);
+		kspan_tap_release(tap, stale, KSPAN_TAP_NEVER);
+	}
+	if (!added) {
+		kspan_profile_count(tap->profile, KSPAN_SAMPLES_DROPPED);
+		kspan_tap_release(tap, live, KSPAN_TAP_NEVER);
+	}
+	return added;
+}
+
 static void take_sample(struct kspan_tap *tap, const struct kspan_tap_alloc *alloc, u64 weight)
 	kspan_must_stay
 {
 	gfp_t gfp = (alloc->gfp & __GFP_KSWAPD_RECLAIM) | KSPAN_GFP_OPTIONAL;
-	struct kspan_live *live, *stale = NULL;
 	struct kspan_label *label;
 	struct kspan_stack stack;
-	bool added;
+	struct kspan_live *live;
 
 	kspan_stack_capture(tap->profile, &stack);
 	label = tap->describe(alloc, &stack, gfp);
@@ -92,21 +112,8 @@ static void take_sample(struct kspan_tap *tap, const struct kspan_tap_alloc *all
 	live->bucket = kspan_bucket_alloc(tap->profile, &stack, alloc->size, label, weight, gfp);
 	if (!live->bucket)
 		goto dropped;
-
-	/* The lock of the buckets has been dropped: from here on only the shard's. */
-	kspan_profile_assert_unlocked(tap->profile);
-	kspan_test_point(KSPAN_AT_TAP_ADD);
-	added = kspan_live_add(&tap->live, live, &stale);
-	if (stale) {
-		kspan_tap_count(tap, KSPAN_TAP_MISSED_FREES);
-		kspan_tap_release(tap, stale, KSPAN_TAP_NEVER);
-	}
-	if (!added) {
-		kspan_tap_release(tap, live, KSPAN_TAP_NEVER);
-		live = NULL;
-		goto dropped;
-	}
-	kspan_profile_count(tap->profile, KSPAN_SAMPLES);
+	if (kspan_tap_hang_up(tap, live, KSPAN_TAP_MISSED_FREES))
+		kspan_profile_count(tap->profile, KSPAN_SAMPLES);
 	return;
 dropped:
 	if (live)
