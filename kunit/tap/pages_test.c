@@ -18,9 +18,10 @@
 #include <linux/vmalloc.h>
 
 #include "profile_helpers.h"
-#include "tap_helpers.h"
 
 #define TAP	(&kspan_pages_tap)
+#include "tap_helpers.h"
+
 #define NR	32
 
 #ifdef KSPAN_HAS_BULK_LIST
@@ -32,50 +33,12 @@
 static struct page *pages[NR];
 static LIST_HEAD(listed);
 static void *area;
-static u64 saved_rate;
-static unsigned long counted_before[KSPAN_NR_TAP_COUNTERS];
-
-/* Switching takes a grace period, so that the tap stays on from test to test. */
-static int pages_suite_init(struct kunit_suite *suite)
-{
-	saved_rate = kspan_profile_sample_bytes(TAP->profile);
-	return kspan_profile_set_sample_bytes(TAP->profile, 1);
-}
-
-static void pages_suite_exit(struct kunit_suite *suite)
-{
-	if (kspan_tap_enable(TAP, 0))
-		pr_err("the tap cannot be switched off\n");
-	kspan_profile_set_sample_bytes(TAP->profile, saved_rate);
-}
-
-static unsigned long counted(enum kspan_tap_counter id)
-{
-	return kspan_tap_counter(TAP, id) - counted_before[id];
-}
 
 static int pages_init(struct kunit *test)
 {
-	int err, i;
-
-	if (IS_ENABLED(CONFIG_PREEMPT_RT)) {
-		KUNIT_EXPECT_EQ(test, kspan_tap_enable(TAP, 1), -EOPNOTSUPP);
-		kunit_skip(test, "the tap is refused on PREEMPT_RT");
-	}
 	memset(pages, 0, sizeof(pages));
 	area = NULL;
-	err = kspan_tap_enable(TAP, 1);
-	if (err)
-		return err;
-	kspan_profile_reset(TAP->profile);
-	for (i = 0; i < KSPAN_NR_TAP_COUNTERS; i++)
-		counted_before[i] = kspan_tap_counter(TAP, i);
-	return 0;
-}
-
-static struct tap_counts counts_of(struct kunit *test, void *fn)
-{
-	return tap_counts(test, TAP, fn);
+	return tap_test_init(test);
 }
 
 /* ------------------------------------------------------------------ what is counted */
@@ -762,8 +725,8 @@ static struct kunit_case pages_cases[] = {
 
 static struct kunit_suite pages_suite = {
 	.name = "kspan_pages",
-	.suite_init = pages_suite_init,
-	.suite_exit = pages_suite_exit,
+	.suite_init = tap_suite_init,
+	.suite_exit = tap_suite_exit,
 	.init = pages_init,
 	.test_cases = pages_cases,
 };

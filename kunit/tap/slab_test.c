@@ -20,59 +20,36 @@
 #include "base/hooks.h"
 #include "base/lock.h"
 #include "profile_helpers.h"
-#include "tap_helpers.h"
 
 #define TAP	(&kspan_slab_tap)
+#include "tap_helpers.h"
+
 #define NR	100
 
 static struct kmem_cache *cache;
 static void *objs[NR];
-static u64 saved_rate;
-static unsigned long counted_before[KSPAN_NR_TAP_COUNTERS];
 
 static void construct(void *obj)
 {
 }
 
-/* Switching takes a grace period, so that the tap stays on from test to test. */
 static int slab_suite_init(struct kunit_suite *suite)
 {
-	saved_rate = kspan_profile_sample_bytes(TAP->profile);
 	/* With a constructor, lest it be merged with another cache. */
 	cache = kmem_cache_create("kspan_slab_test", 72, 0, 0, construct);
-	return cache ? kspan_profile_set_sample_bytes(TAP->profile, 1) : -ENOMEM;
+	return cache ? tap_suite_init(suite) : -ENOMEM;
 }
 
 static void slab_suite_exit(struct kunit_suite *suite)
 {
-	if (kspan_tap_enable(TAP, 0))
-		pr_err("the tap cannot be switched off\n");
-	kspan_profile_set_sample_bytes(TAP->profile, saved_rate);
+	tap_suite_exit(suite);
 	kmem_cache_destroy(cache);
-}
-
-/* What the tap has counted in this test. */
-static unsigned long counted(enum kspan_tap_counter id)
-{
-	return kspan_tap_counter(TAP, id) - counted_before[id];
 }
 
 static int slab_init(struct kunit *test)
 {
-	int err, i;
-
-	if (IS_ENABLED(CONFIG_PREEMPT_RT)) {
-		KUNIT_EXPECT_EQ(test, kspan_tap_enable(TAP, 1), -EOPNOTSUPP);
-		kunit_skip(test, "the tap is refused on PREEMPT_RT");
-	}
 	memset(objs, 0, sizeof(objs));
-	err = kspan_tap_enable(TAP, 1);
-	if (err)
-		return err;
-	kspan_profile_reset(TAP->profile);
-	for (i = 0; i < KSPAN_NR_TAP_COUNTERS; i++)
-		counted_before[i] = kspan_tap_counter(TAP, i);
-	return 0;
+	return tap_test_init(test);
 }
 
 static void slab_exit(struct kunit *test)
@@ -81,11 +58,6 @@ static void slab_exit(struct kunit *test)
 }
 
 /* ------------------------------------------------------------------ what is counted */
-
-static struct tap_counts counts_of(struct kunit *test, void *fn)
-{
-	return tap_counts(test, TAP, fn);
-}
 
 static noinline void by_kmalloc(void)
 {
