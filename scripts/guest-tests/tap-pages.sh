@@ -9,30 +9,9 @@
 
 # shellcheck source=scripts/guest-tests/check.sh
 . /check.sh
-top=$dir
-dir=$top/pages
-
-# save DIR: every file of both taps.
-save() {
-	for tap in pages slab; do
-		mkdir -p "/out/$1/$tap"
-		for file in heap allocs heap.txt heap.folded sample_bytes stats; do
-			cat $top/$tap/$file >"/out/$1/$tap/$file" || return 1
-		done
-	done
-}
-
-hooks_are() {
-	! grep '^hook_' $dir/stats | grep -v " $1\$"
-}
-
-switch() {
-	echo "$1" >$top/pages/enable && echo "$1" >$top/slab/enable
-}
-
-rate() {
-	echo "$1" >$top/pages/sample_bytes && echo "$1" >$top/slab/sample_bytes
-}
+taps="pages slab"
+# shellcheck source=scripts/guest-tests/taps.sh
+. /taps.sh
 
 # in_use REGEX: how many bytes are, of stacks in which a function is called that.
 in_use() {
@@ -67,46 +46,6 @@ clean_up() {
 	rmmod kspan_pagesclient
 	umount /tmp/busy/a /tmp/busy/b
 	rm -rf /tmp/busy
-}
-
-# What waits for a grace period, or in a batch, is done; and pages at hand go back.
-settle() {
-	sleep 3
-	for cache in /sys/kernel/slab/*/shrink; do
-		echo 1 >"$cache" 2>/dev/null
-	done
-	sync
-}
-
-# busy NAME RATE: the work at that rate; what the kernel counts before and after, and the profiles.
-busy() {
-	mkdir -p "/out/$1"
-	rate "$2"
-	echo 3 >/proc/sys/vm/drop_caches
-	settle
-	cat /proc/vmstat >"/out/$1/vmstat.before"
-	cat /proc/meminfo >"/out/$1/meminfo.before"
-	cat /proc/zoneinfo >"/out/$1/zoneinfo.before"
-	switch 1 || return 1
-	work >/dev/null 2>&1
-	settle
-	cat /proc/vmstat >"/out/$1/vmstat.after"
-	cat /proc/meminfo >"/out/$1/meminfo.after"
-	cat /proc/zoneinfo >"/out/$1/zoneinfo.after"
-	save "$1" || return 1
-	switch 0
-	clean_up
-}
-
-# switch_under_load: until the work is done, and then once more.
-switch_under_load() {
-	work >/dev/null 2>&1 &
-	worker=$!
-	while kill -0 $worker 2>/dev/null; do
-		switch 1 && stat_is enabled 1 && switch 0 && stat_is enabled 0 || return 1
-	done
-	wait $worker
-	switch 1 && switch 0
 }
 
 # A process that has 64 MB in huge pages, and does nothing but that until it is told to end.
@@ -237,8 +176,8 @@ check "kspan loads with the tap on" insmod /kspan.ko pages=1 pages_sample_bytes=
 check "it is on" grep -qx 1 $dir/enable
 check "at that rate" grep -qx 65536 $dir/sample_bytes
 check "it is switched off" switch 0
-check "a machine is busy" busy busy-1 1
+check "a machine is busy" busy busy-1 1 vmstat meminfo zoneinfo
 check "no sample was dropped" stat_is samples_dropped 0
-check "a machine is busy, and looked at now and then" busy busy-65536 65536
+check "a machine is busy, and looked at now and then" busy busy-65536 65536 vmstat meminfo zoneinfo
 check "kspan leaves" rmmod kspan
 exit $status

@@ -9,37 +9,22 @@
 
 # shellcheck source=scripts/guest-tests/check.sh
 . /check.sh
-dir=$dir/slab
-
-# save DIR: every file of the tap.
-save() {
-	mkdir -p "/out/$1"
-	for file in heap allocs peak lifetime heap.txt heap.folded stats; do
-		cat $dir/$file >"/out/$1/$file" || return 1
-	done
-}
-
-hooks_are() {
-	! grep '^hook_' $dir/stats | grep -v " $1\$"
-}
+taps=slab
+# shellcheck source=scripts/guest-tests/taps.sh
+. /taps.sh
 
 # in_use FUNCTION: how many bytes are, of stacks that begin there.
 in_use() {
 	sed -n "s/^.*;$1 \\([0-9]*\\)\$/\\1/p" $dir/heap.folded | awk '{ sum += $1 } END { print sum + 0 }'
 }
 
-# wait_for FUNCTION BYTES: until so many are. What kfree_rcu() was given waits in a batch.
-wait_for() {
-	turns=0
-	while [ "$(in_use "$1")" != "$2" ]; do
-		turns=$((turns + 1))
-		[ $turns -lt 600 ] || { in_use "$1"; return 1; }
-		sleep 0.1
-	done
+has_in_use() {
+	[ "$(in_use "$1")" = "$2" ]
 }
 
-switch() {
-	echo "$1" >$dir/enable
+# wait_for FUNCTION BYTES: until so many are. What kfree_rcu() was given waits in a batch.
+wait_for() {
+	wait_until has_in_use "$@" || { in_use "$1"; return 1; }
 }
 
 # Files, mounts, processes and what goes through the network, in /tmp/busy: what stays there when
@@ -74,52 +59,11 @@ clean_up() {
 	rm -rf /tmp/busy
 }
 
-# switch_under_load: until the work is done, and then once more.
-switch_under_load() {
-	work >/dev/null 2>&1 &
-	worker=$!
-	times=0
-	while kill -0 $worker 2>/dev/null; do
-		switch 1 && stat_is enabled 1 && switch 0 && stat_is enabled 0 || return 1
-		times=$((times + 1))
-	done
-	wait $worker
-	echo "$times" >/out/times
-	switch 1 && switch 0
-}
-
-# What CPUs have at hand goes back to the slabs, so that what is in use can be counted, once what
-# waits for a grace period is gone.
-shrink_slabs() {
-	sleep 3
-	for cache in /sys/kernel/slab/*/shrink; do
-		echo 1 >"$cache" 2>/dev/null
-	done
-}
-
-# busy NAME RATE: the work at that rate; what the slabs have before and after, and the profile.
-busy() {
-	mkdir -p "/out/$1"
-	echo "$2" >$dir/sample_bytes
-	echo 3 >/proc/sys/vm/drop_caches
-	shrink_slabs
-	cat /proc/slabinfo >"/out/$1/slabinfo.before"
-	cat /proc/meminfo >"/out/$1/meminfo.before"
-	switch 1 || return 1
-	work >/dev/null 2>&1
-	shrink_slabs
-	save "$1" || return 1
-	cat /proc/slabinfo >"/out/$1/slabinfo.after"
-	cat /proc/meminfo >"/out/$1/meminfo.after"
-	switch 0
-	clean_up
-}
-
 check "kspan loads" insmod /kspan.ko
 check "the tap is off" grep -qx 0 $dir/enable
 check "no handler is in" hooks_are 0
 check "its default is 512 KiB" grep -qx 524288 $dir/sample_bytes
-echo 1 >$dir/sample_bytes
+rate 1
 check "it is switched on" switch 1
 check "it is on" grep -qx 1 $dir/enable
 check "every handler is in" hooks_are 1
@@ -157,12 +101,12 @@ check "kspan loads with the tap on" insmod /kspan.ko slab=1 slab_sample_bytes=65
 check "it is on" grep -qx 1 $dir/enable
 check "at that rate" grep -qx 65536 $dir/sample_bytes
 check "it is switched off" switch 0
-check "a machine is busy" busy busy-1 1
+check "a machine is busy" busy busy-1 1 slabinfo meminfo
 check "no sample was dropped" stat_is samples_dropped 0
-check "a machine is busy, and looked at now and then" busy busy-4096 4096
+check "a machine is busy, and looked at now and then" busy busy-4096 4096 slabinfo meminfo
 
 # Something is lost, somewhere: a megabyte a second.
-echo 524288 >$dir/sample_bytes
+rate 524288
 switch 1
 check "a module that loses memory" insmod /kspan_tapclient.ko leak=1000
 sleep 3
