@@ -6,6 +6,8 @@
 #
 # Runs in the guest: the taps on a kernel as it is shipped, with a module that knows
 # nothing of kspan. Profiles go to /out for scripts/tests/tap to read.
+#
+# usage: tap.sh MEGABYTES, that messages have when a sample is 512 KiB
 
 # shellcheck source=scripts/guest-tests/check.sh
 . /check.sh
@@ -52,9 +54,11 @@ work() {
 	done
 	wait
 	umount /tmp/busy/mnt1 /tmp/busy/mnt2
+	[ -z "${messages:-}" ] || /messages "$messages"
 }
 
 clean_up() {
+	/messages gone
 	umount /tmp/busy/mnt* 2>/dev/null
 	rm -rf /tmp/busy
 }
@@ -104,6 +108,13 @@ check "it is switched off" switch 0
 check "a machine is busy" busy busy-1 1 slabinfo meminfo
 check "no sample was dropped" stat_is samples_dropped 0
 check "a machine is busy, and looked at now and then" busy busy-4096 4096 slabinfo meminfo
+
+# As it is when nobody has said how close: so much that a sample more or less is nothing.
+echo 65536 >/proc/sys/kernel/msgmax
+echo 1000000000 >/proc/sys/kernel/msgmnb
+messages=$1
+check "a machine is busy, and looked at by default" busy busy-524288 524288 slabinfo meminfo
+messages=
 
 # Something is lost, somewhere: a megabyte a second.
 rate 524288

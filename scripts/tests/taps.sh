@@ -7,12 +7,19 @@
 need golang-go python3
 out=$ROW_DIR/guest
 
-# tap_guest NAME CLIENT: runs scripts/guest-tests/NAME.sh, with that module beside kspan.
+# tap_guest NAME CLIENT [GUEST-OPTION]... [-- ARGUMENT...]: runs scripts/guest-tests/NAME.sh, with that
+# module beside kspan.
 tap_guest() {
+	local name=$1 client=$2 options=()
+	shift 2
+	while (($#)) && [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
 	guest_tests guest --numa 2 --timeout 1800 --add "$ROW_SRC/kspan.ko" \
-		--add "$ROW_SRC/kunit/modules/$2/kspan_$2.ko" \
+		--add "$ROW_SRC/kunit/modules/$client/kspan_$client.ko" \
 		--add "$KSPAN_TOP/scripts/guest-tests/taps.sh" \
-		--add "$KSPAN_TOP/scripts/guest-tests/$1.sh" -- "/$1.sh"
+		--add "$KSPAN_TOP/scripts/guest-tests/$name.sh" "${options[@]}" -- "/$name.sh" "${@:2}"
 }
 
 # readers NAME TAP: that tap's profile of that moment, through the tools for it, beside what is to be
