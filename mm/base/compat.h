@@ -236,7 +236,13 @@ static inline bool kspan_is_own_text(unsigned long addr)
 #else
 #define KSPAN_FREE_NOLOCK_ENTRY(X)
 #endif
-#define KSPAN_SLAB_FREE_ENTRIES(X)	KSPAN_FREE_RCU_ENTRY(X) KSPAN_FREE_NOLOCK_ENTRY(X)
+#ifdef KSPAN_HAS_KFREE_RCU_NOLOCK
+#define KSPAN_FREE_RCU_NOLOCK_ENTRY(X)	X("kfree_call_rcu_nolock", on_free_rcu)
+#else
+#define KSPAN_FREE_RCU_NOLOCK_ENTRY(X)
+#endif
+#define KSPAN_SLAB_FREE_ENTRIES(X)	KSPAN_FREE_RCU_ENTRY(X) KSPAN_FREE_NOLOCK_ENTRY(X)	\
+					KSPAN_FREE_RCU_NOLOCK_ENTRY(X)
 
 /* Probes whose handlers can see what the function was given. */
 #if defined(CONFIG_KRETPROBES) && defined(CONFIG_HAVE_FUNCTION_ARG_ACCESS_API)

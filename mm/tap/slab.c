@@ -9,6 +9,7 @@
  *	vfree()			at its beginning, for those
  *	kvfree_call_rcu()	at its beginning, that of kfree_rcu(), where there are sheaves
  *	kfree_nolock()		at its beginning
+ *	kfree_call_rcu_nolock()	at its beginning, that of kfree_rcu_nolock()
  *
  * Documentation/tap.rst has the list of all paths, by kernel.
  */

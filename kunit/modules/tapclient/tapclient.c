@@ -132,6 +132,42 @@ static noinline void tap_rcu(void)
 		kfree_rcu(waiting[i], rcu);
 }
 
+#ifdef KSPAN_HAS_KFREE_RCU_NOLOCK
+/* By the functions that may be called from anywhere, where there are both. */
+struct anywhere {
+	struct kvfree_rcu_head head;
+	char data[112];
+};
+
+static struct anywhere *anywhere[NR_ALL];
+
+static void free_anywhere(int i)
+{
+	if (i % 2)
+		kfree_nolock(anywhere[i]);
+	else
+		kfree_rcu_nolock(anywhere[i], head);
+}
+
+static noinline void tap_nolock(void)
+{
+	int i;
+
+	for (i = 0; i < NR_ALL; i++)
+		anywhere[i] = kmalloc(sizeof(*anywhere[i]), GFP_KERNEL);
+	for (i = NR_KEPT; i < NR_ALL; i++)
+		free_anywhere(i);
+}
+#else
+static void free_anywhere(int i)
+{
+}
+
+static void tap_nolock(void)
+{
+}
+#endif
+
 /* More than kmalloc() gives, so that it comes from vmalloc(). */
 static noinline void tap_kvmalloc(void)
 {
@@ -264,6 +300,7 @@ static int __init tapclient_init(void)
 	tap_strdup();
 	tap_large(much);
 	tap_rcu();
+	tap_nolock();
 	tap_kvmalloc();
 	work_both();
 	return tap_bulk();
@@ -283,6 +320,7 @@ static void __exit tapclient_exit(void)
 		kmem_cache_free(cache, cached[i]);
 		kfree(copies[i]);
 		kfree_rcu(waiting[i], rcu);
+		free_anywhere(i);
 	}
 	kmem_cache_free_bulk(cache, 3 * NR_BULK / 4, bulk);
 	for (i = 0; i < NR_LARGE - 1; i++)
