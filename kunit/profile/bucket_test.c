@@ -8,6 +8,7 @@
 #include <linux/mm.h>
 
 #include "base/buf.h"
+#include "base/gfp.h"
 #include "export/debugfs.h"
 #include "profile/fixmath.h"
 #include "special/special.h"
@@ -368,6 +369,43 @@ static void bucket_is_asked_for_as_the_context_allows(struct kunit *test)
 	kspan_bucket_free(bucket, ONE);
 }
 
+static struct kspan_bucket *count_without_memory(unsigned long id)
+{
+	return kspan_bucket_alloc(HEAP, make_stack(3, id), 64, label, ONE, KSPAN_GFP_NOTHING);
+}
+
+static void who_may_not_allocate_has_spares(struct kunit *test)
+{
+	size_t limit = HEAP->table->bytes_max;
+	struct kspan_bucket *a, *b, *c;
+
+	KUNIT_EXPECT_NULL(test, count_without_memory(1));
+	kspan_profile_keep_spares(HEAP, 2);
+	a = count_without_memory(1);
+	b = count_without_memory(2);
+	KUNIT_ASSERT_NOT_NULL(test, a);
+	KUNIT_ASSERT_NOT_NULL(test, b);
+	KUNIT_EXPECT_NULL(test, count_without_memory(3));
+	/* One that is known needs none. */
+	KUNIT_EXPECT_PTR_EQ(test, count_without_memory(1), a);
+	kspan_profile_keep_spares(HEAP, 1);
+	c = count_without_memory(3);
+	KUNIT_ASSERT_NOT_NULL(test, c);
+	KUNIT_EXPECT_EQ(test, a->allocs, 2 * ONE);
+	KUNIT_EXPECT_EQ(test, c->live, ONE);
+	kspan_bucket_free(a, 2 * ONE);
+	kspan_bucket_free(b, ONE);
+	kspan_bucket_free(c, ONE);
+	/* One that there is no room for is not lost. */
+	kspan_profile_keep_spares(HEAP, 1);
+	WRITE_ONCE(HEAP->table->bytes_max, 0);
+	KUNIT_EXPECT_NULL(test, count_without_memory(4));
+	WRITE_ONCE(HEAP->table->bytes_max, limit);
+	KUNIT_EXPECT_EQ(test, HEAP->table->nr_spares, 1U);
+	kspan_profile_keep_spares(HEAP, 0);
+	KUNIT_EXPECT_NULL(test, count_without_memory(4));
+}
+
 #define FEW_BYTES	(64UL << 10)
 #define MOST_BUCKETS	200
 
@@ -427,6 +465,7 @@ static struct kunit_case bucket_cases[] = {
 	KUNIT_CASE(snapshot_keeps_what_a_reset_drops),
 	KUNIT_CASE(no_memory_drops_new_stacks_only),
 	KUNIT_CASE(bucket_is_asked_for_as_the_context_allows),
+	KUNIT_CASE(who_may_not_allocate_has_spares),
 	KUNIT_CASE(full_table_drops_new_stacks_only),
 	{}
 };

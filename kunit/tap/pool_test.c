@@ -19,7 +19,7 @@ static void *objs[NR];
 
 static int pool_init(struct kunit *test)
 {
-	return kspan_pool_init(&pool, "kspan_pool_test", 40);
+	return kspan_pool_init(&pool, "kspan_pool_test", 40, NULL);
 }
 
 static void pool_exit(struct kunit *test)

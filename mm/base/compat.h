@@ -244,6 +244,18 @@ static inline bool kspan_is_own_text(unsigned long addr)
 #define KSPAN_SLAB_FREE_ENTRIES(X)	KSPAN_FREE_RCU_ENTRY(X) KSPAN_FREE_NOLOCK_ENTRY(X)	\
 					KSPAN_FREE_RCU_NOLOCK_ENTRY(X)
 
+/*
+ * X(name, handler): those that allocate and have no tracepoint. kmalloc_nolock() is a macro since
+ * it says of what type an object is.
+ */
+#if defined(KSPAN_HAS_KMALLOC_NOLOCK_TOKEN)
+#define KSPAN_SLAB_ALLOC_RETURNS(X)	X("_kmalloc_nolock_noprof", on_kmalloc_nolock)
+#elif defined(KSPAN_HAS_KMALLOC_NOLOCK)
+#define KSPAN_SLAB_ALLOC_RETURNS(X)	X("kmalloc_nolock_noprof", on_kmalloc_nolock)
+#else
+#define KSPAN_SLAB_ALLOC_RETURNS(X)
+#endif
+
 /* Probes whose handlers can see what the function was given. */
 #if defined(CONFIG_KRETPROBES) && defined(CONFIG_HAVE_FUNCTION_ARG_ACCESS_API)
 #define KSPAN_HAVE_PROBES

@@ -20,6 +20,9 @@
  */
 #define KSPAN_GFP_OPTIONAL	(__GFP_NOWARN | __GFP_NORETRY | __GFP_NOMEMALLOC)
 
+/* Nothing may be allocated at all, as where any lock may be held: what is at hand has to do. */
+#define KSPAN_GFP_NOTHING	((__force gfp_t)0)
+
 static inline gfp_t kspan_gfp_optional(gfp_t gfp)
 {
 	return (gfp & ~(__GFP_RECLAIM | __GFP_HIGH | __GFP_MEMALLOC | __GFP_NOFAIL |

@@ -6,6 +6,8 @@
  * lib/stackdepot.c). The counts of all buckets change under the same lock, so that a reader who
  * holds it sees allocations and frees that belong together.
  *
+ * Whoever may allocate nothing has spares, which somebody else keeps there.
+ *
  * A bucket stays until a reset finds it with nothing in use (cut.c), or its room is wanted
  * (evict.c). Buckets whose text goes stay, and never match again (names.c).
  *
@@ -60,6 +62,56 @@ static struct kspan_bucket *find_bucket(const struct kspan_table *table,
 	return NULL;
 }
 
+/* ---- Spares: memory for the largest bucket ------------------------------------------- */
+
+static void push_spare(struct kspan_table *table, void *spare)
+{
+	unsigned long flags;
+
+	kspan_lock(&table->lock, flags);
+	*(void **)spare = table->spares;
+	table->spares = spare;
+	/* Read without the lock by who brings more. */
+	WRITE_ONCE(table->nr_spares, table->nr_spares + 1);
+	kspan_unlock(&table->lock, flags);
+}
+
+static void *pop_spare(struct kspan_table *table)
+{
+	unsigned long flags;
+	void *spare;
+
+	kspan_lock(&table->lock, flags);
+	spare = table->spares;
+	if (spare) {
+		table->spares = *(void **)spare;
+		/* As in push_spare(). */
+		WRITE_ONCE(table->nr_spares, table->nr_spares - 1);
+	}
+	kspan_unlock(&table->lock, flags);
+	return spare;
+}
+
+void kspan_profile_keep_spares(struct kspan_profile *profile, unsigned int nr)
+{
+	struct kspan_table *table = profile->table;
+	void *spare;
+
+	while (READ_ONCE(table->nr_spares) < nr) {
+		/* Whoever calls may hold a mutex under which nothing is reclaimed. */
+		spare = kmalloc(kspan_bucket_size(KSPAN_MAX_FRAMES),
+				GFP_NOWAIT | KSPAN_GFP_OPTIONAL);
+		if (!spare)
+			return;
+		push_spare(table, spare);
+	}
+	while (READ_ONCE(table->nr_spares) > nr)
+		kfree(pop_spare(table));
+}
+EXPORT_SYMBOL_FOR_TESTS(kspan_profile_keep_spares);
+
+/* ---- Looking up and counting --------------------------------------------------------- */
+
 static struct kspan_bucket *bucket_new(struct kspan_table *table, const struct kspan_stack *stack,
 				       u32 hash, u32 slot_size, struct kspan_label *label,
 				       gfp_t gfp)
@@ -69,8 +121,11 @@ static struct kspan_bucket *bucket_new(struct kspan_table *table, const struct k
 
 	if (kspan_test_point(KSPAN_FAIL_BUCKET))
 		return NULL;
-	bucket = kmalloc(kspan_bucket_size(stack->nr_frames),
-			 (gfp & KSPAN_GFP_METADATA) | __GFP_NOWARN);
+	if (gfp == KSPAN_GFP_NOTHING)
+		bucket = pop_spare(table);
+	else
+		bucket = kmalloc(kspan_bucket_size(stack->nr_frames),
+				 (gfp & KSPAN_GFP_METADATA) | __GFP_NOWARN);
 	if (!bucket)
 		return NULL;
 	INIT_HLIST_NODE(&bucket->hash);
@@ -194,7 +249,10 @@ struct kspan_bucket *kspan_bucket_alloc(struct kspan_profile *profile,
 	kspan_lock(&table->lock, flags);
 	bucket = find_bucket(table, stack, hash, slot_size, label);
 	if (!bucket) {
-		evicted = kspan_table_make_room(table, kspan_bucket_size(stack->nr_frames));
+		/* Nor may be freed, or queued, what would have to go. */
+		if (gfp != KSPAN_GFP_NOTHING)
+			evicted = kspan_table_make_room(table,
+							kspan_bucket_size(stack->nr_frames));
 		if (publish(spare)) {
 			bucket = spare;
 			spare = NULL;
@@ -206,6 +264,11 @@ struct kspan_bucket *kspan_bucket_alloc(struct kspan_profile *profile,
 		full = true;
 	kspan_unlock(&table->lock, flags);
 
+	if (gfp == KSPAN_GFP_NOTHING) {
+		if (spare)
+			push_spare(table, spare);
+		return bucket;
+	}
 	kfree(spare);
 	kspan_table_put_evicted(evicted);
 	if (full && !xchg(&table->warned, true))
@@ -297,6 +360,7 @@ void kspan_table_destroy(struct kspan_table *table)
 	struct kspan_bucket *bucket, *next;
 
 	kspan_table_unlisten(table);
+	kspan_profile_keep_spares(table->profile, 0);
 	kspan_bucket_flush_evicted();
 	list_for_each_entry_safe(bucket, next, &table->all, all)
 		kspan_bucket_put(bucket);

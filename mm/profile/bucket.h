@@ -93,6 +93,10 @@ struct kspan_table {
 	struct kspan_lifetimes *cut_lifetimes kspan_guarded_by(&lock);
 	u32 cut_nr_lifetimes kspan_guarded_by(&lock);
 
+	/* Memory for buckets of whoever may not allocate, by the first word of each. */
+	void *spares kspan_guarded_by(&lock);
+	unsigned int nr_spares kspan_guarded_by(&lock);
+
 	struct kspan_peak peak kspan_guarded_by(&lock);
 	struct kspan_peak cut_peak kspan_guarded_by(&lock);	/* what it was at the last cut */
 };

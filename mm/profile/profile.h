@@ -284,6 +284,12 @@ struct kspan_bucket *kspan_bucket_alloc(struct kspan_profile *profile,
 					struct kspan_label *label, u64 weight, gfp_t gfp)
 	kspan_no_lock;
 /*
+ * From then on there is memory for @nr new buckets of whoever may not allocate (a @gfp of
+ * KSPAN_GFP_NOTHING), if it could be had; they use it up, so that this is to be called again and
+ * again. 0: none is kept. Process context, may sleep.
+ */
+void kspan_profile_keep_spares(struct kspan_profile *profile, unsigned int nr) kspan_no_lock;
+/*
  * Takes @weight objects out again, which were in use for @age_ns nanoseconds, that is for
  * kspan_profile_age(). Any context but NMI, no lock held.
  */

@@ -8,6 +8,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/container_of.h>
 #include <linux/cpumask.h>
 #include <linux/mutex.h>
 #include <linux/preempt.h>
@@ -83,18 +84,29 @@ static void zero_counters(struct kspan_tap *tap)
 		memset(per_cpu_ptr(tap->counters, cpu), 0, sizeof(*tap->counters));
 }
 
+/* Call stacks that are new where nothing may be allocated, until the worker has come. */
+#define SPARES	32
+
+static void bring_spares(struct kspan_pool *pool)
+{
+	kspan_profile_keep_spares(container_of(pool, struct kspan_tap, pool)->profile, SPARES);
+}
+
 /* The memory that it takes. */
 static int prepare(struct kspan_tap *tap)
 {
-	int err = kspan_pool_init(&tap->pool, tap->cache_name, sizeof(struct kspan_live));
+	int err = kspan_pool_init(&tap->pool, tap->cache_name, sizeof(struct kspan_live),
+				  bring_spares);
 
 	if (err)
 		return err;
 	mutex_lock(&kspan_tap_live_mutex);
 	err = kspan_live_init(&tap->live);
 	mutex_unlock(&kspan_tap_live_mutex);
-	if (err)
+	if (err) {
 		kspan_pool_exit(&tap->pool);
+		kspan_profile_keep_spares(tap->profile, 0);
+	}
 	return err;
 }
 
@@ -106,6 +118,7 @@ static void clean_up(struct kspan_tap *tap)
 	kspan_live_exit(&tap->live);
 	mutex_unlock(&kspan_tap_live_mutex);
 	kspan_pool_exit(&tap->pool);
+	kspan_profile_keep_spares(tap->profile, 0);
 }
 
 static int start_watching(struct kspan_tap *tap)

@@ -58,7 +58,7 @@ struct kspan_tap_alloc {
 	size_t size;			/* bytes that it takes, not that were asked for */
 	struct kmem_cache *cache;	/* NULL: whichever the page at @addr belongs to */
 	unsigned long caller;		/* return address in the caller of what is watched, or 0 */
-	gfp_t gfp;
+	gfp_t gfp;			/* without __GFP_RECLAIM a sample allocates nothing */
 };
 
 /**
@@ -109,9 +109,6 @@ DECLARE_KSPAN_PROFILE(kspan_pages_profile);
 void kspan_tap_sample(struct kspan_tap *tap, const struct kspan_tap_alloc *alloc);
 void kspan_tap_known_freed(struct kspan_tap *tap, unsigned long addr);
 void kspan_tap_known_again(struct kspan_tap *tap, unsigned long addr);
-
-/* An allocation of @size bytes is due that cannot be looked at: the next point is not in it. */
-void kspan_tap_pass_over(struct kspan_tap *tap, size_t size);
 
 /*
  * What has become of a live sample that the filter says may be at @addr. It is in pieces of @size

@@ -12,6 +12,7 @@
 #include <linux/string.h>
 
 #include "base/compat.h"
+#include "base/gfp.h"
 #include "profile/profile.h"
 #include "tap/label.h"
 
@@ -60,7 +61,7 @@ struct kspan_label *kspan_tap_label(const char *name, gfp_t gfp)
 	for (known = smp_load_acquire(chain); known; known = known->next)
 		if (!strcmp(kspan_label_name(known->label), name))
 			return known->label;
-	return add(chain, name, gfp);
+	return gfp == KSPAN_GFP_NOTHING ? NULL : add(chain, name, gfp);
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_tap_label);
 

@@ -80,9 +80,9 @@ static int prepare_pages(void)
  * so nothing can be allocated for a sample. It is told by what it leaves out of its gfp. Others
  * that do not want to wait may leave out that pages be looked for, where that could be done.
  */
-static bool is_from_anywhere(gfp_t gfp)
+static gfp_t gfp_for_sample(gfp_t gfp)
 {
-	return !(gfp & (__GFP_RECLAIM | __GFP_IO | __GFP_FS));
+	return gfp & (__GFP_RECLAIM | __GFP_IO | __GFP_FS) ? gfp | __GFP_KSWAPD_RECLAIM : gfp;
 }
 
 static noinline void notrace pages_allocated_slowly(unsigned long addr, size_t size,
@@ -90,13 +90,9 @@ static noinline void notrace pages_allocated_slowly(unsigned long addr, size_t s
 						    unsigned int what)
 {
 	struct kspan_tap_alloc alloc = {
-		.addr = addr, .size = size, .caller = caller, .gfp = gfp | __GFP_KSWAPD_RECLAIM,
+		.addr = addr, .size = size, .caller = caller, .gfp = gfp_for_sample(gfp),
 	};
 
-	if (unlikely(is_from_anywhere(gfp)) && (what & KSPAN_TAP_DUE)) {
-		kspan_tap_pass_over(&kspan_pages_tap, size);
-		what &= ~KSPAN_TAP_DUE;
-	}
 	kspan_tap_look_closer(&kspan_pages_tap, &alloc, what);
 }
 

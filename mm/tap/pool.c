@@ -72,7 +72,7 @@ void *kspan_pool_get(struct kspan_pool *pool, gfp_t gfp)
 	if (gfp & __GFP_RECLAIM)
 		return kmem_cache_alloc(pool->cache,
 					(gfp & __GFP_KSWAPD_RECLAIM) | KSPAN_GFP_OPTIONAL);
-	irq_work_queue(&pool->kick);
+	kspan_pool_call(pool);
 	return NULL;
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_pool_get);
@@ -80,7 +80,7 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_pool_get);
 void kspan_pool_put(struct kspan_pool *pool, void *obj)
 {
 	if (put_back(this_cpu_ptr(pool->cpus), obj) > CALL_ABOVE)
-		irq_work_queue(&pool->kick);
+		kspan_pool_call(pool);
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_pool_put);
 
@@ -123,6 +123,8 @@ static void work(struct work_struct *work)
 	WRITE_ONCE(filler, current);
 	for_each_online_cpu(cpu)
 		even_out(pool, per_cpu_ptr(pool->cpus, cpu));
+	if (pool->more)
+		pool->more(pool);
 	WRITE_ONCE(filler, NULL);
 	mutex_unlock(&kspan_tap_pool_mutex);
 }
@@ -134,7 +136,8 @@ static void call_worker(struct irq_work *irq_work)
 	queue_work(kspan_wq, &pool->work);
 }
 
-int kspan_pool_init(struct kspan_pool *pool, const char *name, size_t size)
+int kspan_pool_init(struct kspan_pool *pool, const char *name, size_t size,
+		    void (*more)(struct kspan_pool *pool))
 {
 	static struct lock_class_key key;
 	int cpu;
@@ -151,6 +154,7 @@ int kspan_pool_init(struct kspan_pool *pool, const char *name, size_t size)
 	for_each_possible_cpu(cpu)
 		kspan_raw_spin_lock_init(&per_cpu_ptr(pool->cpus, cpu)->lock,
 					 "kspan_tap_pool_lock");
+	pool->more = more;
 	init_irq_work(&pool->kick, call_worker);
 	INIT_WORK(&pool->work, work);
 	lockdep_init_map(&pool->work.lockdep_map, "kspan_tap_pool_work", &key, 0);

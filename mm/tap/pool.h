@@ -27,6 +27,7 @@ struct kmem_cache;
 struct kspan_pool {
 	struct kmem_cache *cache;
 	struct kspan_pool_cpu __percpu *cpus;
+	void (*more)(struct kspan_pool *pool);	/* what else the worker brings, or NULL */
 	struct irq_work kick;	/* queues the work: from anywhere */
 	struct work_struct work;
 };
@@ -42,11 +43,18 @@ void kspan_pool_put(struct kspan_pool *pool, void *obj) kspan_must_stay;
 /* Is what is being allocated for a pool? Each sample of that would take what it was to bring. */
 bool kspan_pool_fills(void);
 
+/* Has the worker look whether more is wanted. Any context, whatever the caller holds. */
+static inline void kspan_pool_call(struct kspan_pool *pool)
+{
+	irq_work_queue(&pool->kick);
+}
+
 /*
- * Of objects of @size bytes, in a cache of that name. Process context; at the end no object is
- * out, nor is any got or put meanwhile. 0 or -ENOMEM.
+ * Of objects of @size bytes, in a cache of that name; @more: what else the worker does, or NULL.
+ * Process context; at the end no object is out, nor is any got or put meanwhile. 0 or -ENOMEM.
  */
-int kspan_pool_init(struct kspan_pool *pool, const char *name, size_t size);
+int kspan_pool_init(struct kspan_pool *pool, const char *name, size_t size,
+		    void (*more)(struct kspan_pool *pool));
 void kspan_pool_exit(struct kspan_pool *pool);
 
 #endif /* _KSPAN_TAP_POOL_H */

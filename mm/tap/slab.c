@@ -8,6 +8,7 @@
  *	kvmalloc()		at its return, if it took from vmalloc()
  *	vfree()			at its beginning, for those
  *	kvfree_call_rcu()	at its beginning, that of kfree_rcu(), where there are sheaves
+ *	kmalloc_nolock()	at its return
  *	kfree_nolock()		at its beginning
  *	kfree_call_rcu_nolock()	at its beginning, that of kfree_rcu_nolock()
  *
@@ -18,6 +19,7 @@
 #include <trace/events/kmem.h>
 
 #include "base/compat.h"
+#include "base/gfp.h"
 #include "tap/handler.h"
 #include "tap/hooks.h"
 #include "tap/label.h"
@@ -164,6 +166,15 @@ static void on_alloc_bulk(const struct kspan_call *call, unsigned long value,
 		allocated(objs[i], kspan_slab_size(cache), cache, caller, gfp);
 }
 
+/* It may have been called from anywhere. */
+static void __maybe_unused on_kmalloc_nolock(const struct kspan_call *call, unsigned long value,
+					     unsigned long caller)
+{
+	if (value)
+		allocated((void *)value, kspan_slab_slot(value, call->args[0]), NULL, caller,
+			  KSPAN_GFP_NOTHING);
+}
+
 /* What it takes from kmalloc() has been told. */
 static void on_kvmalloc(const struct kspan_call *call, unsigned long value, unsigned long caller)
 {
@@ -180,12 +191,34 @@ static struct kspan_entry_hook entry_hooks[] = {
 
 #undef KSPAN_ENTRY_HOOK
 
+#define KSPAN_RETURN_HOOK(name, fn)	{ .function = name, .handler = fn },
 static struct kspan_return_hook return_hooks[] = {
 	{ KSPAN_ALLOC_BULK, on_alloc_bulk },
 	{ KSPAN_KVMALLOC, on_kvmalloc },
+	KSPAN_SLAB_ALLOC_RETURNS(KSPAN_RETURN_HOOK)
 };
 
+#undef KSPAN_RETURN_HOOK
+
 /* ------------------------------------------------------------------ the tap */
+
+/* Labels that are there already, of what may come from where none can be made. */
+static int prepare_slab(void)
+{
+	size_t size;
+	void *obj;
+
+	for (size = KMALLOC_MIN_SIZE; size <= KMALLOC_MAX_CACHE_SIZE; size *= 2) {
+		obj = kmalloc(size, GFP_KERNEL);
+		if (!obj)
+			return -ENOMEM;
+		preempt_disable();
+		kspan_tap_label(kspan_slab_name((unsigned long)obj, NULL), GFP_NOWAIT);
+		preempt_enable();
+		kfree(obj);
+	}
+	return 0;
+}
 
 static const struct kspan_hooks hooks = {
 	.trace = trace_hooks,
@@ -203,6 +236,7 @@ struct kspan_tap kspan_slab_tap = {
 	.cpus = &slab_cpus,
 	.hooks = &hooks,
 	.init = kspan_slab_layout_init,
+	.prepare = prepare_slab,
 	.describe = describe,
 };
 EXPORT_SYMBOL_FOR_TESTS(kspan_slab_tap);

@@ -44,6 +44,13 @@ static struct kmem_cache *cache_of(unsigned long addr)
 	return PageSlab(page) ? *(void **)((char *)page + kspan_slab_layout.page_cache) : NULL;
 }
 
+size_t kspan_slab_slot(unsigned long addr, size_t size)
+{
+	struct kmem_cache *cache = kspan_slab_layout.page_cache ? cache_of(addr) : NULL;
+
+	return cache ? kspan_slab_size(cache) : size;
+}
+
 const char *kspan_slab_name(unsigned long addr, struct kmem_cache *cache)
 {
 	/* What kvmalloc() has from there. */

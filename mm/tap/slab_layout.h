@@ -26,6 +26,9 @@ static __always_inline size_t kspan_slab_size(struct kmem_cache *cache)
 	return likely(at) ? *(unsigned int *)((char *)cache + at) : kmem_cache_size(cache);
 }
 
+/* Bytes of the slot that the object at @addr has; @size if that is not known. Any context. */
+size_t kspan_slab_slot(unsigned long addr, size_t size);
+
 /* The name of @cache, or of that which the object at @addr is of. Any context. */
 const char *kspan_slab_name(unsigned long addr, struct kmem_cache *cache);
 

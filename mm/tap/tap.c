@@ -93,11 +93,15 @@ bool kspan_tap_hang_up(struct kspan_tap *tap, struct kspan_live *live,
 static void take_sample(struct kspan_tap *tap, const struct kspan_tap_alloc *alloc, u64 weight)
 	kspan_must_stay
 {
-	gfp_t gfp = (alloc->gfp & __GFP_KSWAPD_RECLAIM) | KSPAN_GFP_OPTIONAL;
+	gfp_t gfp = KSPAN_GFP_NOTHING;
 	struct kspan_label *label;
 	struct kspan_stack stack;
 	struct kspan_live *live;
 
+	if (alloc->gfp & __GFP_RECLAIM)
+		gfp = (alloc->gfp & __GFP_KSWAPD_RECLAIM) | KSPAN_GFP_OPTIONAL;
+	else
+		kspan_pool_call(&tap->pool);
 	kspan_stack_capture(tap->profile, &stack);
 	label = tap->describe(alloc, &stack, gfp);
 	if (label == KSPAN_TAP_NOT_MINE)
@@ -125,12 +129,6 @@ dropped:
 static void pass_over(struct kspan_tap *tap, size_t size)
 {
 	this_cpu_add(tap->profile->samplers->left, size);
-}
-
-void kspan_tap_pass_over(struct kspan_tap *tap, size_t size)
-{
-	pass_over(tap, size);
-	kspan_tap_count(tap, KSPAN_TAP_NESTED);
 }
 
 bool kspan_tap_begin(u8 *was)

@@ -13,8 +13,10 @@
  * With area=N it only has an area of N megabytes for as long as it is loaded.
  */
 #include <linux/atomic.h>
+#include <linux/delay.h>
 #include <linux/gfp.h>
 #include <linux/hrtimer.h>
+#include <linux/irqflags.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -122,6 +124,43 @@ static noinline void pages_bulk(void)
 	while (fill(bulk, NR_BULK) < NR_BULK)
 		cond_resched();
 }
+
+#ifdef KSPAN_HAS_ALLOC_PAGES_NOLOCK
+static struct page *nolock[NR_BLOCKS];
+
+/* With interrupts off, as if in the middle of anything; but not so many at once. */
+static noinline void pages_nolock(void)
+{
+	unsigned long flags;
+	int i;
+
+	for (i = 0; i < NR_BLOCKS; i++) {
+		local_irq_save(flags);
+		nolock[i] = alloc_pages_nolock(0, NUMA_NO_NODE, 0);
+		local_irq_restore(flags);
+		if (i % 10 == 9)
+			msleep(50);
+	}
+	for (i = NR_BLOCKS_KEPT; i < NR_BLOCKS; i++)
+		__free_page(nolock[i]);
+}
+
+static void free_nolock(void)
+{
+	int i;
+
+	for (i = 0; i < NR_BLOCKS_KEPT; i++)
+		__free_page(nolock[i]);
+}
+#else
+static void pages_nolock(void)
+{
+}
+
+static void free_nolock(void)
+{
+}
+#endif
 
 static noinline void pages_split(void)
 {
@@ -268,6 +307,7 @@ static int __init pagesclient_init(void)
 	pages_block();
 	pages_folio();
 	pages_bulk();
+	pages_nolock();
 	pages_split();
 	pages_exact();
 	pages_area();
@@ -297,6 +337,7 @@ static void __exit pagesclient_exit(void)
 	}
 	for (i = 0; i < NR_BULK; i++)
 		__free_page(bulk[i]);
+	free_nolock();
 	for (i = 0; in_parts && i < SPLIT_KEPT; i++)
 		__free_page(in_parts + i);
 	if (exact)

@@ -13,7 +13,9 @@
  * is loaded.
  */
 #include <linux/atomic.h>
+#include <linux/delay.h>
 #include <linux/hrtimer.h>
+#include <linux/irqflags.h>
 #include <linux/jiffies.h>
 #include <linux/kmemleak.h>
 #include <linux/kthread.h>
@@ -133,13 +135,14 @@ static noinline void tap_rcu(void)
 }
 
 #ifdef KSPAN_HAS_KFREE_RCU_NOLOCK
-/* By the functions that may be called from anywhere, where there are both. */
+/* By the functions that may be called from anywhere, where there are all. */
 struct anywhere {
 	struct kvfree_rcu_head head;
 	char data[112];
 };
 
 static struct anywhere *anywhere[NR_ALL];
+static void *nolock[NR_BULK];
 
 static void free_anywhere(int i)
 {
@@ -158,12 +161,48 @@ static noinline void tap_nolock(void)
 	for (i = NR_KEPT; i < NR_ALL; i++)
 		free_anywhere(i);
 }
+
+/* With interrupts off, as if in the middle of anything; but not so many at once. */
+static noinline void tap_alloc_nolock(void)
+{
+	unsigned long flags;
+	int i;
+
+	for (i = 0; i < NR_BULK; i++) {
+		local_irq_save(flags);
+		nolock[i] = kmalloc_nolock(100, 0, NUMA_NO_NODE);
+		local_irq_restore(flags);
+		if (i % 16 == 15)
+			msleep(50);
+	}
+	for (i = 3 * NR_BULK / 4; i < NR_BULK; i++)
+		kfree_nolock(nolock[i]);
+}
+
+static void free_nolock(void)
+{
+	int i;
+
+	for (i = 0; i < 3 * NR_BULK / 4; i++)
+		if (i % 2)
+			kfree_nolock(nolock[i]);
+		else
+			kfree(nolock[i]);
+}
 #else
 static void free_anywhere(int i)
 {
 }
 
 static void tap_nolock(void)
+{
+}
+
+static void tap_alloc_nolock(void)
+{
+}
+
+static void free_nolock(void)
 {
 }
 #endif
@@ -301,6 +340,7 @@ static int __init tapclient_init(void)
 	tap_large(much);
 	tap_rcu();
 	tap_nolock();
+	tap_alloc_nolock();
 	tap_kvmalloc();
 	work_both();
 	return tap_bulk();
@@ -322,6 +362,7 @@ static void __exit tapclient_exit(void)
 		kfree_rcu(waiting[i], rcu);
 		free_anywhere(i);
 	}
+	free_nolock();
 	kmem_cache_free_bulk(cache, 3 * NR_BULK / 4, bulk);
 	for (i = 0; i < NR_LARGE - 1; i++)
 		kfree(large[i]);
