@@ -71,11 +71,20 @@ shrink_slabs() {
 	done
 }
 
-# What waits for a grace period, or in a batch, is done, and what is at hand has gone back.
+# What waits for a grace period, or in a batch, is done, and what is at hand has gone back: what is in use
+# of files does not become less any more. How that went is in /out/settled.
 settle() {
-	sleep 3
-	shrink_slabs
 	sync
+	turns=0 now=0
+	while [ $turns -lt 60 ]; do
+		turns=$((turns + 1))
+		before=$now
+		sleep 1
+		shrink_slabs
+		now=$(awk '$1 ~ /^(dentry|.*inode_cache)$/ { sum += $2 } END { print sum }' /proc/slabinfo)
+		echo "$now" >>/out/settled
+		[ $turns -lt 3 ] || [ $((before - now)) -gt 10 ] || break
+	done
 }
 
 # busy NAME RATE FILE...: the work at that rate; what these files of /proc have before and after, and
