@@ -158,7 +158,8 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_rcu_flush);
 
 void kspan_settle(struct kspan_finalizers *finalizers)
 {
-	unsigned long runs, now = READ_ONCE(finalizers->runs);
+	/* Pairs with run_queue(): what it has left to others, those find who wait from here on. */
+	unsigned long runs, now = smp_load_acquire(&finalizers->runs);
 
 	/*
 	 * A grace period brings finalizers, and finalizers free, perhaps to a grace period. It is

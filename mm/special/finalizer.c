@@ -47,8 +47,8 @@ static void run_queue(struct work_struct *work)
 		run_one(special);
 		cond_resched();
 	}
-	/* After whatever they have left to others: see kspan_settle(). */
-	WRITE_ONCE(self->runs, READ_ONCE(self->runs) + 1);
+	/* After whatever they have left to others: pairs with kspan_settle(). */
+	smp_store_release(&self->runs, READ_ONCE(self->runs) + 1);
 }
 
 bool kspan_finalizer_runs(void)
@@ -85,7 +85,7 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_finalizers_add);
 unsigned long kspan_finalizers_flush(struct kspan_finalizers *self)
 {
 	flush_work(&self->work);
-	return READ_ONCE(self->runs);
+	return smp_load_acquire(&self->runs);	/* pairs with run_queue() */
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_finalizers_flush);
 
