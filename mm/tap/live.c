@@ -34,6 +34,7 @@ static struct kspan_live **chain_at(const struct kspan_live_table *table, unsign
 static struct kspan_live *unlink_at(struct kspan_live_table *table,
 				    struct kspan_live_shard *shard, unsigned long addr,
 				    u64 last)
+	kspan_must_hold(&shard->lock)
 {
 	struct kspan_live **link = chain_at(table, addr), *live;
 	u16 *count = &table->filter[filter_slot(table, addr)];
@@ -147,6 +148,7 @@ struct kspan_live *kspan_live_take_all(struct kspan_live_table *table)
 EXPORT_SYMBOL_FOR_TESTS(kspan_live_take_all);
 
 int kspan_live_init(struct kspan_live_table *table)
+	kspan_not_checked	/* nobody else has it */
 {
 	/* A sample in 512 KiB of all memory would make each count four. */
 	unsigned long most = totalram_pages() >> (21 - PAGE_SHIFT);
@@ -165,7 +167,7 @@ int kspan_live_init(struct kspan_live_table *table)
 	}
 	for (i = 0; i < KSPAN_LIVE_SHARDS; i++) {
 		kspan_raw_spin_lock_init(&table->shards[i].lock, "kspan_tap_shard_lock");
-		table->shards[i].nr = 0;
+		WRITE_ONCE(table->shards[i].nr, 0);
 	}
 	return 0;
 }

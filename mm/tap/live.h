@@ -39,7 +39,7 @@ struct kspan_live {
 
 struct kspan_live_shard {
 	raw_spinlock_t lock;	/* the chains of this shard, their counts in the filter, and: */
-	unsigned long nr;	/* samples in it; read without the lock for stats */
+	kspan_watched unsigned long nr kspan_guarded_by(&lock);	/* samples in it */
 } ____cacheline_aligned_in_smp;
 
 /*

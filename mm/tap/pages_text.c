@@ -122,7 +122,7 @@ bool kspan_pages_in_bulk(const struct kspan_stack *stack)
 
 /* The stacks with which a task takes pages. */
 struct lesson {
-	struct task_struct *task;
+	struct task_struct *task kspan_marked;
 	unsigned int nr;
 	struct kspan_stack stacks[LESSON_STACKS];
 };

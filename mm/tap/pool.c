@@ -87,7 +87,7 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_pool_put);
 /* ------------------------------------------------------------------ the worker */
 
 static DEFINE_MUTEX(kspan_tap_pool_mutex);
-static struct task_struct *filler;	/* which task fills a pool; under the mutex */
+static struct task_struct *filler kspan_marked;	/* which task fills a pool; under the mutex */
 
 bool kspan_pool_fills(void)
 {

@@ -19,7 +19,8 @@
 struct kspan_pool_cpu {
 	raw_spinlock_t lock;
 	void *first;		/* ready objects; the first word of each is the next */
-	unsigned int nr;	/* read without the lock by the worker */
+	/* Read without the lock by the worker. */
+	kspan_watched unsigned int nr kspan_guarded_by(&lock);
 };
 
 struct kmem_cache;
