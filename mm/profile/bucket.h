@@ -95,7 +95,7 @@ struct kspan_table {
 
 	/* Memory for buckets of whoever may not allocate, by the first word of each. */
 	void *spares kspan_guarded_by(&lock);
-	unsigned int nr_spares kspan_guarded_by(&lock);
+	kspan_watched unsigned int nr_spares kspan_guarded_by(&lock);
 
 	struct kspan_peak peak kspan_guarded_by(&lock);
 	struct kspan_peak cut_peak kspan_guarded_by(&lock);	/* what it was at the last cut */

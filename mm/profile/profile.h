@@ -286,7 +286,7 @@ struct kspan_bucket *kspan_bucket_alloc(struct kspan_profile *profile,
 /*
  * From then on there is memory for @nr new buckets of whoever may not allocate (a @gfp of
  * KSPAN_GFP_NOTHING), if it could be had; they use it up, so that this is to be called again and
- * again. 0: none is kept. Process context, may sleep.
+ * again. 0: none is kept. Process context; memory is not waited for.
  */
 void kspan_profile_keep_spares(struct kspan_profile *profile, unsigned int nr) kspan_no_lock;
 /*
