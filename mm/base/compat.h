@@ -151,6 +151,11 @@ static inline bool kspan_is_own_text(unsigned long addr)
  * another name since 6.10. Those of many pages at once come first.
  */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#ifdef KSPAN_HAS_ALLOC_PAGES_NOLOCK
+#define KSPAN_NOLOCK_ENTRY(X)	X(alloc_pages_nolock_noprof)
+#else
+#define KSPAN_NOLOCK_ENTRY(X)
+#endif
 #define KSPAN_PAGE_ENTRIES(X)						\
 	X(alloc_pages_bulk_noprof)					\
 	X(alloc_pages_noprof)						\
@@ -158,7 +163,8 @@ static inline bool kspan_is_own_text(unsigned long addr)
 	X(__folio_alloc_noprof)						\
 	X(get_free_pages_noprof)					\
 	X(get_zeroed_page_noprof)					\
-	X(alloc_pages_exact_noprof)
+	X(alloc_pages_exact_noprof)					\
+	KSPAN_NOLOCK_ENTRY(X)
 #define KSPAN_VMALLOC_ENTRIES(X)					\
 	X(vmalloc_noprof)						\
 	X(__vmalloc_noprof)						\
