@@ -20,6 +20,8 @@
 #include "base/hooks.h"
 #include "base/lock.h"
 #include "profile_helpers.h"
+#include "tap/label.h"
+#include "tap/slab_layout.h"
 
 #define TAP	(&kspan_slab_tap)
 #include "tap_helpers.h"
@@ -701,6 +703,31 @@ static void what_was_off_is_not_known(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, kspan_tap_enabled(TAP));
 }
 
+/* Where no label can be made there is one, of each cache that kmalloc() takes from. */
+static void labels_are_there_before_they_are_needed(struct kunit *test)
+{
+	struct kspan_label *known;
+	char name[32];
+	size_t size;
+
+	KUNIT_EXPECT_EQ(test, kspan_tap_enable(TAP, 0), 0);
+	KUNIT_EXPECT_EQ(test, kspan_profile_set_sample_bytes(TAP->profile, 0), 0);
+	kspan_tap_labels_exit();
+	KUNIT_EXPECT_EQ(test, kspan_tap_enable(TAP, 1), 0);
+	for (size = KMALLOC_MIN_SIZE; size <= KMALLOC_MAX_CACHE_SIZE; size += KMALLOC_MIN_SIZE) {
+		void *obj = kmalloc(size, GFP_KERNEL);
+
+		KUNIT_ASSERT_NOT_NULL(test, obj);
+		preempt_disable();
+		strscpy(name, kspan_slab_name((unsigned long)obj, NULL), sizeof(name));
+		known = kspan_tap_label(name, KSPAN_GFP_NOTHING);
+		preempt_enable();
+		kfree(obj);
+		KUNIT_EXPECT_NOT_NULL_MSG(test, known, "of %s", name);
+	}
+	KUNIT_EXPECT_EQ(test, kspan_profile_set_sample_bytes(TAP->profile, 1), 0);
+}
+
 static struct kunit_case slab_cases[] = {
 	KUNIT_CASE_PARAM(every_path_is_counted, path_gen_params),
 	KUNIT_CASE(missed_free_is_repaired_by_any_allocation),
@@ -717,6 +744,7 @@ static struct kunit_case slab_cases[] = {
 	KUNIT_CASE(nothing_is_seen_at_rate_0),
 	KUNIT_CASE(what_is_in_use_when_it_goes_off_is_forgotten),
 	KUNIT_CASE(what_was_off_is_not_known),
+	KUNIT_CASE(labels_are_there_before_they_are_needed),
 	KUNIT_CASE(may_be_switched_under_load),
 	{}
 };

@@ -79,3 +79,4 @@ void kspan_tap_labels_exit(void)
 		chains[i] = NULL;
 	}
 }
+EXPORT_SYMBOL_FOR_TESTS(kspan_tap_labels_exit);

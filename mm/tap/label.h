@@ -13,7 +13,7 @@ struct kspan_label;
  */
 struct kspan_label *kspan_tap_label(const char *name, gfp_t gfp);
 
-/* Nobody asks any more, and no bucket has one. Process context. */
+/* Nobody asks meanwhile; what buckets have stays theirs. Process context. */
 void kspan_tap_labels_exit(void);
 
 #endif /* _KSPAN_TAP_LABEL_H */

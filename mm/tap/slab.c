@@ -202,22 +202,34 @@ static struct kspan_return_hook return_hooks[] = {
 
 /* ------------------------------------------------------------------ the tap */
 
-/* Labels that are there already, of what may come from where none can be made. */
+static int prepare_size(size_t size)
+{
+	void *obj = kmalloc(size, GFP_KERNEL);
+
+	if (!obj)
+		return -ENOMEM;
+	preempt_disable();
+	kspan_tap_label(kspan_slab_name((unsigned long)obj, NULL), GFP_NOWAIT);
+	preempt_enable();
+	kfree(obj);
+	return 0;
+}
+
+/*
+ * Labels that are there already, of what may come from where none can be made. There are caches
+ * between two powers of two as well, by the machine of 96 and 192 bytes.
+ */
 static int prepare_slab(void)
 {
 	size_t size;
-	void *obj;
+	int err = 0;
 
-	for (size = KMALLOC_MIN_SIZE; size <= KMALLOC_MAX_CACHE_SIZE; size *= 2) {
-		obj = kmalloc(size, GFP_KERNEL);
-		if (!obj)
-			return -ENOMEM;
-		preempt_disable();
-		kspan_tap_label(kspan_slab_name((unsigned long)obj, NULL), GFP_NOWAIT);
-		preempt_enable();
-		kfree(obj);
+	for (size = KMALLOC_MIN_SIZE; !err && size <= KMALLOC_MAX_CACHE_SIZE; size *= 2) {
+		err = prepare_size(size);
+		if (!err && size < KMALLOC_MAX_CACHE_SIZE)
+			err = prepare_size(size + size / 2);
 	}
-	return 0;
+	return err;
 }
 
 static const struct kspan_hooks hooks = {

@@ -65,6 +65,7 @@ const char *kspan_slab_name(unsigned long addr, struct kmem_cache *cache)
 		return "slab";
 	return *(const char **)((char *)cache + kspan_slab_layout.name);
 }
+EXPORT_SYMBOL_FOR_TESTS(kspan_slab_name);
 
 bool kspan_slab_text(unsigned long addr)
 {
