@@ -46,6 +46,7 @@ def arguments():
     parser.add_argument("--again", action="store_true")
     parser.add_argument("--no-patches", action="store_true")
     parser.add_argument("--first", action="store_true")
+    parser.add_argument("--patience", type=int, default=PATIENCE, metavar="SECONDS")
     parser.add_argument("-j", dest="jobs", type=int, default=1, choices=(1, 2))
     parser.add_argument("--under", type=shlex.split, default=[])
     return parser.parse_args()
@@ -129,7 +130,7 @@ class Run:
         verdict = self.state.verdicts.get("none")
         if verdict is None and not any(mutant.operator == "patch" for mutant in mutants) and (
                 self.options.first or self.gate_has_passed()):
-            self.judge.patience = PATIENCE
+            self.judge.patience = self.options.patience
             return
         if verdict is None:
             self.say("the sources as they are")
