@@ -205,6 +205,17 @@ static inline bool kspan_is_own_text(unsigned long addr)
 #define KSPAN_BULK_ARRAY(args)	((struct page **)(args)[4])
 #endif
 
+/* X(name, handler): what puts pages together out of free ones, for those who want very many. */
+#if !defined(CONFIG_CONTIG_ALLOC)
+#define KSPAN_CONTIG_RETURNS(X)
+#elif defined(KSPAN_HAS_CONTIG_FROZEN)
+#define KSPAN_CONTIG_RETURNS(X)	X("alloc_contig_frozen_range_noprof", after_contig)
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define KSPAN_CONTIG_RETURNS(X)	X("alloc_contig_range_noprof", after_contig)
+#else
+#define KSPAN_CONTIG_RETURNS(X)	X("alloc_contig_range", after_contig)
+#endif
+
 /*
  * X(name, handler): what is called when a block of pages is made into smaller ones. With memory
  * cgroups these are told, of huge pages too; without them only split_page() can be asked.

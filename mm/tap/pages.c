@@ -8,6 +8,7 @@
  *				and networks live on. When it cannot, it takes one by the way that
  *				does tell: of that one, too, the return tells, and the tracepoint
  *				nothing
+ *	alloc_contig_range()	at its return: one block, as huge pages of a gigabyte are
  *	split_page_memcg() and	at their beginning: a block, or a huge page, is in smaller ones
  *	its like		from now on, which are freed one by one
  *	folio_migrate_flags()	at its beginning: the content of a folio has moved to another one
@@ -96,11 +97,10 @@ static noinline void notrace pages_allocated_slowly(unsigned long addr, size_t s
 	kspan_tap_look_closer(&kspan_pages_tap, &alloc, what);
 }
 
-static __always_inline void pages_allocated(const struct page *page, unsigned int order,
+static __always_inline void pages_allocated(const struct page *page, size_t size,
 					    unsigned long caller, gfp_t gfp)
 {
 	unsigned long addr = (unsigned long)page;
-	size_t size = PAGE_SIZE << order;
 	unsigned int what = kspan_tap_look(&kspan_pages_tap, kspan_pages_profile, addr, size);
 
 	if (unlikely(what))
@@ -113,7 +113,7 @@ static void notrace on_alloc(void *unused, struct page *page, unsigned int order
 			     int migratetype)
 {
 	if (likely(page))
-		pages_allocated(page, order, 0, gfp);
+		pages_allocated(page, PAGE_SIZE << order, 0, gfp);
 }
 
 static void notrace on_free(void *unused, struct page *page, unsigned int order)
@@ -181,15 +181,30 @@ static void after_bulk(const struct kspan_call *call, unsigned long value, unsig
 	if (array) {
 		for (; i < value; i++)
 			if (!was_filled(before, i))
-				pages_allocated(array[i], 0, caller, gfp);
+				pages_allocated(array[i], PAGE_SIZE, caller, gfp);
 	} else if (list) {
 		/* They have been put in front of what was in it. */
 		list_for_each_entry(page, list, lru) {
 			if (i++ == value)
 				break;
-			pages_allocated(page, 0, caller, gfp);
+			pages_allocated(page, PAGE_SIZE, caller, gfp);
 		}
 	}
+}
+
+/*
+ * (unsigned long start, unsigned long end, ..., gfp_t gfp), of page frames. It is one block until
+ * its first page goes. A bucket's size has 32 bits.
+ */
+static void __maybe_unused after_contig(const struct kspan_call *call, unsigned long value,
+					unsigned long caller)
+{
+	unsigned long nr = min_t(unsigned long, call->args[1] - call->args[0],
+				 U32_MAX >> PAGE_SHIFT);
+
+	if (!(int)value)
+		pages_allocated(pfn_to_page(call->args[0]), nr << PAGE_SHIFT, caller,
+				(__force gfp_t)call->args[3]);
 }
 
 /* ------------------------------------------------------------------ what becomes of blocks */
@@ -254,14 +269,18 @@ static struct kspan_entry_hook entry_hooks[] = {
 	KSPAN_CHANGES(KSPAN_ENTRY_HOOK)
 };
 
+#define KSPAN_CONTIG_HOOK(name, fn)		{ .function = name, .handler = fn },
+
 static struct kspan_return_hook return_hooks[] = {
 	{ .function = KSPAN_ALLOC_PAGES_BULK, .handler = after_bulk, .enter = before_bulk,
 	  .data = sizeof(struct bulk_before) },
+	KSPAN_CONTIG_RETURNS(KSPAN_CONTIG_HOOK)
 	KSPAN_CHANGES(KSPAN_CHANGED_HOOK)
 };
 
 #undef KSPAN_ENTRY_HOOK
 #undef KSPAN_CHANGED_HOOK
+#undef KSPAN_CONTIG_HOOK
 
 static bool bulk_tells(void)
 {

@@ -106,6 +106,15 @@ moves() {
 	[ $moved -ge 10 ] && [ "$now" = "$bytes" ]
 }
 
+# gigantic NR: so many pages of a gigabyte, which are put together out of what is free.
+gigantic() {
+	echo "$1" >/sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages
+	grep HugePages_Total /proc/meminfo
+	in_use 'nr_hugepages_store[a-z_]*'
+	[ "$(cat /sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages)" = "$1" ] &&
+		[ "$(in_use 'nr_hugepages_store[a-z_]*')" = $(($1 << 30)) ]
+}
+
 # Every second file is gone, so that there is something to compact.
 scatter() {
 	in_use shmem_write_begin >/tmp/others
@@ -155,9 +164,12 @@ check "and nothing is left of it" nothing_left
 check "a process takes huge pages" start_hog
 check "what is split stays known" splits
 check "and goes, page by page" end_hog
+check "huge pages of a gigabyte are taken" gigantic 2
 check "no sample was dropped" stat_is samples_dropped 0
 check "no free was missed" stat_is missed_frees 0
 check "none was dropped" stat_is frees_dropped 0
+check "they are given back" gigantic 0
+check "they are taken again, for good" gigantic 2
 check "they are switched off" switch 0
 check "no handler is left" hooks_are 0
 check "no sample is left" stat_is live_samples 0
