@@ -46,6 +46,30 @@ expect_both() {
 	done <"$out/both"
 }
 
+# expect_tapclient: exactly what that client did, for what was known of it and when it was gone. 700
+# bytes take 1024, an object of 72 bytes with a constructor 80, 13 characters 16, 100,000 take 32
+# pages, and vmalloc() one more than 4 MiB.
+expect_tapclient() {
+	cat >"$ROW_DIR/expect.known.slab" <<-END
+		tap_kmalloc kspan_tapclient 500  96000 300  57600
+		tap_kzalloc kspan_tapclient 500 512000 300 307200
+		tap_cache   kspan_tapclient 500  40000 300  24000
+		tap_strdup  kspan_tapclient 500   8000 300   4800
+		tap_large   kspan_tapclient   5 655360   4 524288
+		tap_bulk    kspan_tapclient  64   5120  48   3840
+		tap_rcu     kspan_tapclient 500  64000 300  38400
+		tap_kvmalloc kspan_tapclient  2 8396800  1 4198400
+	END
+	# Where the kernel has these functions.
+	[ -z "$(nm "$ROW_SRC/kunit/modules/tapclient/kspan_tapclient.ko" | sed -n '/ tap_nolock$/p')" ] ||
+		cat >>"$ROW_DIR/expect.known.slab" <<-END
+			tap_nolock kspan_tapclient 500 64000 300 38400
+			tap_alloc_nolock kspan_tapclient 64 8192 48 6144
+		END
+	expect_none gone slab
+	expect_both slab tapclient tap
+}
+
 # has TAP LABEL FUNCTION: what that function has allocated goes by that label.
 has() {
 	go tool pprof -tagfocus="cache=^$2\$" -sample_index=alloc_objects -nodefraction=0 -top \
