@@ -71,7 +71,9 @@ class Run:
     def catalog(self):
         """All mutants of the sources, and those of them that the options let through."""
         top = self.tree(0).path
-        sources = sorted(top.glob("mm/**/*.c"))
+        # Without those that are for a kernel's own tree alone.
+        sources = [path for path in sorted(top.glob("mm/**/*.c"))
+                   if path.with_suffix(".o").exists()]
         named = [path for path in sources if str(path.relative_to(top)) in self.options.file]
         if len(named) == len(self.options.file) > 0 and not self.options.mutant:
             sources = named
