@@ -144,6 +144,13 @@ has_as_much() {
 	[ "$(anonymous)" -lt $(($(cat /tmp/anonymous) + 4000000)) ]
 }
 
+# Most of the memory at once: what a process takes it takes page by page, each with a sample.
+reserve() {
+	echo 2200 >/proc/sys/vm/nr_hugepages
+	cat /proc/sys/vm/nr_hugepages
+	[ "$(cat /proc/sys/vm/nr_hugepages)" -gt 1100 ]
+}
+
 check "kspan loads" insmod /kspan.ko
 check "the tap is off" grep -qx 0 $dir/enable
 check "no handler is in" hooks_are 0
@@ -202,7 +209,9 @@ rate 1
 check "they are switched on" switch 1
 anonymous >/tmp/anonymous
 echo never >/sys/kernel/mm/transparent_hugepage/enabled
+check "most of memory is taken" reserve
 check "memory is used up" use_all_memory
+echo 0 >/proc/sys/vm/nr_hugepages
 check "what was dropped for that was counted" test "$(stat_of samples_dropped)" -gt 0
 check "who had it all has nothing" wait_until has_as_much
 check "no free was missed" stat_is missed_frees 0
