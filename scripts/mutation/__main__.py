@@ -18,6 +18,7 @@ import catalog
 import equivalent
 import guest
 import judge
+import looks
 import operators
 import patches
 import report
@@ -182,6 +183,12 @@ class Run:
         else:
             verdict = self.judge.of_mutant(
                 place, self.suites.of(mutant.path, mutant.function), self.options.first)
+            if verdict.state in (judge.OPEN, judge.ALIVE):
+                with copy.written(texts):
+                    found = looks.finding(self.children, TOP, copy.path, mutant.path,
+                                          place / "looks")
+                if found:
+                    verdict.state, verdict.by = judge.KILLED, found
         self.say(f"{mutant.id}: {verdict.state}, built in {built:.0f} s, ran "
                  f"{verdict.seconds:.0f} s")
         return None if verdict.state == judge.OPEN else verdict

@@ -45,7 +45,8 @@ class Report:
             return verdict.by
         own = ", ".join(verdict.suites) or "none"
         return (f"ran over it: {verdict.passed} tests; of the suites {own} first, then all others, "
-                "torture, recursion, the lock graph, a scan for leaks")
+                "torture, recursion, the lock graph, a scan for leaks; clang's analysis of locks, "
+                "what ties litmus tests to the code")
 
     def end(self, seed, left=0):
         """The score, and the line that a row ends with; so many are left to be judged."""

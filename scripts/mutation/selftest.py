@@ -2,6 +2,7 @@
 """Tests of the mutation run that need no guest; scripts/tests/mutate starts them."""
 
 import pathlib
+import shutil
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ import catalog
 import equivalent
 import guest
 import judge
+import looks
 import operators
 import patches
 import state
@@ -286,6 +288,28 @@ class Tests:
         self.check("another call", made("a", text) == made("b", text.replace("g(a)", "h(a)")),
                    False)
 
+    def looks(self):
+        """What is noticed without a guest: a lock that is not held, order that no test knows."""
+        children, copy = guest.Children(), self.directory / "copy"
+        shutil.rmtree(copy, ignore_errors=True)
+        copy.mkdir()
+        for part in tree.PARTS:
+            (shutil.copytree if (TOP / part).is_dir() else shutil.copyfile)(
+                TOP / part, copy / part)
+        for what, name, old, new, said in (
+                ("the sources as they are", "mm/tap/control.c", "", "", None),
+                ("preemption that is on", "mm/tap/control.c",
+                 "\tpreempt_disable();\n\t\tkspan_tap_release", "\t\tkspan_tap_release",
+                 "contexts: mm/tap/control.c:"),
+                ("an acquire that is none", "mm/tap/label.c", "smp_load_acquire(chain)",
+                 "READ_ONCE(*chain)", "litmus: ")):
+            text = (TOP / name).read_text(encoding="utf-8")
+            self.check(f"{what}: it is there", text.count(old) > 0, True)
+            (copy / name).write_text(text.replace(old, new, 1), encoding="utf-8")
+            found = looks.finding(children, TOP, copy, name, self.directory / "looks.log")
+            self.check(f"noticed: {what}", found and found[:len(said or found)], said)
+            (copy / name).write_text(text, encoding="utf-8")
+
     def ends(self):
         """Nothing that was started is left, nor what that has started."""
         children = guest.Children()
@@ -311,7 +335,8 @@ class Tests:
 def main():
     """All tests; the line that a row ends with comes last."""
     tests = Tests(pathlib.Path(sys.argv[1]))
-    for part in ("operators", "choice", "listed", "patches", "console", "verdicts", "code", "ends"):
+    for part in ("operators", "choice", "listed", "patches", "console", "verdicts", "code", "looks",
+                 "ends"):
         getattr(tests, part)()
     print(f"{tests.passed} passed, {tests.failed} failed")
     return 1 if tests.failed else 0

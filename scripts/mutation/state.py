@@ -12,6 +12,7 @@ import judge
 INPUTS = ("Kbuild", "Makefile", "include", "mm", "kunit", "scripts/guest", "scripts/guest.d/init",
           "scripts/guest.d/scan", "scripts/guest-tests", "scripts/tests/debug",
           "scripts/tests/lib.sh", "scripts/checks/lock-graph", "scripts/checks/rst_table.py",
+          "scripts/checks/contexts", "scripts/checks/contexts.h", "scripts/checks/litmus",
           "Documentation/design.rst")
 # What the mutants themselves depend on.
 SOURCES = ("Kbuild", "include", "mm", "scripts/mutation")

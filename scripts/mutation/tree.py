@@ -6,6 +6,7 @@ each mutant the objects come back that were there before, so that only what a mu
 compiled, once.
 """
 
+import contextlib
 import hashlib
 import os
 import pathlib
@@ -100,14 +101,22 @@ class Tree:
             self.codes[path] = code_of(path)
         return self.codes[path]
 
-    def mutated(self, texts, target, children):
-        """Builds kspan with other texts of some files, and leaves the module in a directory."""
+    @contextlib.contextmanager
+    def written(self, texts):
+        """With other texts of some files, as long as it is used."""
         try:
             for name, text in texts.items():
                 kept = self.kept / name
                 if not kept.exists():
                     shutil.copy2(self.path / name, kept)
                 (self.path / name).write_bytes(text.encode("latin-1"))
+            yield
+        finally:
+            self.restore(texts)
+
+    def mutated(self, texts, target, children):
+        """Builds kspan with other texts of some files, and leaves the module in a directory."""
+        with self.written(texts):
             # A source is one object.
             headers = any(name.endswith(".h") for name in texts)
             self.make(children, self.under if headers else ())
@@ -115,8 +124,6 @@ class Tree:
                 raise SameCode
             target.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(self.path / "kspan.ko", target / "kspan.ko")
-        finally:
-            self.restore(texts)
 
     def differs(self):
         """Whether any object has other code than without the mutant."""
