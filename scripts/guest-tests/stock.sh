@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=dash
 #
-# Runs in the guest, on a kernel without KUnit: the commands of README.md, the shim's client,
-# and at last the smoke test, which misuses kspan on purpose.
+# Runs in the guest, on a kernel without KUnit: the commands of README.md, the shim's client, the
+# parameters that harden, and at last the smoke test, which misuses kspan on purpose.
 
 # shellcheck source=scripts/guest-tests/check.sh
 . /check.sh
@@ -40,5 +40,6 @@ check "and reported with its caller" \
 rmmod shim_client
 check "kspan leaves all the same" unload_kspan
 check "no page was given away" not said 'Bad page'
+/hardening.sh zones bypass || status=1
 /smoke.sh || status=1
 exit $status
