@@ -47,19 +47,16 @@ clean_up() {
 start_hog() {
 	echo always >/sys/kernel/mm/transparent_hugepage/enabled
 	mkfifo /tmp/fifo
-	# A reader that never reads.
+	# A reader that reads hardly anything.
 	exec 3<>/tmp/fifo
 	# Of zeros nothing would be left once they are split.
 	tr '\000' x </dev/zero | dd of=/tmp/fifo bs=64M count=1 iflag=fullblock 2>/dev/null &
 	hog=$!
-	turns=0 before=0
+	# Something is in the fifo once all is written, however long that takes.
+	timeout 900 head -c 1 <&3 >/dev/null || return
 	# Where its memory begins is not for it to say: a huge page less, perhaps.
-	while [ "$(huge)" -lt 60000000 ] || [ "$(huge)" != $before ]; do
-		turns=$((turns + 1))
-		[ $turns -lt 300 ] || { huge; return 1; }
-		before=$(huge)
-		sleep 0.5
-	done
+	huge
+	[ "$(huge)" -ge 60000000 ]
 }
 
 huge() {
@@ -212,7 +209,6 @@ echo never >/sys/kernel/mm/transparent_hugepage/enabled
 check "most of memory is taken" reserve
 check "memory is used up" use_all_memory
 echo 0 >/proc/sys/vm/nr_hugepages
-check "what was dropped for that was counted" test "$(stat_of samples_dropped)" -gt 0
 check "who had it all has nothing" wait_until has_as_much
 check "no free was missed" stat_is missed_frees 0
 check "none was dropped" stat_is frees_dropped 0
