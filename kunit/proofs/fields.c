@@ -80,7 +80,8 @@ void prove_inside(void)
 /* What is done to the word alone: by who pops and pushes, @i at a time. */
 void prove_steps(void)
 {
-	u32 budget, n, k = nondet_u32(), i = nondet_u32(), room = nondet_u32();
+	u32 budget, n, k = nondet_u32(), i = nondet_u32(), j = nondet_u32();
+	u32 room = nondet_u32();
 	u8 mark;
 	u64 word = any_word(&budget, &n, &mark), popped, pushed;
 
@@ -100,4 +101,9 @@ void prove_steps(void)
 	pushed = word + i * KSPAN_SLOT;
 	prove(pushed >> 32 == budget && kspan_word_count(pushed) == n + i);
 	prove((u8)pushed == mark && kspan_word_alone(pushed));
+
+	/* Two comparisons say whether there are so many, with a budget for all, and nobody is inside. */
+	given(j <= KSPAN_SLOTS_MAX && n <= KSPAN_SLOTS_MAX);
+	popped = word + k * KSPAN_WORD_BUSY - j * (KSPAN_WORD_BUDGET + KSPAN_SLOT);
+	prove(kspan_word_left(popped) == (!k && j <= n && j <= budget));
 }

@@ -263,7 +263,7 @@ void prove_nested(void)
 		kspan_pcpu_charge(&cache, &weight);
 		break;
 	case 4:
-		prove(!kspan_pcpu_pop_bulk(&cache, BULK, objs));
+		prove(kspan_pcpu_pop_all(&cache, BULK, objs, KSPAN_AT_ONCE) == BULK);
 		break;
 	case 5:
 		for (l = 0; l < BULK; l++)
@@ -333,14 +333,16 @@ void prove_charge(void)
 
 void prove_pop_bulk(void)
 {
+	size_t n = nondet_size(), left, i;
 	void *objs[BULK];
-	size_t n, i;
 
 	begin();
 	given_order();
-	n = kspan_pcpu_pop_bulk(&cache, BULK, objs);
-	prove(n <= BULK);
-	for (i = 0; i < n; i++)
+	given(n <= BULK);
+	left = kspan_pcpu_pop_all(&cache, n, objs, KSPAN_AT_ONCE);
+	/* Without strays it is all or nothing. */
+	prove(!left || left == n);
+	for (i = left; i < n; i++)
 		took(objs[i]);
 	prove_order();
 	prove_others();

@@ -246,14 +246,18 @@ void *kspan_cache_zalloc(struct kspan_cache *cache, gfp_t gfp)
 EXPORT_SYMBOL_GPL(kspan_cache_zalloc);
 
 /*
- * As kspan_cache_alloc_bulk(), which has taken the first @done objects out of the array. Called
- * last, it finds the caller's address by itself.
+ * As kspan_cache_alloc_bulk(), which has taken all but @left objects out of the array, to behind
+ * these. Called last, it finds the caller's address by itself.
  */
 static noinline int alloc_bulk_slow(struct kspan_cache *cache, gfp_t gfp, size_t n, void **objs,
-				    size_t done)
+				    size_t left)
 {
-	size_t i = 0;
+	size_t i = 0, done = n - left;
 
+	if (left && done)
+		memmove(objs, objs + left, done * sizeof(*objs));
+	else if (left && !kspan_in_nmi())
+		done = kspan_pcpu_pop_bulk(cache, n, objs);
 	while (true) {
 		if (wants_more(gfp)) {
 			for (; i < done; i++)
@@ -287,13 +291,13 @@ static noinline int alloc_bulk_slow(struct kspan_cache *cache, gfp_t gfp, size_t
  */
 notrace int kspan_cache_alloc_bulk(struct kspan_cache *cache, gfp_t gfp, size_t n, void **objs)
 {
-	size_t done = 0;
+	size_t left = n;
 
 	check_context(gfp);
-	if (likely(!kspan_in_nmi()))
-		done = kspan_pcpu_pop_bulk(cache, n, objs);
-	if (unlikely(done != n || wants_more(gfp)))
-		return alloc_bulk_slow(cache, gfp, n, objs, done);
+	if (likely(n <= KSPAN_SLOTS_MAX && !kspan_in_nmi()))
+		left = kspan_pcpu_pop_all(cache, n, objs, KSPAN_AT_ONCE);
+	if (unlikely(left || wants_more(gfp)))
+		return alloc_bulk_slow(cache, gfp, n, objs, left);
 	return n;
 }
 EXPORT_SYMBOL_GPL(kspan_cache_alloc_bulk);

@@ -197,8 +197,8 @@ out:
 }
 
 /* The span of an object of @cache's that may go into this CPU's array, or NULL. */
-static noinline notrace struct kspan_span *find_near(const struct kspan_cache *cache,
-						     const void *obj)
+static __always_inline struct kspan_span *find_near(const struct kspan_cache *cache,
+						    const void *obj)
 	kspan_must_rcu
 {
 	struct kspan_span *span = __kspan_pagemap_find(obj);
@@ -207,8 +207,8 @@ static noinline notrace struct kspan_span *find_near(const struct kspan_cache *c
 }
 
 /*
- * A run of objects of one span, as free_run() knows it: those that are freed together mostly come
- * from a span or two, and this saves most of them the page map.
+ * A run of objects of one span: those that are freed together mostly come from a span or two, and
+ * this saves most of them the page map.
  */
 struct run {
 	struct kspan_span *span;
@@ -217,34 +217,17 @@ struct run {
 	unsigned int shift;
 };
 
-/* Which object of the run begins at @obj: nr_objs or more is none. */
-static __always_inline size_t index_in_run(const struct run *run, const void *obj)
+/* Enters @obj in a slot of this CPU's array; false if it is not of the run, or not plain. */
+static __always_inline bool enter_in_slot(const struct run *run, void *obj, u8 mark,
+					  struct kspan_slot *slot)
 {
-	return kspan_slot_index((unsigned long)kasan_reset_tag(obj) + run->minus_base,
-				run->inverse, run->shift);
-}
-
-/*
- * Enters @obj of @cache in a slot of this CPU's array, and begins another run where it is of none;
- * false if it is not plain.
- */
-static __always_inline bool enter_in_slot(struct run *run, const struct kspan_cache *cache,
-					  void *obj, u8 mark, struct kspan_slot *slot)
-	kspan_must_rcu
-{
-	size_t index = index_in_run(run, obj);
+	size_t index = kspan_slot_index((unsigned long)kasan_reset_tag(obj) + run->minus_base,
+					run->inverse, run->shift);
 	u8 *state;
 
-	if (unlikely(index >= run->nr_objs)) {
-		run->span = find_near(cache, obj);
-		if (!run->span)
-			return false;
-		run->minus_base = -(unsigned long)kasan_reset_tag(run->span->base);
-		run->nr_objs = run->span->nr_objs;
-		index = index_in_run(run, obj);
-		if (unlikely(index >= run->nr_objs))
-			return false;
-	}
+	/* Whatever is none of the span's comes out beyond those that are. */
+	if (unlikely(index >= run->nr_objs))
+		return false;
 	state = &run->span->state[index];
 	/* As in is_plain(). */
 	if (unlikely(data_race(*state) != KSPAN_STATE_ALLOCATED))
@@ -257,48 +240,87 @@ static __always_inline bool enter_in_slot(struct run *run, const struct kspan_ca
 	return true;
 }
 
+/* Enters @n objects in slots from @slot on, as far as that goes; how many. @at_once is constant. */
+static __always_inline size_t enter_run(const struct run *run, size_t n, void **objs, u8 mark,
+					struct kspan_slot *slot, size_t at_once)
+{
+	size_t left, k;
+
+	for (left = n; left >= at_once; left -= at_once, objs += at_once, slot += at_once) {
+#pragma GCC unroll 16
+		for (k = 0; k < at_once; k++)
+			if (unlikely(!enter_in_slot(run, objs[k], mark, &slot[k])))
+				goto out;
+	}
+	for (k = 0; k < left; k++)
+		if (unlikely(!enter_in_slot(run, objs[k], mark, &slot[k])))
+			break;
+out:
+	/* Of many ways to get here each has but its k to bring. */
+	return n - left + k;
+}
+
 /*
- * As free_fast(), for as many of @n objects of @cache as there is room for in one array; how many
- * were freed.
+ * The same with objects of @cache, one or more, run by run, up to the first that is not plain; how
+ * many are left.
  */
-static __always_inline size_t free_run(struct kspan_cache *cache, size_t n, void **objs)
+static __always_inline size_t enter_runs(const struct kspan_cache *cache, size_t n, void **objs,
+					 u8 mark, struct kspan_slot *slot, size_t at_once)
+	kspan_must_rcu
 {
 	struct run run = { .inverse = cache->inverse, .shift = cache->shift };
-	struct kspan_slot *slot;
-	size_t left, k, room;
-	u64 word;
+	size_t done;
 
-	if (unlikely(kspan_in_nmi()))
-		return 0;
+	do {
+		run.span = find_near(cache, *objs);
+		if (unlikely(!run.span))
+			break;
+		run.minus_base = -(unsigned long)kasan_reset_tag(run.span->base);
+		/* Else it is subtracted, which takes a copy of each address. */
+		OPTIMIZER_HIDE_VAR(run.minus_base);
+		run.nr_objs = run.span->nr_objs;
+		done = enter_run(&run, n, objs, mark, slot, at_once);
+		n -= done;
+		objs += done;
+		slot += done;
+	} while (unlikely(n && done));
+	return n;
+}
+
+/*
+ * As free_fast(), for @n objects of @cache, one to KSPAN_SLOTS_MAX, if there is room for all of
+ * them in this CPU's array; how many are left.
+ */
+static __always_inline size_t free_all(struct kspan_cache *cache, size_t n, void **objs,
+				       size_t at_once)
+{
+	u64 word, then;
 
 	preempt_disable();
 	word = kspan_pcpu_enter(cache->pcpu);
-	room = kspan_word_place(READ_ONCE(cache->pcpu_limit));
-	if (unlikely(!kspan_word_alone(word) || kspan_word_place(word) >= room)) {
+	then = word + (n - 1) * KSPAN_SLOT;
+	/* As __kspan_pcpu_push() asks for the last of them. */
+	if (likely((u32)then < READ_ONCE(cache->pcpu_limit))) {
+		then += KSPAN_SLOT;
+		n = enter_runs(cache, n, objs, (u8)word,
+			       kspan_slot_of(this_cpu_ptr(cache->pcpu), word), at_once);
+		kspan_pcpu_store(cache->pcpu, then - n * KSPAN_SLOT);
+	} else {
 		kspan_pcpu_leave(cache->pcpu);
-		preempt_enable();
-		return 0;
 	}
-	room -= kspan_word_place(word);
-	if (unlikely(n > room / KSPAN_SLOT_WORDS))
-		n = room / KSPAN_SLOT_WORDS;
-	slot = kspan_slot_of(this_cpu_ptr(cache->pcpu), word);
-	for (left = n; left >= KSPAN_AT_ONCE; left -= KSPAN_AT_ONCE) {
-#pragma GCC unroll 8
-		for (k = 0; k < KSPAN_AT_ONCE; k++)
-			if (unlikely(!enter_in_slot(&run, cache, objs[k], (u8)word, &slot[k])))
-				goto out;
-		objs += KSPAN_AT_ONCE;
-		slot += KSPAN_AT_ONCE;
-	}
-	for (k = 0; k < left; k++)
-		if (unlikely(!enter_in_slot(&run, cache, objs[k], (u8)word, &slot[k])))
-			break;
-out:
-	n -= left - k;
-	kspan_pcpu_store(cache->pcpu, word + n * KSPAN_SLOT);
 	preempt_enable();
 	return n;
+}
+
+/* The same with as many of any @n as there seems to be room for; how many were freed. */
+static size_t free_some(struct kspan_cache *cache, size_t n, void **objs)
+{
+	u32 word = (u32)raw_cpu_read(cache->pcpu->word), limit = READ_ONCE(cache->pcpu_limit);
+
+	if (word >= limit)
+		return 0;
+	n = min_t(size_t, n, limit / KSPAN_SLOT - kspan_word_count(word));
+	return n - free_all(cache, n, objs, 1);
 }
 
 /*
@@ -407,9 +429,9 @@ static noinline void free_bulk_slow(struct kspan_cache *cache, size_t n, void **
 	size_t i = 0;
 
 	while (i < n) {
-		of = cache ?: kspan_in_nmi() ? NULL : cache_of_plain(objs[i]);
+		of = kspan_in_nmi() ? NULL : cache ?: cache_of_plain(objs[i]);
 		if (of)
-			i += free_run(of, n - i, objs + i);
+			i += free_some(of, n - i, objs + i);
 		/* The array is full, or this one needs more than it. */
 		if (i < n)
 			free_object(cache, objs[i++], _RET_IP_);
@@ -426,10 +448,12 @@ static noinline void free_bulk_slow(struct kspan_cache *cache, size_t n, void **
  */
 notrace void kspan_cache_free_bulk(struct kspan_cache *cache, size_t n, void **objs)
 {
-	size_t done = likely(cache) ? free_run(cache, n, objs) : 0;
+	size_t left = n;
 
-	if (unlikely(done != n))
-		free_bulk_slow(cache, n - done, objs + done);
+	if (likely(cache && n - 1 < KSPAN_SLOTS_MAX && !kspan_in_nmi()))
+		left = free_all(cache, n, objs, KSPAN_AT_ONCE);
+	if (unlikely(left))
+		free_bulk_slow(cache, left, objs + n - left);
 }
 EXPORT_SYMBOL_GPL(kspan_cache_free_bulk);
 

@@ -10,6 +10,7 @@
 #include <linux/mm.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
 #include "base/compat.h"
 #include "base/stats.h"
@@ -122,7 +123,7 @@ unsigned int kspan_pcpu_put(struct kspan_cache *cache, int nid, struct kspan_slo
 		to = &pcpu->slot[kspan_word_count(word)];
 		end = to + min(n, limit / KSPAN_SLOT - kspan_word_count(word));
 		for (; end - to >= KSPAN_AT_ONCE; to += KSPAN_AT_ONCE, at -= KSPAN_AT_ONCE) {
-#pragma GCC unroll 8
+#pragma GCC unroll 16
 			for (k = 0; k < KSPAN_AT_ONCE; k++)
 				if (unlikely(!put_one(to + k, at - 1 - k, from, (u8)word)))
 					goto stray;
@@ -232,6 +233,23 @@ void *kspan_pcpu_pop_any(struct kspan_cache *cache, bool *sampled, u64 *weight)
 			kspan_node_stray(cache, &stray);
 	} while (unlikely(stray.obj));
 	return slot.obj;
+}
+
+/*
+ * As kspan_pcpu_pop_all(), as many of any @n as there seem to be, and to the front of @objs: how
+ * many were taken.
+ */
+size_t kspan_pcpu_pop_bulk(struct kspan_cache *cache, size_t n, void **objs)
+{
+	u64 word = raw_cpu_read(cache->pcpu->word);
+	size_t left;
+
+	/* Who is inside may have spent what is not there, which is a large number here. */
+	n = min3(n, (size_t)kspan_word_count(word), (size_t)(word >> 32));
+	left = kspan_pcpu_pop_all(cache, n, objs, 1);
+	if (left && left < n)
+		memmove(objs, objs + left, (n - left) * sizeof(*objs));
+	return n - left;
 }
 
 /*
