@@ -26,13 +26,13 @@ void kspan_trace_alloc_off(void)
 
 int kspan_trace_free_on(void)
 {
-	static_branch_inc(&kspan_free_more);
+	kspan_pcpu_free_more(true);
 	return 0;
 }
 
 void kspan_trace_free_off(void)
 {
-	static_branch_dec(&kspan_free_more);
+	kspan_pcpu_free_more(false);
 }
 
 /* At which levels of context this CPU is in a handler of an event. */

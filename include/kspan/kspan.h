@@ -53,7 +53,6 @@ void kspan_cache_destroy(struct kspan_cache *cache);
 int kspan_cache_shrink(struct kspan_cache *cache);
 unsigned int kspan_cache_size(struct kspan_cache *cache);
 
-void *kspan_cache_alloc(struct kspan_cache *cache, gfp_t gfp) __malloc;
 void *kspan_cache_alloc_node(struct kspan_cache *cache, gfp_t gfp, int node) __malloc;
 void *kspan_cache_zalloc(struct kspan_cache *cache, gfp_t gfp) __malloc;
 void kspan_cache_free(struct kspan_cache *cache, void *obj);
@@ -91,11 +90,36 @@ char *kspan_strdup(const char *s, gfp_t gfp) __malloc;
 char *kspan_strndup(const char *s, size_t max, gfp_t gfp) __malloc;
 void *kspan_memdup(const void *src, size_t len, gfp_t gfp) __malloc;
 
-/* What kspan_alloc() comes down to; not to be called by themselves. */
+/*
+ * What kspan_alloc() and kspan_cache_alloc() come down to; not to be called by themselves. Those
+ * for a plain allocation are for gfp that the compiler knows not to have __GFP_ZERO.
+ */
 extern struct kspan_cache *kspan_class_cache[KSPAN_NR_CLASSES];
 void *__kspan_alloc(size_t size, gfp_t gfp) __malloc __alloc_size(1);
 void *__kspan_alloc_class(struct kspan_cache *cache, gfp_t gfp, size_t size)
 	__malloc __alloc_size(3);
+void *__kspan_alloc_class_plain(struct kspan_cache *cache, gfp_t gfp, size_t size)
+	__malloc __alloc_size(3);
+void *__kspan_cache_alloc(struct kspan_cache *cache, gfp_t gfp) __malloc;
+void *__kspan_cache_alloc_plain(struct kspan_cache *cache, gfp_t gfp) __malloc;
+
+/* Is an allocation with @gfp a plain one, as far as the compiler knows? */
+#define kspan_is_plain(gfp)	(__builtin_constant_p(gfp) && !((gfp) & __GFP_ZERO))
+
+/**
+ * kspan_cache_alloc() - allocate an object from a cache
+ * @cache: the cache
+ * @gfp: as for kmalloc(); __GFP_ACCOUNT is accepted and charges nobody
+ *
+ * Context: any but NMI; sleeps only if @gfp lets it.
+ * Return: the object, or NULL.
+ */
+static __always_inline __malloc void *kspan_cache_alloc(struct kspan_cache *cache, gfp_t gfp)
+{
+	if (kspan_is_plain(gfp))
+		return __kspan_cache_alloc_plain(cache, gfp);
+	return __kspan_cache_alloc(cache, gfp);
+}
 
 /* The index of the class of @size bytes; nothing is left of it when @size is constant. */
 static __always_inline unsigned int kspan_class_index(size_t size)
@@ -120,8 +144,13 @@ static __always_inline unsigned int kspan_class_index(size_t size)
  */
 static __always_inline __alloc_size(1) void *kspan_alloc(size_t size, gfp_t gfp)
 {
-	if (__builtin_constant_p(size) && size - 1 < KSPAN_MAX_CLASS_SIZE && !(gfp & __GFP_DMA))
-		return __kspan_alloc_class(kspan_class_cache[kspan_class_index(size)], gfp, size);
+	if (__builtin_constant_p(size) && size - 1 < KSPAN_MAX_CLASS_SIZE && !(gfp & __GFP_DMA)) {
+		struct kspan_cache *cache = kspan_class_cache[kspan_class_index(size)];
+
+		if (kspan_is_plain(gfp))
+			return __kspan_alloc_class_plain(cache, gfp, size);
+		return __kspan_alloc_class(cache, gfp, size);
+	}
 	return __kspan_alloc(size, gfp);
 }
 

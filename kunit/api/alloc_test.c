@@ -320,9 +320,9 @@ static void kernel_wide_zeroing_is_honoured(struct kunit *test)
 
 	fill(obj, 0x77, INIT_SIZE);
 	static_branch_enable(&init_on_free);
-	static_branch_inc(&kspan_free_more);
+	kspan_pcpu_free_more(true);
 	kspan_cache_free(cache, obj);
-	static_branch_dec(&kspan_free_more);
+	kspan_pcpu_free_more(false);
 	static_branch_disable(&init_on_free);
 	/* Its page is still the cache's. */
 	on_free = filled_with(obj, 0, INIT_SIZE);

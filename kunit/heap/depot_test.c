@@ -240,8 +240,8 @@ static void walk_sees_each_magazine_that_stays(struct kunit *test)
 	third = t->node->magazines->next->next;
 	KUNIT_EXPECT_PTR_EQ(test, next_of_walk(t), t->node->magazines->slot[0].obj);
 	/* The second goes, with which it would have gone on; the first goes and comes again. */
-	first = kspan_depot_get(t->cache, nid, 1);
-	second = kspan_depot_get(t->cache, nid, 1);
+	first = kspan_depot_get(t->cache, nid, 1, NULL);
+	second = kspan_depot_get(t->cache, nid, 1, NULL);
 	kfree(kspan_depot_put(t->cache, nid, first));
 	KUNIT_EXPECT_PTR_EQ(test, next_of_walk(t), third->slot[0].obj);
 	while (next_of_walk(t))

@@ -215,6 +215,32 @@ static void index_of_a_large_object_is_zero(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, wrong, 0U);
 }
 
+/* By the inverse of the slot, an address that is no object's of the span has no index of it. */
+static void index_by_inverse_is_exact_for_any_address(struct kunit *test)
+{
+	u32 slot, wrong = 0, nr;
+	unsigned int shift;
+	u64 inverse;
+	long at;
+
+	for (slot = 8; slot <= KSPAN_MAX_CLASS_SIZE; slot += slot < 1024 ? 8 : 72) {
+		inverse = kspan_slot_inverse(slot, &shift);
+		nr = SZ_64K / slot;
+		for (at = -2L * slot; at < SZ_64K + 2L * slot; at += 4) {
+			bool is = at >= 0 && at % slot == 0 && at / slot < nr;
+			u64 index = kspan_slot_index(at, inverse, shift);
+
+			wrong += is ? index != at / slot : index < nr;
+		}
+		/* As far away as two addresses can be, and where 32 bits of them are the same. */
+		wrong += kspan_slot_index(BIT_ULL(32) + 1, inverse, shift) < nr;
+		wrong += kspan_slot_index(BIT_ULL(32) * slot, inverse, shift) < nr;
+		wrong += kspan_slot_index(BIT_ULL(63), inverse, shift) < nr;
+		cond_resched();
+	}
+	KUNIT_EXPECT_EQ(test, wrong, 0U);
+}
+
 /* ------------------------------------------------------------------ suite */
 
 static struct kunit_case sizeclass_cases[] = {
@@ -227,6 +253,7 @@ static struct kunit_case sizeclass_cases[] = {
 	KUNIT_CASE(index_is_exact_at_every_offset_of_every_class),
 	KUNIT_CASE(index_is_exact_around_objects_of_every_slot_size),
 	KUNIT_CASE(index_of_a_large_object_is_zero),
+	KUNIT_CASE(index_by_inverse_is_exact_for_any_address),
 	{}
 };
 

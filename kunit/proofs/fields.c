@@ -29,7 +29,8 @@ void prove_inside(void)
 {
 	u32 budget, n, i, k = nondet_u32();
 	u8 mark, byte, other = kspan_mark_of(nondet_uint());
-	u64 word = any_word(&budget, &n, &mark);
+	u64 word = any_word(&budget, &n, &mark), before;
+	bool spent;
 
 	given(k < KSPAN_MARK_STEP);
 	array.pcpu.word = word;
@@ -43,10 +44,33 @@ void prove_inside(void)
 	prove(byte == mark + k);
 	prove(kspan_word_alone(array.pcpu.word) == !k);
 	prove(kspan_word_count(array.pcpu.word) == n);
-	prove(kspan_pcpu_end(&array.pcpu) == array.pcpu.slot + n);
+	prove(&kspan_slot_at(&array.pcpu, kspan_pcpu_place(&array.pcpu), obj) ==
+	      &array.pcpu.slot[n].obj);
+	prove(&kspan_slot_below(&array.pcpu, kspan_pcpu_place(&array.pcpu), state) ==
+	      (void **)&array.pcpu.slot[(long)n - 1].state);
 	/* With others inside it is neither a mark nor any other state of an object. */
 	prove(byte >= KSPAN_NR_STATES);
 	prove(!k || byte != other);
+
+	/* Who pops or pushes does so from any of these, and leaves the fields of others alone. */
+	before = array.pcpu.word;
+	prove(kspan_pcpu_enter_spending(&array.pcpu, &spent) == before);
+	prove(spent == !budget);
+	prove((u32)array.pcpu.word == (u32)before + KSPAN_WORD_BUSY);
+	kspan_pcpu_not_popped(&array.pcpu);
+	prove(array.pcpu.word == before);
+	if (budget && n) {
+		kspan_pcpu_enter_spending(&array.pcpu, &spent);
+		kspan_pcpu_popped(&array.pcpu);
+		prove(array.pcpu.word == before - KSPAN_WORD_BUDGET - KSPAN_SLOT);
+		array.pcpu.word = before;
+	}
+	if (n + 1 < ARRAY_SIZE(array.slot)) {
+		kspan_pcpu_enter(&array.pcpu);
+		kspan_pcpu_pushed(&array.pcpu);
+		prove(array.pcpu.word == before + KSPAN_SLOT);
+		array.pcpu.word = before;
+	}
 
 	for (i = 0; i < k; i++)
 		kspan_pcpu_leave(&array.pcpu);

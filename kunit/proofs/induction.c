@@ -174,7 +174,7 @@ bool kspan_pcpu_charge_alone(const struct kspan_cache *from, size_t slot_size, u
 #include "kspan_pcpu_take_oldest.inc"
 #include "kspan_pcpu_pop_any.inc"
 #include "kspan_pcpu_charge.inc"
-#include "kspan_pcpu_pop_bulk.inc"
+#include "put_one.inc"
 #include "kspan_pcpu_put.inc"
 
 static void begin(void)

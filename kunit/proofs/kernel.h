@@ -104,6 +104,16 @@ struct static_key_false {};
 #define static_branch_likely(key)	(*(key))
 #define static_branch_unlikely(key)	(*(key))
 
+static inline unsigned int __ffs(unsigned long word)
+{
+	return __builtin_ctzl(word);
+}
+
+static inline u64 ror64(u64 word, unsigned int shift)
+{
+	return (word >> (shift & 63)) | (word << (-shift & 63));
+}
+
 #define prove(condition)	__CPROVER_assert(condition, #condition)
 #define given(condition)	__CPROVER_assume(condition)
 

@@ -18,13 +18,18 @@
 #define __this_cpu_read(x)		(STEP_INSIDE(), (x))
 #define __this_cpu_write(x, value)	(STEP_INSIDE(), (void)((x) = (value)))
 #define this_cpu_read(x)		__this_cpu_read(x)
+#define this_cpu_ptr(p)			(p)
 #define this_cpu_inc(x)			do { } while (0)
 #define this_cpu_add(x, n)		do { } while (0)
 #define this_cpu_sub_return(x, n)	(0)
 #define is_power_of_2(n)		(((n) & ((n) - 1)) == 0)
 #define numa_mem_id()			0
+#define min3(a, b, c)			min(min(a, b), c)
 #define max_t(type, a, b)		max((type)(a), (type)(b))
 #define ARCH_KMALLOC_MINALIGN		8
+
+/* So that few objects are more than that. */
+#define KSPAN_AT_ONCE			2
 
 static void interrupt(void);
 

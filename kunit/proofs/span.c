@@ -2,13 +2,14 @@
 /*
  * An object's index by multiplication is that by division, for every slot and every place in a span
  * of several objects; what is no object's first byte has none. A span of one object has that one
- * alone.
+ * alone. By the inverse of the slot, no other number than an object's offset gives its index.
  */
 #define max_t(type, a, b)	max((type)(a), (type)(b))
 #define is_power_of_2(n)	(((n) & ((n) - 1)) == 0)
 
 #include "../../mm/heap/span.h"
 #include "kspan_span_reciprocal.inc"
+#include "kspan_slot_inverse.inc"
 #include "every.h"
 
 static void several(u32 slot)
@@ -50,9 +51,31 @@ static void alone(u32 slot)
 	}
 }
 
+/*
+ * With an inverse that is one, multiplying is one to one for all numbers, and so is rotating: since
+ * the multiples of the slot up to the last have their quotients, nothing else has.
+ */
+static void inverse(u32 slot)
+{
+	unsigned int shift;
+	u64 inverse = kspan_slot_inverse(slot, &shift);
+	u32 i;
+
+	prove(inverse * (slot >> shift) == 1);
+	prove(slot >> shift << shift == slot && slot >> shift & 1);
+	for (i = 0; i <= SZ_64K / slot; i++)
+		prove(kspan_slot_index((u64)i * slot, inverse, shift) == i);
+	for (i = 1; i < slot; i++)
+		prove(kspan_slot_index(i, inverse, shift) > SZ_64K / slot);
+	prove(kspan_slot_index(-(u64)slot, inverse, shift) > SZ_64K / slot);
+	prove(kspan_slot_index((1ULL << 32) * slot, inverse, shift) > SZ_64K / slot);
+}
+
 static void prove_index(void)
 {
 	u32 slot = choose(SZ_32K - 7) + 8;
+
+	inverse(slot);
 
 	several(slot);
 	if (slot < 64)

@@ -155,14 +155,16 @@ static noinline void *alloc_from_more(struct kspan_cache *cache, gfp_t gfp, size
 	return finish(cache, obj, size ?: cache->object_size, cache->slot_size, gfp, _RET_IP_);
 }
 
-static __always_inline void *alloc_from(struct kspan_cache *cache, gfp_t gfp, size_t size)
+/* @zero is constant: may @gfp ask for zeros? */
+static __always_inline void *alloc_from(struct kspan_cache *cache, gfp_t gfp, size_t size,
+					bool zero)
 {
 	void *obj;
 
 	check_context(gfp);
 	if (unlikely(kspan_in_nmi() || !kspan_pcpu_pop(cache, &obj)))
 		return alloc_from_slow(cache, gfp, size);
-	if (wants_more(gfp))
+	if (wants_more(zero ? gfp : 0))
 		return alloc_from_more(cache, gfp, size, obj);
 	return obj;
 }
@@ -170,7 +172,7 @@ static __always_inline void *alloc_from(struct kspan_cache *cache, gfp_t gfp, si
 static __always_inline void *alloc_size(size_t size, gfp_t gfp)
 {
 	if (likely(size - 1 < KSPAN_MAX_CLASS_SIZE && !(gfp & __GFP_DMA)))
-		return alloc_from(kspan_class_cache[kspan_class_of(size)], gfp, size);
+		return alloc_from(kspan_class_cache[kspan_class_of(size)], gfp, size, true);
 	if (!size)
 		return ZERO_SIZE_PTR;
 	check_context(gfp);
@@ -180,18 +182,36 @@ static __always_inline void *alloc_size(size_t size, gfp_t gfp)
 /* ---- Named caches -------------------------------------------------------------------- */
 
 /**
- * kspan_cache_alloc() - allocate an object from a cache
+ * __kspan_cache_alloc() - kspan_cache_alloc() with any gfp
  * @cache: the cache
- * @gfp: as for kmalloc(); __GFP_ACCOUNT is accepted and charges nobody
+ * @gfp: as for kmalloc()
+ *
+ * For kspan_cache_alloc() alone.
  *
  * Context: any but NMI; sleeps only if @gfp lets it.
  * Return: the object, or NULL.
  */
-notrace void *kspan_cache_alloc(struct kspan_cache *cache, gfp_t gfp)
+notrace void *__kspan_cache_alloc(struct kspan_cache *cache, gfp_t gfp)
 {
-	return alloc_from(cache, gfp, 0);
+	return alloc_from(cache, gfp, 0, true);
 }
-EXPORT_SYMBOL_GPL(kspan_cache_alloc);
+EXPORT_SYMBOL_GPL(__kspan_cache_alloc);
+
+/**
+ * __kspan_cache_alloc_plain() - kspan_cache_alloc() without zeros
+ * @cache: the cache
+ * @gfp: as for kmalloc(), without __GFP_ZERO
+ *
+ * For kspan_cache_alloc() alone, which leaves the question to the compiler.
+ *
+ * Context: any but NMI; sleeps only if @gfp lets it.
+ * Return: the object, or NULL.
+ */
+notrace void *__kspan_cache_alloc_plain(struct kspan_cache *cache, gfp_t gfp)
+{
+	return alloc_from(cache, gfp, 0, false);
+}
+EXPORT_SYMBOL_GPL(__kspan_cache_alloc_plain);
 
 /**
  * kspan_cache_alloc_node() - allocate an object from a cache, near a node
@@ -205,7 +225,7 @@ EXPORT_SYMBOL_GPL(kspan_cache_alloc);
 void *kspan_cache_alloc_node(struct kspan_cache *cache, gfp_t gfp, int node)
 {
 	if (node == NUMA_NO_NODE)
-		return alloc_from(cache, gfp, 0);
+		return alloc_from(cache, gfp, 0, true);
 	check_context(gfp);
 	return alloc_slow(cache, cache->object_size, gfp, node, _RET_IP_);
 }
@@ -221,9 +241,39 @@ EXPORT_SYMBOL_GPL(kspan_cache_alloc_node);
  */
 void *kspan_cache_zalloc(struct kspan_cache *cache, gfp_t gfp)
 {
-	return alloc_from(cache, gfp | __GFP_ZERO, 0);
+	return alloc_from(cache, gfp | __GFP_ZERO, 0, true);
 }
 EXPORT_SYMBOL_GPL(kspan_cache_zalloc);
+
+/*
+ * As kspan_cache_alloc_bulk(), which has taken the first @done objects out of the array. Called
+ * last, it finds the caller's address by itself.
+ */
+static noinline int alloc_bulk_slow(struct kspan_cache *cache, gfp_t gfp, size_t n, void **objs,
+				    size_t done)
+{
+	size_t i = 0;
+
+	while (true) {
+		if (wants_more(gfp)) {
+			for (; i < done; i++)
+				finish(cache, objs[i], cache->object_size, cache->slot_size, gfp,
+				       _RET_IP_);
+		}
+		i = done;
+		if (i == n)
+			return n;
+		objs[i] = alloc_slow(cache, cache->object_size, gfp, NUMA_NO_NODE, _RET_IP_);
+		if (unlikely(!objs[i])) {
+			kspan_cache_free_bulk(cache, i, objs);
+			return 0;
+		}
+		/* Which has filled the array again. */
+		done = ++i;
+		if (!kspan_in_nmi())
+			done += kspan_pcpu_pop_bulk(cache, n - i, objs + i);
+	}
+}
 
 /**
  * kspan_cache_alloc_bulk() - allocate many objects from a cache
@@ -235,29 +285,15 @@ EXPORT_SYMBOL_GPL(kspan_cache_zalloc);
  * Context: any but NMI; sleeps only if @gfp lets it.
  * Return: @n, or 0 when not all could be had; then none is allocated.
  */
-int kspan_cache_alloc_bulk(struct kspan_cache *cache, gfp_t gfp, size_t n, void **objs)
+notrace int kspan_cache_alloc_bulk(struct kspan_cache *cache, gfp_t gfp, size_t n, void **objs)
 {
-	size_t i = 0, end;
+	size_t done = 0;
 
 	check_context(gfp);
-	while (i < n) {
-		/* What the array has, then one the slow way, which fills the array again. */
-		end = kspan_in_nmi() ? i : i + kspan_pcpu_pop_bulk(cache, n - i, objs + i);
-		if (wants_more(gfp)) {
-			for (; i < end; i++)
-				finish(cache, objs[i], cache->object_size, cache->slot_size, gfp,
-				       _RET_IP_);
-		}
-		i = end;
-		if (i == n)
-			break;
-		objs[i] = alloc_slow(cache, cache->object_size, gfp, NUMA_NO_NODE, _RET_IP_);
-		if (unlikely(!objs[i])) {
-			kspan_cache_free_bulk(cache, i, objs);
-			return 0;
-		}
-		i++;
-	}
+	if (likely(!kspan_in_nmi()))
+		done = kspan_pcpu_pop_bulk(cache, n, objs);
+	if (unlikely(done != n || wants_more(gfp)))
+		return alloc_bulk_slow(cache, gfp, n, objs, done);
 	return n;
 }
 EXPORT_SYMBOL_GPL(kspan_cache_alloc_bulk);
@@ -293,9 +329,26 @@ EXPORT_SYMBOL_GPL(__kspan_alloc);
  */
 notrace void *__kspan_alloc_class(struct kspan_cache *cache, gfp_t gfp, size_t size)
 {
-	return alloc_from(cache, gfp, size);
+	return alloc_from(cache, gfp, size, true);
 }
 EXPORT_SYMBOL_GPL(__kspan_alloc_class);
+
+/**
+ * __kspan_alloc_class_plain() - kspan_alloc() of a constant size without zeros
+ * @cache: the cache of its class, from kspan_class_cache
+ * @gfp: as for kmalloc(), without __GFP_ZERO
+ * @size: bytes
+ *
+ * For kspan_alloc() alone, which leaves the question to the compiler.
+ *
+ * Context: any but NMI; sleeps only if @gfp lets it.
+ * Return: the memory, or NULL.
+ */
+notrace void *__kspan_alloc_class_plain(struct kspan_cache *cache, gfp_t gfp, size_t size)
+{
+	return alloc_from(cache, gfp, size, false);
+}
+EXPORT_SYMBOL_GPL(__kspan_alloc_class_plain);
 
 /**
  * kspan_alloc_node() - allocate memory near a node

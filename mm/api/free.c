@@ -165,7 +165,7 @@ static __always_inline bool is_plain(struct kspan_span *span, void *obj, u8 **st
 	 * The owner of the object wrote the state, or told its owner to be. Of two CPUs that free
 	 * it at this very moment, one leaves a stray in its array, which is found there.
 	 */
-	return likely(data_race(**state) == KSPAN_STATE_ALLOCATED && !kspan_pcpu_remote(span));
+	return likely(data_race(**state) == KSPAN_STATE_ALLOCATED && !kspan_pcpu_not_here(span));
 }
 
 /*
@@ -178,7 +178,7 @@ static __always_inline bool free_fast(struct kspan_cache *cache, bool any, void 
 	bool done = false;
 	u8 *state;
 
-	if (static_branch_unlikely(&kspan_free_more) || unlikely(kspan_in_nmi()))
+	if (unlikely(kspan_in_nmi()))
 		return false;
 
 	preempt_disable();
@@ -196,87 +196,109 @@ out:
 	return done;
 }
 
-/*
- * As is_plain(), for an object that lies in the @bytes of a span that was asked about a moment
- * ago: then it is the same cache and the same node. Those that are freed together mostly come from
- * a span or two, and this saves most of them the page map.
- */
-static __always_inline bool is_plain_too(struct kspan_span *span, size_t bytes, u32 reciprocal,
-					 void *obj, u8 **state)
-{
-	size_t offset = obj - span->base;
-	u64 product = (u64)offset * reciprocal;
-
-	/* As __kspan_span_index() does; @bytes are far fewer than it has bits for. */
-	if (unlikely(offset >= bytes || (u32)product >= reciprocal))
-		return false;
-	*state = &span->state[product >> 32];
-	/* As in is_plain(). */
-	return likely(data_race(**state) == KSPAN_STATE_ALLOCATED);
-}
-
-/* The span of an object of @cache's that is near this CPU, or NULL. Preemption is off. */
-static noinline struct kspan_span *find_near(const struct kspan_cache *cache, const void *obj)
+/* The span of an object of @cache's that may go into this CPU's array, or NULL. */
+static noinline notrace struct kspan_span *find_near(const struct kspan_cache *cache,
+						     const void *obj)
 	kspan_must_rcu
 {
 	struct kspan_span *span = __kspan_pagemap_find(obj);
 
-	return span->cache == cache && !kspan_pcpu_remote(span) ? span : NULL;
+	return likely(span->cache == cache && !kspan_pcpu_not_here(span)) ? span : NULL;
 }
 
 /*
- * As free_fast(), for as many of @n objects as there is room for in one array; how many were
- * freed. @cache may be NULL.
+ * A run of objects of one span, as free_run() knows it: those that are freed together mostly come
+ * from a span or two, and this saves most of them the page map.
  */
-static size_t free_run(struct kspan_cache *cache, size_t n, void **objs)
+struct run {
+	struct kspan_span *span;
+	unsigned long minus_base, nr_objs;
+	u64 inverse;			/* as in struct kspan_cache, for all of them */
+	unsigned int shift;
+};
+
+/* Which object of the run begins at @obj: nr_objs or more is none. */
+static __always_inline size_t index_in_run(const struct run *run, const void *obj)
 {
-	struct kspan_span *span = &kspan_no_span;
-	struct kspan_pcpu *pcpu;
-	struct kspan_slot *slot;
-	u32 reciprocal = 0, limit;
-	size_t bytes = 0, i = 0;
-	u64 word;
+	return kspan_slot_index((unsigned long)kasan_reset_tag(obj) + run->minus_base,
+				run->inverse, run->shift);
+}
+
+/*
+ * Enters @obj of @cache in a slot of this CPU's array, and begins another run where it is of none;
+ * false if it is not plain.
+ */
+static __always_inline bool enter_in_slot(struct run *run, const struct kspan_cache *cache,
+					  void *obj, u8 mark, struct kspan_slot *slot)
+	kspan_must_rcu
+{
+	size_t index = index_in_run(run, obj);
 	u8 *state;
 
-	if (static_branch_unlikely(&kspan_free_more) || unlikely(kspan_in_nmi()) || !n)
+	if (unlikely(index >= run->nr_objs)) {
+		run->span = find_near(cache, obj);
+		if (!run->span)
+			return false;
+		run->minus_base = -(unsigned long)kasan_reset_tag(run->span->base);
+		run->nr_objs = run->span->nr_objs;
+		index = index_in_run(run, obj);
+		if (unlikely(index >= run->nr_objs))
+			return false;
+	}
+	state = &run->span->state[index];
+	/* As in is_plain(). */
+	if (unlikely(data_race(*state) != KSPAN_STATE_ALLOCATED))
+		return false;
+	kmemleak_free(obj);
+	kspan_kasan_free(run->span, obj);
+	WRITE_ONCE(*state, mark);
+	slot->obj = obj;
+	slot->state = state;
+	return true;
+}
+
+/*
+ * As free_fast(), for as many of @n objects of @cache as there is room for in one array; how many
+ * were freed.
+ */
+static __always_inline size_t free_run(struct kspan_cache *cache, size_t n, void **objs)
+{
+	struct run run = { .inverse = cache->inverse, .shift = cache->shift };
+	struct kspan_slot *slot;
+	size_t left, k, room;
+	u64 word;
+
+	if (unlikely(kspan_in_nmi()))
 		return 0;
 
 	preempt_disable();
-	if (!cache)
-		cache = __kspan_pagemap_find(objs[0])->cache;
-	if (unlikely(!cache))
-		goto out;
-	pcpu = this_cpu_ptr(cache->pcpu);
 	word = kspan_pcpu_enter(cache->pcpu);
-	limit = READ_ONCE(cache->pcpu_limit);
-	if (unlikely((u32)word >= limit)) {
+	room = kspan_word_place(READ_ONCE(cache->pcpu_limit));
+	if (unlikely(!kspan_word_alone(word) || kspan_word_place(word) >= room)) {
 		kspan_pcpu_leave(cache->pcpu);
-		goto out;
+		preempt_enable();
+		return 0;
 	}
-	slot = &pcpu->slot[kspan_word_count(word)];
-	n = min_t(size_t, n, limit / KSPAN_SLOT - kspan_word_count(word));
-#pragma GCC unroll 4
-	for (; i < n; i++, slot++) {
-		void *obj = objs[i];
-
-		if (unlikely(!is_plain_too(span, bytes, reciprocal, obj, &state))) {
-			span = find_near(cache, obj);
-			if (!span)
-				break;
-			bytes = (size_t)span->nr_pages << PAGE_SHIFT;
-			reciprocal = span->reciprocal;
-			if (!is_plain_too(span, bytes, reciprocal, obj, &state))
-				break;
-		}
-		kmemleak_free(obj);
-		kspan_kasan_free(span, obj);
-		WRITE_ONCE(*state, (u8)word);
-		*slot = (struct kspan_slot) { .obj = obj, .state = state };
+	room -= kspan_word_place(word);
+	if (unlikely(n > room / KSPAN_SLOT_WORDS))
+		n = room / KSPAN_SLOT_WORDS;
+	slot = kspan_slot_of(this_cpu_ptr(cache->pcpu), word);
+	for (left = n; left >= KSPAN_AT_ONCE; left -= KSPAN_AT_ONCE) {
+#pragma GCC unroll 8
+		for (k = 0; k < KSPAN_AT_ONCE; k++)
+			if (unlikely(!enter_in_slot(&run, cache, objs[k], (u8)word, &slot[k])))
+				goto out;
+		objs += KSPAN_AT_ONCE;
+		slot += KSPAN_AT_ONCE;
 	}
-	kspan_pcpu_store(cache->pcpu, word + i * KSPAN_SLOT);
+	for (k = 0; k < left; k++)
+		if (unlikely(!enter_in_slot(&run, cache, objs[k], (u8)word, &slot[k])))
+			break;
 out:
+	n -= left - k;
+	kspan_pcpu_store(cache->pcpu, word + n * KSPAN_SLOT);
 	preempt_enable();
-	return i;
+	return n;
 }
 
 /*
@@ -378,6 +400,22 @@ notrace void kspan_cache_free(struct kspan_cache *cache, void *obj)
 }
 EXPORT_SYMBOL_GPL(kspan_cache_free);
 
+/* As kspan_cache_free_bulk(). Called last, it finds the caller's address by itself. */
+static noinline void free_bulk_slow(struct kspan_cache *cache, size_t n, void **objs)
+{
+	struct kspan_cache *of;
+	size_t i = 0;
+
+	while (i < n) {
+		of = cache ?: kspan_in_nmi() ? NULL : cache_of_plain(objs[i]);
+		if (of)
+			i += free_run(of, n - i, objs + i);
+		/* The array is full, or this one needs more than it. */
+		if (i < n)
+			free_object(cache, objs[i++], _RET_IP_);
+	}
+}
+
 /**
  * kspan_cache_free_bulk() - free many objects
  * @cache: the cache that they were allocated from, or NULL for any
@@ -386,15 +424,12 @@ EXPORT_SYMBOL_GPL(kspan_cache_free);
  *
  * Context: any but NMI.
  */
-void kspan_cache_free_bulk(struct kspan_cache *cache, size_t n, void **objs)
+notrace void kspan_cache_free_bulk(struct kspan_cache *cache, size_t n, void **objs)
 {
-	size_t i;
+	size_t done = likely(cache) ? free_run(cache, n, objs) : 0;
 
-	for (i = free_run(cache, n, objs); i < n; i += free_run(cache, n - i, objs + i)) {
-		/* The array is full, or this one needs more than it. */
-		free_object(cache, objs[i], _RET_IP_);
-		i++;
-	}
+	if (unlikely(done != n))
+		free_bulk_slow(cache, n - done, objs + done);
 }
 EXPORT_SYMBOL_GPL(kspan_cache_free_bulk);
 

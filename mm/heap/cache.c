@@ -102,6 +102,8 @@ struct kspan_cache *kspan_cache_new(const char *name, unsigned int object_size,
 	cache->object_size = object_size;
 	own->align = align;
 	cache->slot_size = slot_size;
+	if (slot_size)
+		cache->inverse = kspan_slot_inverse(slot_size, &cache->shift);
 	own->span_pages = span_pages;
 	own->many_pages = slot_size ? kspan_span_pick_many(slot_size, span_pages) : span_pages;
 	/* As slab does: what a constructor made, or late readers may look at, is not poisoned. */

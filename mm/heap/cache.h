@@ -44,6 +44,8 @@ struct kspan_cache {
 	unsigned int object_size;	/* bytes, as asked for */
 	unsigned int slot_size;		/* bytes between objects; 0: large objects, each its own */
 	unsigned int flags;		/* KSPAN_* */
+	unsigned int shift;		/* of slot_size: see kspan_slot_index() */
+	u64 inverse;			/* likewise */
 	unsigned int red_zone;		/* bytes behind object_size that must stay as they are */
 	unsigned int useroffset;	/* the bytes of an object that may be copied to ... */
 	unsigned int usersize;		/* ... and from user space */

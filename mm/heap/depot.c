@@ -8,7 +8,7 @@
  * each allocation and each free an instruction; filling and emptying it copies half of it.
  *
  * A magazine is either full, with cache->batch objects that count as handed out, or empty. Each
- * CPU keeps an empty one at hand. What all magazines of a node hold is bounded; beyond that,
+ * CPU keeps an empty one or two at hand. What all magazines of a node hold is bounded; beyond that,
  * objects go to their spans. The bound follows the load: each time that objects had to be taken
  * from spans after others were given to them, which the depot might have kept, it doubles, from
  * cache->depot_max to cache->depot_most. When the depot is drained, as memory pressure does first,
@@ -45,6 +45,34 @@ static struct kspan_magazine *pop(struct kspan_node *node, struct kspan_magazine
 	return mag;
 }
 
+void kspan_magazines_free(struct kspan_magazine *mags)
+{
+	struct kspan_magazine *next;
+
+	for (; mags; mags = next) {
+		next = mags->next;
+		kfree(mags);
+	}
+}
+
+/*
+ * Keeps @empty magazines of a list for whoever comes with a full one, as many as the node may have;
+ * those that are too many.
+ */
+static struct kspan_magazine *keep_empty(struct kspan_node *node, struct kspan_magazine *empty)
+	kspan_must_hold(&node->lock)
+{
+	struct kspan_magazine *next;
+
+	lockdep_assert_held(&node->lock);
+	for (; empty && node->nr_spares < node->depot_limit; empty = next) {
+		next = empty->next;
+		push(node, &node->spares, empty);
+		node->nr_spares++;
+	}
+	return empty;
+}
+
 /*
  * Exchanges @full, which may not be kept by the caller, for an empty magazine or NULL. When the
  * node has enough full ones the objects go to their spans, and the magazine itself comes back
@@ -78,15 +106,17 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_depot_put);
 
 /*
  * Takes up to @most full magazines: the first, with the others behind it; NULL when there is none.
- * Any context but NMI, no lock held.
+ * @empty, NULL or a list, is kept as by kspan_depot_keep(). Any context but NMI, no lock held.
  */
-struct kspan_magazine *kspan_depot_get(struct kspan_cache *cache, int nid, unsigned int most)
+struct kspan_magazine *kspan_depot_get(struct kspan_cache *cache, int nid, unsigned int most,
+				       struct kspan_magazine *empty)
 {
 	struct kspan_node *node = kspan_cache_node(cache, nid);
 	struct kspan_magazine *first, *last = NULL;
 	unsigned long flags;
 
 	kspan_lock(&node->lock, flags);
+	empty = keep_empty(node, empty);
 	first = node->magazines;
 	for (; most && node->magazines; most--) {
 		last = pop(node, &node->magazines);
@@ -97,6 +127,7 @@ struct kspan_magazine *kspan_depot_get(struct kspan_cache *cache, int nid, unsig
 	if (last)
 		last->next = NULL;
 	kspan_unlock(&node->lock, flags);
+	kspan_magazines_free(empty);
 	return first;
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_depot_get);
@@ -108,20 +139,12 @@ EXPORT_SYMBOL_FOR_TESTS(kspan_depot_get);
 void kspan_depot_keep(struct kspan_cache *cache, int nid, struct kspan_magazine *spare)
 {
 	struct kspan_node *node = kspan_cache_node(cache, nid);
-	struct kspan_magazine *next;
 	unsigned long flags;
 
 	kspan_lock(&node->lock, flags);
-	for (; spare && node->nr_spares < node->depot_limit; spare = next) {
-		next = spare->next;
-		push(node, &node->spares, spare);
-		node->nr_spares++;
-	}
+	spare = keep_empty(node, spare);
 	kspan_unlock(&node->lock, flags);
-	for (; unlikely(spare); spare = next) {
-		next = spare->next;
-		kfree(spare);
-	}
+	kspan_magazines_free(spare);
 }
 
 /* What went to spans for want of room is wanted again. Under the node's lock. */
@@ -155,10 +178,7 @@ void kspan_depot_drain(struct kspan_cache *cache, struct kspan_node *node)
 		kspan_node_give(cache, mag->slot, kspan_cache_own(cache)->batch, mag->mark);
 		kfree(mag);
 	}
-	while ((mag = spares)) {
-		spares = mag->next;
-		kfree(mag);
-	}
+	kspan_magazines_free(spares);
 }
 
 /*

@@ -64,7 +64,7 @@ static bool take_some_here(void *taking)
 
 static void give_back(struct kspan_taking *taking)
 {
-	kfree(taking->spare);
+	kspan_magazines_free(taking->spare);
 	taking->spare = NULL;
 	kspan_node_give(taking->cache, taking->slots, taking->n, taking->mark);
 }

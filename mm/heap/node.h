@@ -96,14 +96,15 @@ static inline bool kspan_depot_has_full(const struct kspan_node *node)
 /* depot.c: the magazines of a node. Any context but NMI, no lock held but where it says so. */
 struct kspan_magazine *kspan_depot_put(struct kspan_cache *cache, int nid,
 				       struct kspan_magazine *full) kspan_no_lock;
-struct kspan_magazine *kspan_depot_get(struct kspan_cache *cache, int nid, unsigned int most)
-	kspan_no_lock;
+struct kspan_magazine *kspan_depot_get(struct kspan_cache *cache, int nid, unsigned int most,
+				       struct kspan_magazine *empty) kspan_no_lock;
 void kspan_depot_keep(struct kspan_cache *cache, int nid, struct kspan_magazine *spare)
 	kspan_no_lock;
 void kspan_depot_walk_start(struct kspan_node *node) kspan_no_lock;
 unsigned int kspan_depot_walk_next(const struct kspan_cache *cache, struct kspan_node *node,
 				   struct kspan_slot *slots, u8 *mark) kspan_no_lock;
 void kspan_depot_drain(struct kspan_cache *cache, struct kspan_node *node) kspan_no_lock;
+void kspan_magazines_free(struct kspan_magazine *mags) kspan_no_lock;
 unsigned long kspan_depot_count(const struct kspan_cache *cache, const struct kspan_node *node);
 
 #endif /* _KSPAN_NODE_H */

@@ -24,6 +24,7 @@ DEFINE_STATIC_KEY_FALSE(kspan_alloc_more);
 EXPORT_SYMBOL_FOR_TESTS(kspan_alloc_more);
 DEFINE_STATIC_KEY_FALSE(kspan_free_more);
 EXPORT_SYMBOL_FOR_TESTS(kspan_free_more);
+DEFINE_STATIC_KEY_FALSE(kspan_free_asks);
 
 /* Of the bottom of each array: never that of an object in an array. */
 static u8 no_state = KSPAN_STATE_FREE;
@@ -80,8 +81,23 @@ void kspan_pcpu_destroy(struct kspan_cache *cache)
 	if (!cache->pcpu)
 		return;
 	for_each_possible_cpu(cpu)
-		kfree(per_cpu_ptr(cache->pcpu, cpu)->spare);
+		kspan_magazines_free(per_cpu_ptr(cache->pcpu, cpu)->spare);
 	free_percpu(cache->pcpu);
+}
+
+/* Slot @to becomes @slot, whose state should be @from and is @mark then; false if it is a stray. */
+static __always_inline bool put_one(struct kspan_slot *to, const struct kspan_slot *slot, u8 from,
+				    u8 mark)
+{
+	u8 *state = slot->state;
+
+	/* As in kspan_pcpu_pop(): of several who free it, the last one counts. */
+	if (unlikely(data_race(*state) != from))
+		return false;
+	WRITE_ONCE(*state, mark);
+	to->obj = slot->obj;
+	to->state = state;
+	return true;
 }
 
 /*
@@ -92,8 +108,9 @@ void kspan_pcpu_destroy(struct kspan_cache *cache)
 unsigned int kspan_pcpu_put(struct kspan_cache *cache, int nid, struct kspan_slot *slots,
 			    unsigned int n, u8 from)
 {
-	struct kspan_slot *at = slots + n, *to, *end, slot;
+	struct kspan_slot *at = slots + n, *to, *end;
 	struct kspan_pcpu *pcpu;
+	unsigned int k;
 	u32 limit;
 	u64 word;
 
@@ -104,16 +121,17 @@ unsigned int kspan_pcpu_put(struct kspan_cache *cache, int nid, struct kspan_slo
 	if (likely(kspan_word_alone(word) && nid == numa_mem_id() && (u32)word < limit)) {
 		to = &pcpu->slot[kspan_word_count(word)];
 		end = to + min(n, limit / KSPAN_SLOT - kspan_word_count(word));
-#pragma GCC unroll 4
-		while (to < end) {
-			slot = at[-1];
-			/* As in kspan_pcpu_pop(): of several who free it, the last one counts. */
-			if (unlikely(data_race(*slot.state) != from))
-				break;
-			WRITE_ONCE(*slot.state, (u8)word);
-			*to++ = slot;
-			at--;
+		for (; end - to >= KSPAN_AT_ONCE; to += KSPAN_AT_ONCE, at -= KSPAN_AT_ONCE) {
+#pragma GCC unroll 8
+			for (k = 0; k < KSPAN_AT_ONCE; k++)
+				if (unlikely(!put_one(to + k, at - 1 - k, from, (u8)word)))
+					goto stray;
 		}
+		for (k = 0; to + k < end; k++)
+			if (unlikely(!put_one(to + k, at - 1 - k, from, (u8)word)))
+				break;
+stray:
+		at -= k;
 		kspan_pcpu_store(cache->pcpu, word + (slots + n - at) * KSPAN_SLOT);
 	} else {
 		kspan_pcpu_leave(cache->pcpu);
@@ -265,7 +283,18 @@ static __always_inline void copy_slots(struct kspan_slot *to, const struct kspan
 	}
 }
 
-/* Moves up to @most of the oldest slots of @pcpu, which the caller is in alone, to @out. */
+/* Moves up to @most of the newest slots of @pcpu, which the caller is in alone, to @out. */
+unsigned int kspan_pcpu_take_newest(struct kspan_pcpu *pcpu, u64 *word, struct kspan_slot *out,
+				    unsigned int most)
+{
+	unsigned int count = kspan_word_count(*word), n = min(count, most);
+
+	copy_slots(out, pcpu->slot + count - n, n);
+	*word -= n * KSPAN_SLOT;
+	return n;
+}
+
+/* The same with the oldest. */
 unsigned int kspan_pcpu_take_oldest(struct kspan_pcpu *pcpu, u64 *word, struct kspan_slot *out,
 				    unsigned int most)
 {
@@ -274,45 +303,6 @@ unsigned int kspan_pcpu_take_oldest(struct kspan_pcpu *pcpu, u64 *word, struct k
 	copy_slots(out, pcpu->slot, n);
 	copy_slots(pcpu->slot, pcpu->slot + n, count - n);
 	*word -= n * KSPAN_SLOT;
-	return n;
-}
-
-/*
- * Takes up to @n objects, now ALLOCATED, from this CPU's array, as many as its budget covers and
- * no stray comes before; how many, which is 0 where kspan_pcpu_pop() would fail.
- */
-size_t kspan_pcpu_pop_bulk(struct kspan_cache *cache, size_t n, void **objs)
-{
-	struct kspan_slot *slot;
-	u8 *state;
-	size_t i;
-	u64 word;
-
-	preempt_disable();
-	word = kspan_pcpu_enter(cache->pcpu);
-	if (!kspan_word_alone(word)) {
-		kspan_pcpu_leave(cache->pcpu);
-		n = 0;
-		goto out;
-	}
-	n = min3(n, (size_t)kspan_word_count(word), (size_t)(word >> 32));
-	slot = &this_cpu_ptr(cache->pcpu)->slot[kspan_word_count(word) - n];
-#pragma GCC unroll 4
-	for (i = n; i; i--) {
-		state = slot[i - 1].state;
-		/* As in kspan_pcpu_pop(): of several who free it, the last one counts. */
-		if (unlikely(data_race(*state) != (u8)word))
-			break;
-		objs[i - 1] = slot[i - 1].obj;
-		WRITE_ONCE(*state, KSPAN_STATE_ALLOCATED);
-	}
-	if (unlikely(i)) {
-		n -= i;
-		memmove(objs, objs + i, n * sizeof(*objs));
-	}
-	kspan_pcpu_store(cache->pcpu, word - n * (KSPAN_WORD_BUDGET + KSPAN_SLOT));
-out:
-	preempt_enable();
 	return n;
 }
 
@@ -325,7 +315,8 @@ unsigned long kspan_pcpu_allocs(struct kspan_cache *cache)
 	for_each_possible_cpu(cpu) {
 		struct kspan_pcpu *pcpu = per_cpu_ptr(cache->pcpu, cpu);
 
-		sum += READ_ONCE(pcpu->allocs) - (READ_ONCE(pcpu->word) >> 32);
+		/* Below zero for as long as it takes to find it spent. */
+		sum += READ_ONCE(pcpu->allocs) - ((s64)READ_ONCE(pcpu->word) >> 32);
 	}
 	return sum;
 }
@@ -342,15 +333,29 @@ unsigned long kspan_pcpu_cached(struct kspan_cache *cache)
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_pcpu_cached);
 
+void kspan_pcpu_free_more(bool on)
+{
+	if (on) {
+		static_branch_inc(&kspan_free_more);
+		static_branch_inc(&kspan_free_asks);
+	} else {
+		static_branch_dec(&kspan_free_asks);
+		static_branch_dec(&kspan_free_more);
+	}
+}
+EXPORT_SYMBOL_FOR_TESTS(kspan_pcpu_free_more);
+
 /* The keys of the fast path. Before the first allocation that could want them off. */
 int kspan_pcpu_init(void)
 {
-	if (nr_online_nodes > 1)
+	if (nr_online_nodes > 1) {
 		static_branch_enable(&kspan_numa);
+		static_branch_inc(&kspan_free_asks);
+	}
 	/* Counted, as for the tracepoints: decided at boot, so never taken back. */
 	if (want_init_on_alloc(0))
 		static_branch_inc(&kspan_alloc_more);
 	if (want_init_on_free())
-		static_branch_inc(&kspan_free_more);
+		kspan_pcpu_free_more(true);
 	return 0;
 }

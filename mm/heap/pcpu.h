@@ -15,11 +15,12 @@
  * budget	allocations until the next is one for the slow path, which then decides whether it
  *		is a sample; below zero when it is spent
  *
- * One subtraction pops a slot and spends the budget. A sign test finds a spent budget, and one
- * comparison of the object's state with the low byte of the word all else: that the object is not
- * this array's to give, since another CPU has freed it too; that others are inside, since then
- * the byte is no mark; that the array is empty, since below its first slot lies one whose state
- * is never a mark. The budget also counts: no counter is touched on allocation.
+ * The addition that enters to pop spends the budget too. Its sign tells of a budget that is spent,
+ * and one comparison of the object's state with the low byte of the word all else: that the object
+ * is not this array's to give, since another CPU has freed it too; that others are inside, since
+ * then the byte is no mark; that the array is empty, since below its first slot lies one whose
+ * state is never a mark. One subtraction leaves and takes the slot. The budget also counts: no
+ * counter is touched on allocation.
  */
 #ifndef _KSPAN_PCPU_H
 #define _KSPAN_PCPU_H
@@ -54,7 +55,8 @@ struct kspan_pcpu {
 	};
 	u64 allocs;			/* allocations here, once the budget is spent */
 	struct kspan_stride stride;	/* when the next sample is due, beyond the budget */
-	struct kspan_magazine *spare;	/* an empty one, or NULL */
+	u64 flushed_at;			/* allocations here when half of it was last given away */
+	struct kspan_magazine *spare;	/* an empty one or two, or NULL */
 	struct kspan_slot bottom;	/* of no object: what an empty array comes upon */
 	struct kspan_slot slot[];	/* directly behind it */
 };
@@ -65,8 +67,10 @@ static_assert(offsetofend(struct kspan_pcpu, bottom) == offsetof(struct kspan_pc
 #define KSPAN_WORD_INSIDE	BIT_ULL(24)
 #define KSPAN_WORD_BUSY		(KSPAN_WORD_INSIDE | 1)
 #define KSPAN_WORD_BUDGET	BIT_ULL(32)
-#define KSPAN_SLOT		(sizeof(struct kspan_slot) / sizeof(long) << 8)	/* in the word */
+#define KSPAN_SLOT_WORDS	(sizeof(struct kspan_slot) / sizeof(long))
+#define KSPAN_SLOT		(KSPAN_SLOT_WORDS << 8)		/* in the word */
 
+/* The place fits into the one byte of it that is read. */
 static_assert(KSPAN_SLOTS_MAX * KSPAN_SLOT < BIT(16));
 
 /* On when there is more than one node, so that objects must find the way back to theirs. */
@@ -74,16 +78,31 @@ DECLARE_STATIC_KEY_FALSE(kspan_numa);
 
 /*
  * On while allocations, or frees, may have more to do than the fast path does: memory is to be
- * zeroed, or somebody listens to the tracepoint. The four functions that
- * are nothing but fast path are not for ftrace either, which would cost them an instruction.
+ * zeroed, or somebody listens to the tracepoint. The functions that are nothing but fast path are
+ * not for ftrace either, which would cost them an instruction.
  */
 DECLARE_STATIC_KEY_FALSE(kspan_alloc_more);
 DECLARE_STATIC_KEY_FALSE(kspan_free_more);
+
+/* On while that or kspan_numa is: the one thing that a free on its fast path asks of the two. */
+DECLARE_STATIC_KEY_FALSE(kspan_free_asks);
 
 /* The slots that are filled. */
 static __always_inline unsigned int kspan_word_count(u64 word)
 {
 	return (u32)(word & (KSPAN_WORD_INSIDE - 1)) / KSPAN_SLOT;
+}
+
+/* The same in words, as far as an array goes; read in one instruction, as the other is not. */
+static __always_inline size_t kspan_word_place(u64 word)
+{
+	return (u8)(word >> 8);
+}
+
+/* Behind the last slot that is filled. */
+static __always_inline struct kspan_slot *kspan_slot_of(struct kspan_pcpu *pcpu, u64 word)
+{
+	return (struct kspan_slot *)((long *)pcpu->slot + kspan_word_place(word));
 }
 
 /* Is nobody inside? */
@@ -92,19 +111,29 @@ static __always_inline bool kspan_word_alone(u64 word)
 	return (u32)word < KSPAN_WORD_INSIDE;
 }
 
+/* The same memory as words, so that the two of a slot are had by place, each in one instruction. */
+struct kspan_pcpu_words {
+	u8 pcpu[offsetof(struct kspan_pcpu, slot)];
+	void *word[];
+};
+
 /*
- * Behind the last slot that is filled, as an address for this_cpu operations. The caller is inside,
- * which changes neither the place nor who may change it. Read as a byte of its own it takes one
- * instruction and any register; out of the word it would not.
+ * Behind the last slot that is filled, in words. The caller is inside, which changes neither the
+ * place nor who may change it. Read as a byte of its own it takes one instruction and any register;
+ * out of the word it would not.
  */
-static __always_inline struct kspan_slot __percpu *
-kspan_pcpu_end(struct kspan_pcpu __percpu *pcpu)
+static __always_inline size_t kspan_pcpu_place(struct kspan_pcpu __percpu *pcpu)
 	kspan_must_stay kspan_context(requires_capability(&kspan_in_array))
 {
-	size_t words = __this_cpu_read(pcpu->bytes[KSPAN_PLACE_BYTE]);
-
-	return (struct kspan_slot __percpu *)((long __percpu *)pcpu->slot + words);
+	return __this_cpu_read(pcpu->bytes[KSPAN_PLACE_BYTE]);
 }
+
+/* A word of this CPU's slot at @place, or of the one below, for this_cpu operations. */
+#define kspan_slot_at(pcpu, place, member)						\
+	(((struct kspan_pcpu_words __percpu *)(pcpu))->word[(place) +			\
+		offsetof(struct kspan_slot, member) / sizeof(long)])
+#define kspan_slot_below(pcpu, place, member)						\
+	kspan_slot_at(pcpu, (place) - KSPAN_SLOT_WORDS, member)
 
 /*
  * Enters this CPU's array: the word as it was. The caller has preemption off, and leaves with
@@ -131,35 +160,146 @@ static __always_inline void kspan_pcpu_store(struct kspan_pcpu __percpu *pcpu, u
 }
 
 /*
+ * As kspan_pcpu_enter(), and spends one of the budget; *@spent says that there was none. Who then
+ * has an object ends it with kspan_pcpu_popped(), and else with kspan_pcpu_not_popped(). The place
+ * stays until then, so that no interrupt finds fewer slots than there are. What x86 says of the sum
+ * is its sign, which C would look at once more.
+ */
+static __always_inline u64 kspan_pcpu_enter_spending(struct kspan_pcpu __percpu *pcpu, bool *spent)
+	kspan_must_stay kspan_context(acquire_capability(&kspan_in_array)) kspan_not_checked
+{
+#if defined(CONFIG_X86_64) && defined(CONFIG_SMP)
+	u64 word = KSPAN_WORD_BUSY - KSPAN_WORD_BUDGET;
+
+	asm volatile("xaddq %[word], %%gs:%[in]"
+		     : [word] "+a" (word), "=@ccs" (*spent),
+		       [in] "+m" (*(u64 *)(__force unsigned long)&pcpu->word));
+	return word;
+#else
+	u64 word = this_cpu_add_return(pcpu->word, KSPAN_WORD_BUSY - KSPAN_WORD_BUDGET);
+
+	*spent = (s64)word < 0;
+	return word - (KSPAN_WORD_BUSY - KSPAN_WORD_BUDGET);
+#endif
+}
+
+static __always_inline void kspan_pcpu_popped(struct kspan_pcpu __percpu *pcpu)
+	kspan_context(release_capability(&kspan_in_array)) kspan_not_checked
+{
+	barrier();	/* the slot is read before somebody else may write there */
+	this_cpu_sub(pcpu->word, KSPAN_WORD_BUSY + KSPAN_SLOT);
+}
+
+static __always_inline void kspan_pcpu_not_popped(struct kspan_pcpu __percpu *pcpu)
+	kspan_context(release_capability(&kspan_in_array)) kspan_not_checked
+{
+	this_cpu_sub(pcpu->word, KSPAN_WORD_BUSY - KSPAN_WORD_BUDGET);
+}
+
+/* Ends what kspan_pcpu_enter() began, and was alone in: one slot more is filled. */
+static __always_inline void kspan_pcpu_pushed(struct kspan_pcpu __percpu *pcpu)
+	kspan_context(release_capability(&kspan_in_array)) kspan_not_checked
+{
+	barrier();	/* the slot is written before it counts */
+	this_cpu_sub(pcpu->word, KSPAN_WORD_BUSY - KSPAN_SLOT);
+}
+
+/*
  * Takes an object of @cache, now ALLOCATED, from this CPU's array; false if the array is empty or
  * busy, the budget is spent, or the object is a stray.
  */
 static __always_inline bool kspan_pcpu_pop(struct kspan_cache *cache, void **obj)
 {
 	struct kspan_pcpu __percpu *pcpu = cache->pcpu;
-	struct kspan_slot __percpu *slot;
+	size_t place;
+	bool spent;
 	u64 word;
 	u8 *state;
 
 	preempt_disable();
-	word = kspan_pcpu_enter(pcpu);
-	slot = kspan_pcpu_end(pcpu) - 1;
-	word -= KSPAN_WORD_BUDGET + KSPAN_SLOT;
-	if (unlikely((s64)word < 0))
+	word = kspan_pcpu_enter_spending(pcpu, &spent);
+	if (unlikely(spent))
 		goto no;
-	state = __this_cpu_read(slot->state);
-	*obj = __this_cpu_read(slot->obj);
+	place = kspan_pcpu_place(pcpu);
+	state = __this_cpu_read(kspan_slot_below(pcpu, place, state));
 	/* Whoever writes another state there has freed the object too: the last one counts. */
 	if (unlikely(data_race(*state) != (u8)word))
 		goto no;
+	*obj = __this_cpu_read(kspan_slot_below(pcpu, place, obj));
 	WRITE_ONCE(*state, KSPAN_STATE_ALLOCATED);
-	kspan_pcpu_store(pcpu, word);
+	kspan_pcpu_popped(pcpu);
 	preempt_enable();
 	return true;
 no:
-	kspan_pcpu_leave(pcpu);
+	kspan_pcpu_not_popped(pcpu);
 	preempt_enable();
 	return false;
+}
+
+/* So many objects are seen to without a look at how many there are; fewer in proofs. */
+#ifndef KSPAN_AT_ONCE
+#define KSPAN_AT_ONCE		8
+#endif
+
+/* Takes the object of a slot whose state should be @mark; false if that is a stray. */
+static __always_inline bool kspan_slot_take(const struct kspan_slot *slot, u8 mark, void **obj)
+{
+	u8 *state = slot->state;
+
+	/* As in kspan_pcpu_pop(): of several who free it, the last one counts. */
+	if (unlikely(data_race(*state) != mark))
+		return false;
+	*obj = slot->obj;
+	WRITE_ONCE(*state, KSPAN_STATE_ALLOCATED);
+	return true;
+}
+
+/*
+ * Takes up to @n objects, now ALLOCATED, from this CPU's array, as many as its budget covers and
+ * no stray comes before; how many, which is 0 where kspan_pcpu_pop() would fail.
+ */
+static __always_inline size_t kspan_pcpu_pop_bulk(struct kspan_cache *cache, size_t n, void **objs)
+{
+	const struct kspan_slot *slot;
+	void **end;
+	size_t k;
+	u64 word;
+
+	preempt_disable();
+	word = kspan_pcpu_enter(cache->pcpu);
+	if (unlikely(!kspan_word_alone(word))) {
+		kspan_pcpu_leave(cache->pcpu);
+		preempt_enable();
+		return 0;
+	}
+	if (unlikely(n > kspan_word_place(word) / KSPAN_SLOT_WORDS))
+		n = kspan_word_place(word) / KSPAN_SLOT_WORDS;
+	if (unlikely(n > word >> 32))
+		n = word >> 32;
+	slot = kspan_slot_of(this_cpu_ptr(cache->pcpu), word);
+	end = objs + n;
+	while (end >= objs + KSPAN_AT_ONCE) {
+#pragma GCC unroll 8
+		for (k = 1; k <= KSPAN_AT_ONCE; k++)
+			if (unlikely(!kspan_slot_take(slot - k, (u8)word, end - k)))
+				goto stray;
+		slot -= KSPAN_AT_ONCE;
+		end -= KSPAN_AT_ONCE;
+	}
+	for (k = 1; end > objs; end--, slot--)
+		if (unlikely(!kspan_slot_take(slot - 1, (u8)word, end - 1)))
+			goto stray;
+out:
+	kspan_pcpu_store(cache->pcpu, word - n * (KSPAN_WORD_BUDGET + KSPAN_SLOT));
+	preempt_enable();
+	return n;
+stray:
+	/* What is above it is the caller's. */
+	end -= k - 1;
+	n -= end - objs;
+	for (k = 0; k < n; k++)
+		WRITE_ONCE(objs[k], end[k]);	/* no call, for which registers would be saved */
+	goto out;
 }
 
 /*
@@ -170,19 +310,19 @@ static __always_inline bool __kspan_pcpu_push(struct kspan_cache *cache, void *o
 	kspan_must_stay
 {
 	struct kspan_pcpu __percpu *pcpu = cache->pcpu;
-	struct kspan_slot __percpu *slot;
 	u64 word = kspan_pcpu_enter(pcpu);
+	size_t place;
 
 	/* Written once more when the cache is destroyed, for those who free too late. */
 	if (unlikely((u32)word >= data_race(cache->pcpu_limit))) {
 		kspan_pcpu_leave(pcpu);
 		return false;
 	}
-	slot = kspan_pcpu_end(pcpu);
+	place = kspan_pcpu_place(pcpu);
 	WRITE_ONCE(*state, (u8)word);
-	__this_cpu_write(slot->obj, obj);
-	__this_cpu_write(slot->state, state);
-	kspan_pcpu_store(pcpu, word + KSPAN_SLOT);
+	__this_cpu_write(kspan_slot_at(pcpu, place, obj), obj);
+	__this_cpu_write(kspan_slot_at(pcpu, place, state), (void *)state);
+	kspan_pcpu_pushed(pcpu);
 	return true;
 }
 
@@ -190,6 +330,13 @@ static __always_inline bool __kspan_pcpu_push(struct kspan_cache *cache, void *o
 static __always_inline bool kspan_pcpu_remote(const struct kspan_span *span)
 {
 	return static_branch_unlikely(&kspan_numa) && span->nid != numa_mem_id();
+}
+
+/* Is an object of @span, or any at present, not one to free into this CPU's array? */
+static __always_inline bool kspan_pcpu_not_here(const struct kspan_span *span)
+{
+	return static_branch_unlikely(&kspan_free_asks) &&
+	       (static_branch_unlikely(&kspan_free_more) || kspan_pcpu_remote(span));
 }
 
 static __always_inline bool kspan_pcpu_push(struct kspan_cache *cache,
@@ -209,9 +356,11 @@ static inline bool kspan_pcpu_has_some(const struct kspan_cache *cache)
 	return kspan_word_count(raw_cpu_read(cache->pcpu->word));
 }
 
+/* pcpu.c: every free takes the slow path from now on, or no longer for this reason. May sleep. */
+void kspan_pcpu_free_more(bool on) kspan_no_lock;
+
 /* pcpu.c: what the fast path leaves. Any context but NMI, no lock held. */
 void *kspan_pcpu_pop_any(struct kspan_cache *cache, bool *sampled, u64 *weight) kspan_no_lock;
-size_t kspan_pcpu_pop_bulk(struct kspan_cache *cache, size_t n, void **objs) kspan_no_lock;
 bool kspan_pcpu_charge(struct kspan_cache *cache, u64 *weight) kspan_no_lock;
 bool kspan_pcpu_charge_alone(const struct kspan_cache *cache, size_t slot_size, u64 *weight)
 	kspan_no_lock;
@@ -219,6 +368,8 @@ unsigned int kspan_pcpu_put(struct kspan_cache *cache, int nid, struct kspan_slo
 			    unsigned int n, u8 from);
 unsigned int kspan_pcpu_put_new(struct kspan_cache *cache, struct kspan_span *span,
 				unsigned int first, unsigned int end);
+unsigned int kspan_pcpu_take_newest(struct kspan_pcpu *pcpu, u64 *word, struct kspan_slot *out,
+				    unsigned int most);
 unsigned int kspan_pcpu_take_oldest(struct kspan_pcpu *pcpu, u64 *word, struct kspan_slot *out,
 				    unsigned int most);
 

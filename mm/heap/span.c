@@ -54,6 +54,20 @@ u32 kspan_span_reciprocal(u32 slot_size, u32 nr_objs)
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_span_reciprocal);
 
+/* Each round of Newton's has twice as many bits right; an odd number has three of its own. */
+u64 kspan_slot_inverse(u32 slot_size, unsigned int *shift)
+{
+	unsigned int bits = 3;
+	u64 odd, inverse;
+
+	*shift = __ffs(slot_size);
+	odd = slot_size >> *shift;
+	for (inverse = odd; bits < 64; bits *= 2)
+		inverse *= 2 - odd * inverse;
+	return inverse;
+}
+EXPORT_SYMBOL_FOR_TESTS(kspan_slot_inverse);
+
 /*
  * Pages for spans of a named cache: the fewest, within the limit, with eight objects or more and
  * a tail of at most a sixteenth; else, with such a tail, as many as the limit allows; else those

@@ -8,6 +8,7 @@
 #define _KSPAN_SPAN_H
 
 #include <linux/atomic.h>
+#include <linux/bitops.h>
 #include <linux/gfp.h>
 #include <linux/kasan.h>
 #include <linux/llist.h>
@@ -130,6 +131,20 @@ static __always_inline bool __kspan_span_index(const struct kspan_span *span, co
 	*index = product >> 32;
 	return true;
 }
+
+/*
+ * The same where the slot is known and the span may be another one: which object begins @offset
+ * bytes behind the first, any number; or more than any span has. For whole multiples of the slot,
+ * multiplying by the inverse of its odd part and rotating by the number of its factors of two is
+ * division, and it is one to one, so that all others come out beyond those (Granlund and Montgomery
+ * 1994).
+ */
+static __always_inline u64 kspan_slot_index(u64 offset, u64 inverse, unsigned int shift)
+{
+	return ror64(offset * inverse, shift);
+}
+
+u64 kspan_slot_inverse(u32 slot_size, unsigned int *shift);
 
 static inline int kspan_span_index(const struct kspan_span *span, const void *obj)
 {
