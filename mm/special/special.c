@@ -246,9 +246,17 @@ struct kspan_special *kspan_special_unlink_first(struct kspan_special_set *set, 
 
 	kspan_lock(&set->lock, flags);
 	list = first_of_object(set, offset);
-	for (special = list; special; special = next_of_object(special))
-		kinds |= KSPAN_KIND(special->kind);
-	list = unlink_kinds(set, list, kinds & first ? first : KSPAN_KINDS_ALL);
+	special = list ? next_of_object(list) : NULL;
+	if (list && !special) {
+		/* Most have one, the profile's: of whatever kind, it goes. */
+		rb_erase(&list->node, &set->tree);
+		list->next = NULL;
+	} else if (list) {
+		kinds = KSPAN_KIND(list->kind);
+		for (; special; special = next_of_object(special))
+			kinds |= KSPAN_KIND(special->kind);
+		list = unlink_kinds(set, list, kinds & first ? first : KSPAN_KINDS_ALL);
+	}
 	kspan_unlock(&set->lock, flags);
 	return list;
 }
