@@ -2,7 +2,8 @@
 /*
  * The fast path, whose CPU is the only one. What an interrupt does not divide is one step, in front
  * of which a proof may do something else: interrupt() is its. The steps of somebody who is inside
- * the array, or should be, a proof may tell apart by STEP_INSIDE().
+ * the array, or should be, a proof may tell apart by STEP_INSIDE(), and those of them that write, but
+ * for the word's comings and goings, by STEP_WRITES().
  */
 #ifndef PCPU_H
 #define PCPU_H
@@ -10,13 +11,16 @@
 #ifndef STEP_INSIDE
 #define STEP_INSIDE()			interrupt()
 #endif
+#ifndef STEP_WRITES
+#define STEP_WRITES()			STEP_INSIDE()
+#endif
 
 #define preempt_disable()		do { } while (0)
 #define preempt_enable()		do { } while (0)
 #define this_cpu_add_return(x, n)	(interrupt(), (x) += (n))
 #define this_cpu_sub(x, n)		(STEP_INSIDE(), (void)((x) -= (n)))
 #define __this_cpu_read(x)		(STEP_INSIDE(), (x))
-#define __this_cpu_write(x, value)	(STEP_INSIDE(), (void)((x) = (value)))
+#define __this_cpu_write(x, value)	(STEP_WRITES(), (void)((x) = (value)))
 #define this_cpu_read(x)		__this_cpu_read(x)
 #define this_cpu_ptr(p)			(p)
 #define this_cpu_inc(x)			do { } while (0)
@@ -37,7 +41,7 @@ static void interrupt(void);
 #undef WRITE_ONCE
 #undef data_race
 #define READ_ONCE(x)			(STEP_INSIDE(), (x))
-#define WRITE_ONCE(x, value)		(STEP_INSIDE(), (void)((x) = (value)))
+#define WRITE_ONCE(x, value)		(STEP_WRITES(), (void)((x) = (value)))
 #define data_race(x)			(STEP_INSIDE(), (x))
 
 #include "../../mm/heap/pcpu.h"
