@@ -2,8 +2,8 @@
 /*
  * The fast path, whose CPU is the only one. What an interrupt does not divide is one step, in front
  * of which a proof may do something else: interrupt() is its. The steps of somebody who is inside
- * the array, or should be, a proof may tell apart by STEP_INSIDE(), and those of them that write, but
- * for the word's comings and goings, by STEP_WRITES().
+ * the array, or should be, a proof may tell apart by STEP_INSIDE(); of these, those that write, but
+ * for who comes to the word and leaves it, by STEP_WRITES().
  */
 #ifndef PCPU_H
 #define PCPU_H
