@@ -18,11 +18,13 @@ typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
+typedef int16_t s16;
 typedef int32_t s32;
 typedef int64_t s64;
 typedef unsigned int gfp_t;
 
 #define U16_MAX			UINT16_MAX
+#define S16_MAX			INT16_MAX
 #define U64_MAX			UINT64_MAX
 #define S32_MAX			INT32_MAX
 #define SZ_4K			4096
@@ -31,6 +33,7 @@ typedef unsigned int gfp_t;
 #define PAGE_SHIFT		12
 #define PAGE_SIZE		(1UL << PAGE_SHIFT)
 #define BITS_PER_LONG		64
+#define MAX_NUMNODES		1024
 /* Nothing depends on which bits they are. */
 enum {
 	GFP_KERNEL = 1, __GFP_NOWARN = 2, __GFP_ZERO = 4, __GFP_DMA = 8, __GFP_DMA32 = 16,

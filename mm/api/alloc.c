@@ -254,6 +254,8 @@ static noinline int alloc_bulk_slow(struct kspan_cache *cache, gfp_t gfp, size_t
 {
 	size_t i = 0;
 
+	if (!done && !kspan_in_nmi())
+		done = kspan_pcpu_pop_bulk(cache, n, objs);
 	while (true) {
 		if (wants_more(gfp)) {
 			for (; i < done; i++)
@@ -290,8 +292,8 @@ notrace int kspan_cache_alloc_bulk(struct kspan_cache *cache, gfp_t gfp, size_t 
 	size_t done = 0;
 
 	check_context(gfp);
-	if (likely(!kspan_in_nmi()))
-		done = kspan_pcpu_pop_bulk(cache, n, objs);
+	if (likely(n <= KSPAN_SLOTS_MAX && !kspan_in_nmi()))
+		done = kspan_pcpu_pop_all(cache, n, objs, KSPAN_AT_ONCE);
 	if (unlikely(done != n || wants_more(gfp)))
 		return alloc_bulk_slow(cache, gfp, n, objs, done);
 	return n;

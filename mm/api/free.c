@@ -197,8 +197,8 @@ out:
 }
 
 /* The span of an object of @cache's that may go into this CPU's array, or NULL. */
-static noinline notrace struct kspan_span *find_near(const struct kspan_cache *cache,
-						     const void *obj)
+static __always_inline struct kspan_span *find_near(const struct kspan_cache *cache,
+						    const void *obj)
 	kspan_must_rcu
 {
 	struct kspan_span *span = __kspan_pagemap_find(obj);
@@ -207,7 +207,7 @@ static noinline notrace struct kspan_span *find_near(const struct kspan_cache *c
 }
 
 /*
- * A run of objects of one span, as free_run() knows it: those that are freed together mostly come
+ * A run of objects of one span, as enter_in_slots() knows it: those that are freed together mostly come
  * from a span or two, and this saves most of them the page map.
  */
 struct run {
@@ -258,47 +258,64 @@ static __always_inline bool enter_in_slot(struct run *run, const struct kspan_ca
 }
 
 /*
- * As free_fast(), for as many of @n objects of @cache as there is room for in one array; how many
- * were freed.
+ * Enters @n objects of @cache in slots from @slot on, as far as they are plain; how many are left.
+ * @at_once is constant.
  */
-static __always_inline size_t free_run(struct kspan_cache *cache, size_t n, void **objs)
+static __always_inline size_t enter_in_slots(const struct kspan_cache *cache, size_t n, void **objs,
+					     u8 mark, struct kspan_slot *slot, size_t at_once)
+	kspan_must_rcu
 {
 	struct run run = { .inverse = cache->inverse, .shift = cache->shift };
-	struct kspan_slot *slot;
-	size_t left, k, room;
-	u64 word;
+	size_t k;
 
-	if (unlikely(kspan_in_nmi()))
-		return 0;
+	for (; n >= at_once; n -= at_once) {
+#pragma GCC unroll 16
+		for (k = 0; k < at_once; k++)
+			if (unlikely(!enter_in_slot(&run, cache, objs[k], mark, &slot[k])))
+				return n - k;
+		objs += at_once;
+		slot += at_once;
+	}
+	for (; n; n--, objs++, slot++)
+		if (unlikely(!enter_in_slot(&run, cache, *objs, mark, slot)))
+			break;
+	return n;
+}
+
+/*
+ * As free_fast(), for @n objects of @cache, one to KSPAN_SLOTS_MAX, if there is room for all of them
+ * in this CPU's array; how many are left.
+ */
+static __always_inline size_t free_all(struct kspan_cache *cache, size_t n, void **objs,
+				       size_t at_once)
+{
+	u64 word, then;
 
 	preempt_disable();
 	word = kspan_pcpu_enter(cache->pcpu);
-	room = kspan_word_place(READ_ONCE(cache->pcpu_limit));
-	if (unlikely(!kspan_word_alone(word) || kspan_word_place(word) >= room)) {
+	then = word + (n - 1) * KSPAN_SLOT;
+	/* As __kspan_pcpu_push() asks for the last of them. */
+	if (likely((u32)then < READ_ONCE(cache->pcpu_limit))) {
+		then += KSPAN_SLOT;
+		n = enter_in_slots(cache, n, objs, (u8)then,
+				   kspan_slot_of(this_cpu_ptr(cache->pcpu), word), at_once);
+		kspan_pcpu_store(cache->pcpu, then - n * KSPAN_SLOT);
+	} else {
 		kspan_pcpu_leave(cache->pcpu);
-		preempt_enable();
-		return 0;
 	}
-	room -= kspan_word_place(word);
-	if (unlikely(n > room / KSPAN_SLOT_WORDS))
-		n = room / KSPAN_SLOT_WORDS;
-	slot = kspan_slot_of(this_cpu_ptr(cache->pcpu), word);
-	for (left = n; left >= KSPAN_AT_ONCE; left -= KSPAN_AT_ONCE) {
-#pragma GCC unroll 8
-		for (k = 0; k < KSPAN_AT_ONCE; k++)
-			if (unlikely(!enter_in_slot(&run, cache, objs[k], (u8)word, &slot[k])))
-				goto out;
-		objs += KSPAN_AT_ONCE;
-		slot += KSPAN_AT_ONCE;
-	}
-	for (k = 0; k < left; k++)
-		if (unlikely(!enter_in_slot(&run, cache, objs[k], (u8)word, &slot[k])))
-			break;
-out:
-	n -= left - k;
-	kspan_pcpu_store(cache->pcpu, word + n * KSPAN_SLOT);
 	preempt_enable();
 	return n;
+}
+
+/* The same with as many of any @n as there seems to be room for; how many were freed. */
+static size_t free_some(struct kspan_cache *cache, size_t n, void **objs)
+{
+	u32 word = raw_cpu_read(cache->pcpu->word), limit = READ_ONCE(cache->pcpu_limit);
+
+	if (word >= limit)
+		return 0;
+	n = min_t(size_t, n, limit / KSPAN_SLOT - kspan_word_count(word));
+	return n - free_all(cache, n, objs, 1);
 }
 
 /*
@@ -407,9 +424,9 @@ static noinline void free_bulk_slow(struct kspan_cache *cache, size_t n, void **
 	size_t i = 0;
 
 	while (i < n) {
-		of = cache ?: kspan_in_nmi() ? NULL : cache_of_plain(objs[i]);
+		of = kspan_in_nmi() ? NULL : cache ?: cache_of_plain(objs[i]);
 		if (of)
-			i += free_run(of, n - i, objs + i);
+			i += free_some(of, n - i, objs + i);
 		/* The array is full, or this one needs more than it. */
 		if (i < n)
 			free_object(cache, objs[i++], _RET_IP_);
@@ -426,10 +443,12 @@ static noinline void free_bulk_slow(struct kspan_cache *cache, size_t n, void **
  */
 notrace void kspan_cache_free_bulk(struct kspan_cache *cache, size_t n, void **objs)
 {
-	size_t done = likely(cache) ? free_run(cache, n, objs) : 0;
+	size_t left = n;
 
-	if (unlikely(done != n))
-		free_bulk_slow(cache, n - done, objs + done);
+	if (likely(cache && n - 1 < KSPAN_SLOTS_MAX && !kspan_in_nmi()))
+		left = free_all(cache, n, objs, KSPAN_AT_ONCE);
+	if (unlikely(left))
+		free_bulk_slow(cache, left, objs + n - left);
 }
 EXPORT_SYMBOL_GPL(kspan_cache_free_bulk);
 

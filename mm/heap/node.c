@@ -229,7 +229,7 @@ unsigned int kspan_node_add_first(struct kspan_span *span, unsigned int want)
 {
 	struct kspan_span_own *own = kspan_span_own(span);
 	struct kspan_node *node = node_of(span);
-	unsigned int n = min(want, span->nr_objs);
+	unsigned int n = min_t(unsigned int, want, span->nr_objs);
 	bool full = n == span->nr_objs;
 	unsigned long flags;
 

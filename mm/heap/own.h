@@ -40,7 +40,7 @@ struct kspan_span_own {
 };
 
 /* What a free reads of a span lies in one cache line. */
-static_assert(offsetof(struct kspan_span_own, span.slot_size) == 64);
+static_assert(offsetof(struct kspan_span_own, span.base) == 64);
 
 static inline struct kspan_span_own *kspan_span_own(const struct kspan_span *span)
 {

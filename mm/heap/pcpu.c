@@ -122,7 +122,7 @@ unsigned int kspan_pcpu_put(struct kspan_cache *cache, int nid, struct kspan_slo
 		to = &pcpu->slot[kspan_word_count(word)];
 		end = to + min(n, limit / KSPAN_SLOT - kspan_word_count(word));
 		for (; end - to >= KSPAN_AT_ONCE; to += KSPAN_AT_ONCE, at -= KSPAN_AT_ONCE) {
-#pragma GCC unroll 8
+#pragma GCC unroll 16
 			for (k = 0; k < KSPAN_AT_ONCE; k++)
 				if (unlikely(!put_one(to + k, at - 1 - k, from, (u8)word)))
 					goto stray;
@@ -232,6 +232,24 @@ void *kspan_pcpu_pop_any(struct kspan_cache *cache, bool *sampled, u64 *weight)
 			kspan_node_stray(cache, &stray);
 	} while (unlikely(stray.obj));
 	return slot.obj;
+}
+
+/* No call of memmove(), for which registers would be saved. */
+void kspan_pcpu_to_front(void **objs, size_t n, size_t left)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		WRITE_ONCE(objs[i], objs[left + i]);
+}
+
+/* As kspan_pcpu_pop_all(), as many of any @n as there seem to be. */
+size_t kspan_pcpu_pop_bulk(struct kspan_cache *cache, size_t n, void **objs)
+{
+	u64 word = raw_cpu_read(cache->pcpu->word);
+
+	return kspan_pcpu_pop_all(cache, min3(n, (size_t)kspan_word_count(word), (size_t)(word >> 32)),
+				  objs, 1);
 }
 
 /*

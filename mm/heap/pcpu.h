@@ -111,6 +111,18 @@ static __always_inline bool kspan_word_alone(u64 word)
 	return (u32)word < KSPAN_WORD_INSIDE;
 }
 
+/*
+ * Two comparisons for all: is @then what is left of a word that nobody was inside of, after up to
+ * KSPAN_SLOTS_MAX of its slots and as many of its budget were taken? A slot too many borrows from
+ * all that is above, one that is inside is too much to be taken away.
+ */
+static __always_inline bool kspan_word_left(u64 then)
+{
+	return (s64)then >= 0 && (u32)then < BIT_ULL(16);
+}
+
+static_assert(BIT_ULL(16) + KSPAN_SLOTS_MAX * KSPAN_SLOT <= KSPAN_WORD_INSIDE);
+
 /* The same memory as words, so that the two of a slot are had by place, each in one instruction. */
 struct kspan_pcpu_words {
 	u8 pcpu[offsetof(struct kspan_pcpu, slot)];
@@ -236,9 +248,12 @@ no:
 	return false;
 }
 
+/* pcpu.c: objects behind the first @left, to the front. */
+void kspan_pcpu_to_front(void **objs, size_t n, size_t left);
+
 /* So many objects are seen to without a look at how many there are; fewer in proofs. */
 #ifndef KSPAN_AT_ONCE
-#define KSPAN_AT_ONCE		8
+#define KSPAN_AT_ONCE		16
 #endif
 
 /* Takes the object of a slot whose state should be @mark; false if that is a stray. */
@@ -255,51 +270,54 @@ static __always_inline bool kspan_slot_take(const struct kspan_slot *slot, u8 ma
 }
 
 /*
- * Takes up to @n objects, now ALLOCATED, from this CPU's array, as many as its budget covers and
- * no stray comes before; how many, which is 0 where kspan_pcpu_pop() would fail.
+ * Takes the objects of the @n slots below @slot, whose states should be @mark, from the last to the
+ * first, to below @end: how many are left, of which the last is a stray. @at_once is constant.
  */
-static __always_inline size_t kspan_pcpu_pop_bulk(struct kspan_cache *cache, size_t n, void **objs)
+static __always_inline size_t kspan_slots_take(const struct kspan_slot *slot, size_t n, u8 mark,
+					       void **end, size_t at_once)
 {
-	const struct kspan_slot *slot;
-	void **end;
 	size_t k;
-	u64 word;
+
+	for (; n >= at_once; n -= at_once) {
+#pragma GCC unroll 16
+		for (k = 1; k <= at_once; k++)
+			if (unlikely(!kspan_slot_take(slot - k, mark, end - k)))
+				return n - k + 1;
+		slot -= at_once;
+		end -= at_once;
+	}
+	for (; n; n--, slot--, end--)
+		if (unlikely(!kspan_slot_take(slot - 1, mark, end - 1)))
+			break;
+	return n;
+}
+
+/*
+ * Takes @n objects, at most KSPAN_SLOTS_MAX and now ALLOCATED, from this CPU's array; or as many of
+ * them as no stray comes before. How many, 0 also where it has fewer or its budget does not cover
+ * all.
+ */
+static __always_inline size_t kspan_pcpu_pop_all(struct kspan_cache *cache, size_t n, void **objs,
+						 size_t at_once)
+{
+	u64 word, then;
+	size_t left;
 
 	preempt_disable();
 	word = kspan_pcpu_enter(cache->pcpu);
-	if (unlikely(!kspan_word_alone(word))) {
+	then = word - n * (KSPAN_WORD_BUDGET + KSPAN_SLOT);
+	if (unlikely(!kspan_word_left(then))) {
 		kspan_pcpu_leave(cache->pcpu);
 		preempt_enable();
 		return 0;
 	}
-	if (unlikely(n > kspan_word_place(word) / KSPAN_SLOT_WORDS))
-		n = kspan_word_place(word) / KSPAN_SLOT_WORDS;
-	if (unlikely(n > word >> 32))
-		n = word >> 32;
-	slot = kspan_slot_of(this_cpu_ptr(cache->pcpu), word);
-	end = objs + n;
-	while (end >= objs + KSPAN_AT_ONCE) {
-#pragma GCC unroll 8
-		for (k = 1; k <= KSPAN_AT_ONCE; k++)
-			if (unlikely(!kspan_slot_take(slot - k, (u8)word, end - k)))
-				goto stray;
-		slot -= KSPAN_AT_ONCE;
-		end -= KSPAN_AT_ONCE;
-	}
-	for (k = 1; end > objs; end--, slot--)
-		if (unlikely(!kspan_slot_take(slot - 1, (u8)word, end - 1)))
-			goto stray;
-out:
-	kspan_pcpu_store(cache->pcpu, word - n * (KSPAN_WORD_BUDGET + KSPAN_SLOT));
+	left = kspan_slots_take(kspan_slot_of(this_cpu_ptr(cache->pcpu), word), n, (u8)then,
+				objs + n, at_once);
+	kspan_pcpu_store(cache->pcpu, then + left * (KSPAN_WORD_BUDGET + KSPAN_SLOT));
 	preempt_enable();
-	return n;
-stray:
-	/* What is above it is the caller's. */
-	end -= k - 1;
-	n -= end - objs;
-	for (k = 0; k < n; k++)
-		WRITE_ONCE(objs[k], end[k]);	/* no call, for which registers would be saved */
-	goto out;
+	if (unlikely(left))
+		kspan_pcpu_to_front(objs, n - left, left);
+	return n - left;
 }
 
 /*
@@ -361,6 +379,7 @@ void kspan_pcpu_free_more(bool on) kspan_no_lock;
 
 /* pcpu.c: what the fast path leaves. Any context but NMI, no lock held. */
 void *kspan_pcpu_pop_any(struct kspan_cache *cache, bool *sampled, u64 *weight) kspan_no_lock;
+size_t kspan_pcpu_pop_bulk(struct kspan_cache *cache, size_t n, void **objs) kspan_no_lock;
 bool kspan_pcpu_charge(struct kspan_cache *cache, u64 *weight) kspan_no_lock;
 bool kspan_pcpu_charge_alone(const struct kspan_cache *cache, size_t slot_size, u64 *weight)
 	kspan_no_lock;

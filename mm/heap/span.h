@@ -82,16 +82,30 @@ struct kspan_slot {
 #define KSPAN_MANY_SPAN_PAGES	max_t(unsigned int, SZ_64K / PAGE_SIZE, 1)
 #define KSPAN_MANY_SPANS	8
 
+#define KSPAN_LOWER_HALF	IS_ENABLED(CONFIG_CPU_BIG_ENDIAN)
+
 /* As all see it; what the heap alone knows of it is in front (own.h). */
 struct kspan_span {
+	struct llist_node rcu_node;	/* with KSPAN_SPAN_RCU_QUEUED set, or retired */
+	unsigned long *free_map;	/* the heap's: behind state[]; under the list lock */
+
+	/*
+	 * Behind free_map, NULL unless the span is a single or objects of several sizes have red
+	 * zones: the bytes that each was asked for. Its owner's.
+	 */
+	u32 *asked;
+
 	/* Read by every free; written before the span is in the page map, never after. */
 	void *base;			/* the first object */
 	struct kspan_cache *cache;
-	u32 reciprocal;			/* see kspan_span_index() */
-	int nid;			/* node of the pages */
+	union {
+		u64 reciprocal;		/* see kspan_span_index() */
+		u32 reciprocal_half[2];
+	};
+	s16 nid;			/* node of the pages */
+	u16 nr_objs;
 	/* As these. */
 	u32 slot_size;			/* bytes */
-	u32 nr_objs;
 	u32 nr_pages;
 
 	atomic_t nr_waits;		/* objects marked RCU_NEXT, and not seen to since */
@@ -100,17 +114,10 @@ struct kspan_span {
 	struct kspan_special_set specials;
 
 	unsigned long flags;		/* KSPAN_SPAN_* bits */
-	struct llist_node rcu_node;	/* with KSPAN_SPAN_RCU_QUEUED set, or retired */
-
-	/*
-	 * Behind free_map, NULL unless the span is a single or objects of several sizes have red
-	 * zones: the bytes that each was asked for. Its owner's.
-	 */
-	u32 *asked;
-
-	unsigned long *free_map;	/* the heap's: behind state[]; under the list lock */
 	u8 state[] kspan_marked;	/* nr_objs, and one that stays FREE for the tail */
 };
+
+static_assert(MAX_NUMNODES <= S16_MAX && SZ_64K / sizeof(long) <= U16_MAX);
 
 /*
  * The index of the object that begins at @obj, or -1 when none begins there. One multiplication
@@ -123,10 +130,10 @@ struct kspan_span {
 static __always_inline bool __kspan_span_index(const struct kspan_span *span, const void *obj,
 					       size_t *index)
 {
-	u32 reciprocal = span->reciprocal;
-	u64 product = (u64)(u32)((unsigned long)obj - (unsigned long)span->base) * reciprocal;
+	u64 product = (u64)(u32)((unsigned long)obj - (unsigned long)span->base) * span->reciprocal;
 
-	if (unlikely((u32)product >= reciprocal))
+	/* Both come out of memory: one instruction each, where a register would take one more. */
+	if (unlikely((u32)product >= span->reciprocal_half[KSPAN_LOWER_HALF]))
 		return false;
 	*index = product >> 32;
 	return true;
