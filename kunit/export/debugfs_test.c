@@ -242,8 +242,8 @@ KUNIT_ARRAY_PARAM(start, start_cases, start_desc);
 static void start_without_debugfs_or_memory(struct kunit *test)
 {
 	const struct start_case *c = test->param_value;
-	int (*start)(void) = find_function("kspan:kspan_debugfs_init"), err;
-	void (*end)(void) = find_function("kspan:kspan_debugfs_exit");
+	int (*start)(void) = find_function(KSPAN_TEXT "kspan_debugfs_init"), err;
+	void (*end)(void) = find_function(KSPAN_TEXT "kspan_debugfs_exit");
 
 	if (!start || !end)
 		kunit_skip(test, "cannot be probed");

@@ -565,7 +565,7 @@ static void expect_fault(struct kunit *test, fault_fn on_fault, const u8 *at, co
 static void fault_is_told_of_the_nearest_object(struct kunit *test)
 {
 	u8 **objs = (u8 **)objs_new(test, SLOTS_MOST), *page, *middle;
-	fault_fn on_fault = find_function("kspan:on_fault");
+	fault_fn on_fault = find_function(KSPAN_TEXT "on_fault");
 	unsigned int nr, i;
 
 	KUNIT_ASSERT_NOT_NULL(test, on_fault);
@@ -601,7 +601,7 @@ static void fault_is_told_of_the_nearest_object(struct kunit *test)
 /* The last page of all, as long as not all slots have been used. */
 static void fault_beside_no_object_is_told_too(struct kunit *test)
 {
-	fault_fn on_fault = find_function("kspan:on_fault");
+	fault_fn on_fault = find_function(KSPAN_TEXT "on_fault");
 	u8 *obj = new_object(test), *end = obj;
 	unsigned int i;
 

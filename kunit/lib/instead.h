@@ -13,7 +13,7 @@
 #if defined(CONFIG_X86_64) && defined(CONFIG_KPROBES)
 #include <asm/ibt.h>
 
-/* "module:function", which nobody has inlined; or NULL. */
+/* "function", or "module:function", which nobody has inlined; or NULL. */
 static inline void *find_function(const char *symbol)
 {
 	struct kprobe probe = { .symbol_name = symbol };

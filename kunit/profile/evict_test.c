@@ -76,8 +76,10 @@ static void this_module_leaves(void)
 static void stacks_of_a_module_that_left_make_room(struct kunit *test)
 {
 	unsigned long evicted = kspan_profile_counter(HEAP, KSPAN_BUCKETS_EVICTED);
-	unsigned int n = fill_with_idle(make_stack_here), i, round;
+	unsigned int n, i, round;
 
+	need_module(test);
+	n = fill_with_idle(make_stack_here);
 	KUNIT_ASSERT_GT(test, n, 50U);
 	/* As with a client that comes and goes: each time its stacks are new. */
 	for (round = 1; round <= 3; round++) {
@@ -99,9 +101,11 @@ static void stacks_of_a_module_that_left_make_room(struct kunit *test)
 
 static void gone_stack_that_holds_memory_stays(struct kunit *test)
 {
-	struct kspan_bucket *held = count(make_stack_here(7), 3 * ONE);
+	struct kspan_bucket *held;
 	unsigned int n, i;
 
+	need_module(test);
+	held = count(make_stack_here(7), 3 * ONE);
 	KUNIT_ASSERT_NOT_NULL(test, held);
 	n = fill_with_idle(make_stack_here);
 	this_module_leaves();
@@ -122,9 +126,11 @@ static void gone_stack_that_holds_memory_stays(struct kunit *test)
 /* Those that can come again go only after those that cannot. */
 static void stacks_that_left_go_before_others(struct kunit *test)
 {
-	struct kspan_bucket *stays = count(make_stack_elsewhere(1), ONE);
+	struct kspan_bucket *stays;
 	unsigned int n, i;
 
+	need_module(test);
+	stays = count(make_stack_elsewhere(1), ONE);
 	KUNIT_ASSERT_NOT_NULL(test, stays);
 	n = fill_with_idle(make_stack_here);
 	kspan_bucket_free(stays, ONE);
@@ -200,6 +206,7 @@ static void snapshot_keeps_what_is_evicted(struct kunit *test)
 	unsigned int n, i, found = 0;
 	size_t row;
 
+	need_module(test);
 	n = fill_with_idle(make_stack_here);
 	this_module_leaves();
 	snap = kspan_snapshot_take(HEAP);
@@ -225,6 +232,7 @@ static void names_of_the_evicted_are_let_go(struct kunit *test)
 	struct test_limit limit = {};
 	unsigned int before, n, i;
 
+	need_module(test);
 	kspan_profile_reset(HEAP);
 	before = refcount_read(refs);
 	n = fill_with_idle(make_stack_here);
@@ -348,6 +356,7 @@ static void reset_and_eviction_share_what_has_left(struct kunit *test)
 	unsigned long before;
 	unsigned int round, i;
 
+	need_module(test);
 	kspan_profile_reset(HEAP);
 	before = kspan_profile_buckets(HEAP);
 	for (round = 0; round < 2; round++) {
@@ -426,6 +435,7 @@ static void eviction_goes_on_beside_walks(struct kunit *test)
 	struct test_thread walks = {};
 	unsigned int bad = 0;
 
+	need_module(test);
 	kspan_profile_reset(HEAP);
 	before = kspan_profile_buckets(HEAP);
 	KUNIT_ASSERT_TRUE(test, test_thread_start(&walks, 0, walk_often, NULL));

@@ -408,6 +408,7 @@ static void text_leaves_each_table_by_itself(struct kunit *test)
 {
 	struct kspan_bucket *a, *b, *again;
 
+	need_module(test);
 	a = kspan_bucket_alloc(A, make_stack_here(), 64, label, ONE, GFP_KERNEL);
 	b = kspan_bucket_alloc(B, make_stack_here(), 64, label, ONE, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, a);

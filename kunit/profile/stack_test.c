@@ -377,7 +377,7 @@ static void every_format_shows_the_cut(struct kunit *test)
 	kspan_encode_text(snap, &text);
 	kspan_encode_pprof(snap, KSPAN_INUSE_SPACE, &pprof);
 	KUNIT_EXPECT_TRUE(test, is_in(&folded, TRUNCATED ";deeper;deeper;"));
-	KUNIT_EXPECT_TRUE(test, is_in(&text, "\t" TRUNCATED "+0x1\tkspan\n\n"));
+	KUNIT_EXPECT_TRUE(test, is_in(&text, "\t" TRUNCATED "+0x1\t" KSPAN_NAME "\n\n"));
 	/* A string of the table: its tag, its length and itself. */
 	KUNIT_EXPECT_TRUE(test, is_in(&pprof, "\x32\x15" TRUNCATED));
 	kspan_buf_free(&folded);

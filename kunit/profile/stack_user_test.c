@@ -70,10 +70,14 @@ static void system_calls_have_one_stack(struct kunit *test)
 	unsigned long before;
 	struct kspan_snapshot *snap;
 	size_t i;
+	int err;
 
 	kspan_stack_forget();
 	before = kspan_profile_counter(HEAP, KSPAN_STACKS_WALKED);
-	KUNIT_ASSERT_EQ(test, read_file(), 0);
+	err = read_file();
+	if (IS_BUILT_IN && err == -ENOENT)
+		kunit_skip(test, "built in: there are no programs yet");
+	KUNIT_ASSERT_EQ(test, err, 0);
 	before = kspan_profile_counter(HEAP, KSPAN_STACKS_WALKED) - before;
 	KUNIT_EXPECT_EQ(test, reads, (unsigned int)READS);
 	KUNIT_EXPECT_EQ(test, test_count_rows(test, "stack_user", NULL).alloc_objects,

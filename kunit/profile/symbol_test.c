@@ -70,7 +70,7 @@ static void kernel_function_is_in_vmlinux(struct kunit *test)
 	kspan_symbol_put(sym);
 }
 
-static void module_function_is_in_its_module(struct kunit *test)
+static void function_of_a_suite_is_where_that_is(struct kunit *test)
 {
 	unsigned long start = (unsigned long)symbol_test_target;
 	const struct kspan_symbol *sym = kspan_symbol_get(start + 1);
@@ -78,7 +78,7 @@ static void module_function_is_in_its_module(struct kunit *test)
 	symbol_test_target(test);
 	KUNIT_ASSERT_NOT_NULL(test, sym);
 	KUNIT_EXPECT_STREQ(test, sym->name, "symbol_test_target");
-	KUNIT_EXPECT_STREQ(test, sym->module, KBUILD_MODNAME);
+	KUNIT_EXPECT_STREQ(test, sym->module, THIS_TEXT);
 	KUNIT_EXPECT_EQ(test, sym->start, start);
 	kspan_symbol_put(sym);
 }
@@ -155,7 +155,7 @@ static void putting_nothing_is_fine(struct kunit *test)
 static struct kunit_case symbol_cases[] = {
 	KUNIT_CASE_PARAM(text_is_taken_apart, parse_gen_params),
 	KUNIT_CASE(kernel_function_is_in_vmlinux),
-	KUNIT_CASE(module_function_is_in_its_module),
+	KUNIT_CASE(function_of_a_suite_is_where_that_is),
 	KUNIT_CASE(unknown_address_is_its_own_name),
 	KUNIT_CASE(function_without_a_name_is_its_address),
 	KUNIT_CASE(name_is_kept_once_until_its_last_user_leaves),

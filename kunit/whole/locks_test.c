@@ -377,7 +377,7 @@ static int (*tell_tables)(struct notifier_block *nb, unsigned long action, void 
 
 static void find_tables(struct locks_test *t)
 {
-	tell_tables = find_function("kspan:names_module_event");
+	tell_tables = find_function(KSPAN_TEXT "names_module_event");
 }
 
 static void do_tell_tables(struct locks_test *t)
@@ -518,6 +518,8 @@ static void locks_are_taken_so_often(struct kunit *test)
 	struct locks_test *t = test->priv;
 	int i;
 
+	if (c->op == do_leak_of_module || c->op == do_module_leaves || c->op == do_tell_tables)
+		need_module(test);
 	if (t->cache->flags & (KSPAN_CHECK_FLAGS | KSPAN_BYPASS))
 		kunit_skip(test, "of other caches");
 	catch_reports();

@@ -203,8 +203,8 @@ static void find_caches(void)
 
 	make_objects();
 	if (!opening.open) {
-		opening.open = find_function("kspan:kspan_file_open");
-		opening.release = find_function("kspan:kspan_file_release");
+		opening.open = find_function(KSPAN_TEXT "kspan_file_open");
+		opening.release = find_function(KSPAN_TEXT "kspan_file_release");
 	}
 	if (IS_ERR_OR_NULL(dir))
 		return;

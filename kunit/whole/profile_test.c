@@ -147,7 +147,7 @@ static void stack_goes_on_outwards_from_the_caller(struct kunit *test)
 	KUNIT_EXPECT_GT(test, row->nr_frames, 2U);
 	KUNIT_EXPECT_STREQ(test, row->symbols[0]->name, "calls_cache_alloc");
 	KUNIT_EXPECT_STREQ(test, row->symbols[1]->name, "stack_goes_on_outwards_from_the_caller");
-	KUNIT_EXPECT_STREQ(test, row->symbols[1]->module, KBUILD_MODNAME);
+	KUNIT_EXPECT_STREQ(test, row->symbols[1]->module, THIS_TEXT);
 	/* In the call, not behind it, and in this function. */
 	KUNIT_EXPECT_EQ(test, row->symbols[1]->start, self);
 	KUNIT_EXPECT_GT(test, row->addrs[1], self);

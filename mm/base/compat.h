@@ -56,10 +56,19 @@
 #define EXPORT_SYMBOL_FOR_TESTS(sym)	static_assert(true)
 #endif
 
-/* Is @addr in the text of this module? Its memory is in parts of its own since 6.4. */
+/*
+ * Is @addr in the text of this module? Its memory is in parts of its own since 6.4. What is built
+ * in is no module: its files are linked in the order that Kbuild gives them.
+ */
+#ifndef MODULE
+void kspan_text_begin(void);
+void kspan_text_end(void);
+#endif
 static inline bool kspan_is_own_text(unsigned long addr)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+#ifndef MODULE
+	return addr >= (unsigned long)kspan_text_begin && addr < (unsigned long)kspan_text_end;
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
 	const struct module_memory *text = &THIS_MODULE->mem[MOD_TEXT];
 
 	return addr - (unsigned long)text->base < text->size;
