@@ -31,8 +31,37 @@ document() {
 	debian bash -exc "$(cat /debian/out/"$1".sh)"
 }
 
+# live: what the page says of the first look, with what that prints in /out.
+live() {
+	document live >/out/live
+}
+
+# shows REGEX BLOCK: what that has printed.
+shows() {
+	cat "/out/$2"
+	grep -Eq "$1" "/out/$2"
+}
+
 loaded() {
 	grep -q "^$1 " /proc/modules
+}
+
+# refused TEXT COMMAND...: kspan says why not in one line, which has TEXT, and is not to be had.
+refused() {
+	text=$1
+	shift
+	got=0
+	debian "$@" >/tmp/said 2>&1 || got=$?
+	cat /tmp/said
+	[ "$got" = 1 ] && [ "$(wc -l </tmp/said)" = 1 ] && grep -qF "$text" /tmp/said
+}
+
+# misused COMMAND...: it is told how it is used.
+misused() {
+	got=0
+	debian "$@" >/tmp/said 2>&1 || got=$?
+	cat /tmp/said
+	[ "$got" = 2 ] && grep -q '^usage: ' /tmp/said
 }
 
 version=$(debian modinfo -F version kspan)
@@ -52,8 +81,7 @@ check "kspan top" debian sh -c 'kspan top | grep "^heap of kspan: "'
 check "kspan profile" debian sh -c 'kspan profile -o /tmp/heap.pb.gz && test -s /tmp/heap.pb.gz'
 check "kspan goes" document unload
 check "and is gone" not loaded kspan
-check "the command says that it is not there" \
-	debian sh -c '! kspan top 2>/tmp/said && grep "^kspan top: the module kspan is not loaded" /tmp/said'
+check "the command says that it is not there" refused "the module kspan is not loaded: sudo kspan on" kspan top
 if [ "$(debian modinfo -F vermagic /tmp/src/driver/kspan_template.ko | cut -d' ' -f1)" = "$(uname -r)" ]; then
 	check "the driver is loaded, used and removed" \
 		debian sh -exc 'cd /tmp/src; sh -ex /out/driver-load.sh'
@@ -61,7 +89,32 @@ if [ "$(debian modinfo -F vermagic /tmp/src/driver/kspan_template.ko | cut -d' '
 	check "what the driver left is nothing" nothing_in_use
 	check "kspan goes after it" document unload
 fi
+check "two commands are all that it takes" live
+check "and show who holds the kernel's slab" shows "^the kernel's slab: .* in use" live
+check "the tap is on" grep -qx 'enabled 1' $dir/slab/stats
+check "all of it is switched off" debian kspan off
 check "kspan is loaded again" debian kspan on sample_bytes=1
 check "with its parameters" test "$(debian kspan rate)" = 1
-check "and removed" debian kspan off
+
+# What may be missing, and what may be wrong.
+check "to others than root it says so" refused "only root may use /sys/kernel/debug/kspan: try sudo" \
+	setpriv --reuid 65534 --regid 65534 --clear-groups kspan top
+debian umount /sys/kernel/debug
+check "without debugfs it says so" \
+	refused "debugfs is not mounted: mount -t debugfs none /sys/kernel/debug" kspan top
+mkdir "/debian/mnt/some where"
+debian mount -t debugfs none "/mnt/some where"
+check "elsewhere it finds it" debian kspan top
+debian umount "/mnt/some where"
+debian mount -t debugfs none /sys/kernel/debug
+check "unknown words are told what there is" misused kspan nonsense
+check "unknown options too" misused kspan top --nonsense
+check "a disk that is full is told of" refused "standard output: No space left on device" \
+	sh -c 'kspan top >/dev/full'
+check "a reader that leaves is none" debian bash -c 'set -o pipefail; kspan top --top 0 | head -n 1'
+check "and it is removed" debian kspan off
+# As after a boot with Secure Boot: nobody has told the firmware of the key that DKMS has made.
+echo 1 >/sys/module/module/parameters/sig_enforce
+check "a key that the kernel does not know is told of" \
+	refused "sudo mokutil --import /var/lib/dkms/mok.pub, and boot again" kspan on
 exit $status

@@ -40,6 +40,11 @@ document() {
 	(cd "${2:-/tmp/src}" && bash -exc "$commands")
 }
 
+# cpu_seconds: what everything has taken that this script has waited for.
+cpu_seconds() {
+	awk -v hz="$(getconf CLK_TCK)" '{ print int(($16 + $17) / hz) }' "/proc/$$/stat"
+}
+
 # running RELEASE: the kernel that uname says runs, as it does on the machine of who installs; the
 # one that does is outside of this Debian.
 running() {
@@ -163,7 +168,11 @@ if [ "$part" = installed ]; then
 	} >/dev/null || exit
 	files_of >/tmp/before
 
+	before=$(cpu_seconds)
 	check "the packages are built, installed, and built by DKMS" document packages
+	took=$(($(cpu_seconds) - before))
+	result "# they take $took s of CPU"
+	check "which is a minute of two CPUs at most" test "$took" -le 120
 	# Of Debian's policy the oldest is named whose lintian is asked.
 	check "lintian has nothing to say" lintian --allow-root --fail-on error,warning,info,pedantic \
 		--suppress-tags out-of-date-standards-version -I --pedantic /tmp/src/build/packages/kspan_*.changes
@@ -200,7 +209,7 @@ if [ "$part" = installed ]; then
 	check "a module builds upon the newer" builds_upon /usr/share/kspan "$first"
 	# For the guest, which has the kernel of the last of these.
 	check "the driver builds for the next kernel" driver driver
-	for name in load unload driver-load; do
+	for name in load unload live driver-load; do
 		/kspan/scripts/tests/documents.py "$page" $name >/out/$name.sh
 		echo $name >>/out/documented
 	done
