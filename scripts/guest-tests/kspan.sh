@@ -28,6 +28,14 @@ fails() {
 	[ $got = 1 ] && [ "$(wc -l </tmp/said)" = 1 ] && grep -q "^kspan $1: .*$text\$" /tmp/said
 }
 
+# misused COMMAND...: usage, and nothing is loaded.
+misused() {
+	got=0
+	kspan "$@" >/tmp/said 2>&1 || got=$?
+	cat /tmp/said
+	[ $got = 2 ] && grep -q "^usage: kspan $1 " /tmp/said && ! loaded
+}
+
 # save NAME: a copy of what there is under debugfs.
 save() {
 	mkdir -p "/out/$1"
@@ -55,6 +63,7 @@ sets_rate() {
 check "without the module it says so" fails "the module kspan is not loaded: sudo kspan on" rate
 check "what the module refuses is said" fails "the module does not take these parameters: see dmesg" \
 	on guard_slots=0
+check "a parameter that there is not is said to be none" misused on sample_byte=1
 check "it loads the module of its tree" kspan on sample_seed="$seed"
 check "which is there" loaded
 check "it loads it once" kspan on
@@ -65,7 +74,7 @@ check "it loads it with parameters" kspan on sample_bytes=4096 sample_seed="$see
 check "which it has" test "$(kspan rate)" = 4096
 umount /sys/kernel/debug
 check "without debugfs it says so" \
-	fails "debugfs is not mounted: mount -t debugfs none /sys/kernel/debug" caches
+	fails "debugfs is not mounted: sudo mount -t debugfs none /sys/kernel/debug" caches
 mkdir "/tmp/some where"
 mount -t debugfs none "/tmp/some where"
 check "elsewhere it finds it" kspan caches
@@ -151,5 +160,9 @@ check "and shown" slab_shown
 check "and off" kspan off --slab
 check "the client leaves" rmmod kspan_client
 check "the module is removed" kspan off
-check "no module that nobody has signed is loaded" fails "and boot again" on
+check "no module that nobody has signed is loaded" \
+	fails "/kspan/kspan.ko is not signed: install.rst says how" on
+# Until the guest ends as well.
+echo 1 >/proc/sys/kernel/modules_disabled
+check "where no module comes any more it says so" fails "by kernel.modules_disabled: boot again without it" on
 exit $status

@@ -113,15 +113,20 @@ def save(path, data, mode=0o666):
         raise Unreadable("%s: %s" % (path, error.strerror)) from error
 
 
-def tool(*command):
-    """Runs one of the system's; None if that went well, else the last line of what it said."""
+def called(*command):
+    """Runs one of the system's, as subprocess.run() does."""
     path = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.PIPE, text=True, errors="replace", check=False,
+        return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              errors="replace", check=False,
                               env={**os.environ, "PATH": path, "LC_ALL": "C"})
     except OSError as error:
         raise Unreadable("%s: %s" % (command[0], error.strerror)) from error
+
+
+def tool(*command):
+    """Runs one of the system's; None if that went well, else the last line of what it said."""
+    done = called(*command)
     if not done.returncode:
         return None
     return (done.stderr.strip() or "%s failed" % command[0]).splitlines()[-1]

@@ -43,6 +43,15 @@ def mounts():
     return sorted(found, key=lambda path: path != USUAL)
 
 
+def has_debugfs():
+    """Whether the kernel has that at all: it may be built, or booted, without."""
+    try:
+        with open(SYSTEM + "/proc/filesystems", encoding="ascii") as file:
+            return "debugfs" in file.read().split()
+    except OSError:
+        return True
+
+
 def root():
     """The directory of kspan's files: in debugfs, wherever that is mounted; or another, for tests
     and for what was copied from another machine."""
@@ -78,19 +87,36 @@ def not_loaded():
             "kspan-dkms, or dkms autoinstall" % (release, release))
 
 
+def check_modules():
+    """That there still is a way for modules to come and go."""
+    try:
+        with open(SYSTEM + "/proc/sys/kernel/modules_disabled", encoding="ascii") as file:
+            disabled = file.read().strip() == "1"
+    except OSError:
+        disabled = False
+    if disabled:
+        raise Unreadable("no module comes or goes on this machine, by kernel.modules_disabled: boot "
+                         "again without it")
+
+
 def reason(name, error):
     """Why the file NAME could not be used, in words."""
     path = os.path.join(root(), name)
     given = os.environ.get("KSPAN_DEBUGFS")
     if not given and not os.path.isdir(MODULE):
         return not_loaded()
-    if isinstance(error, PermissionError):
-        # For root, it is the kernel that will not have it.
-        return ("the kernel is locked down, which closes " + path if os.geteuid() == 0 else
-                "only root may use %s: try sudo" % root())
+    if isinstance(error, PermissionError) and os.geteuid():
+        return "only root may use %s: try sudo" % root()
+    # To root the kernel says so itself; EACCES are rights of files.
+    if error.errno == errno.EPERM:
+        return ("the kernel is locked down, which closes %s: boot without lockdown=, or without "
+                "Secure Boot" % path)
     if not given and error.errno == errno.ENOENT and not os.path.isdir(root()):
+        if not has_debugfs():
+            return ("this kernel has no debugfs: boot it with debugfs=on, or one that was built "
+                    "with CONFIG_DEBUG_FS")
         if not mounts():
-            return "debugfs is not mounted: mount -t debugfs none /sys/kernel/debug"
+            return "debugfs is not mounted: sudo mount -t debugfs none /sys/kernel/debug"
         return "%s is not there: kspan found no place in debugfs when it was loaded, see dmesg" % root()
     return "%s: %s" % (path, error.strerror)
 
