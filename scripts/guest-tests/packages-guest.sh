@@ -91,14 +91,16 @@ if [ "$(debian modinfo -F vermagic /tmp/src/driver/kspan_template.ko | cut -d' '
 fi
 check "two commands are all that it takes" live
 check "and show who holds the kernel's slab" shows "^the kernel's slab: .* in use" live
+check "by stacks" shows ' < [a-z]' live
 check "the tap is on" grep -qx 'enabled 1' $dir/slab/stats
 check "all of it is switched off" debian kspan off
 check "kspan is loaded again" debian kspan on sample_bytes=1
 check "with its parameters" test "$(debian kspan rate)" = 1
 
 # What may be missing, and what may be wrong.
+# By its path: busybox has one of its own.
 check "to others than root it says so" refused "only root may use /sys/kernel/debug/kspan: try sudo" \
-	setpriv --reuid 65534 --regid 65534 --clear-groups kspan top
+	/usr/bin/setpriv --reuid 65534 --regid 65534 --clear-groups kspan top
 debian umount /sys/kernel/debug
 check "without debugfs it says so" \
 	refused "debugfs is not mounted: sudo mount -t debugfs none /sys/kernel/debug" kspan top
