@@ -5,6 +5,7 @@
  */
 #include "suite.h"
 
+#include "profile/stack.h"
 #include "profile/step.h"
 
 /* Of addresses that share their places, more than there are places. */
@@ -155,6 +156,45 @@ static void what_must_not_be_used_stays(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, knows(ips[i]));
 }
 
+#if KSPAN_HAS_STEPS
+static unsigned long elsewhere[4];
+
+/* Only what leads to where the unwinder has gone is learned, and only what can be walked. */
+static void step_leads_where_it_says(struct kunit *test)
+{
+	unsigned long words[80] = {}, *from = &words[0], *bp = &words[10];
+	static const u64 none[] = { 0, KSPAN_STEP_LAST, KSPAN_STEP_NEVER };
+	unsigned int i;
+	u64 step;
+
+	OPTIMIZER_HIDE_VAR(from);
+	for (step = 1; step < ARRAY_SIZE(words) - 1; step++) {
+		u64 saved = step | 3 << KSPAN_STEP_SAVED_SHIFT;
+
+		KUNIT_EXPECT_TRUE(test, kspan_step_leads(step, from, NULL, from + step));
+		KUNIT_EXPECT_TRUE(test, kspan_step_leads(saved, from, NULL, from + step));
+		KUNIT_EXPECT_FALSE(test, kspan_step_leads(step, from, NULL, from + step + 1));
+		KUNIT_EXPECT_FALSE(test, kspan_step_leads(step, from, NULL, from + step - 1));
+	}
+	for (i = 0; i < ARRAY_SIZE(none); i++)
+		KUNIT_EXPECT_FALSE(test, kspan_step_leads(none[i], from, bp,
+							  from + (none[i] & KSPAN_STEP_WORDS)));
+
+	step = KSPAN_STEP_BP;
+	KUNIT_EXPECT_TRUE(test, kspan_step_leads(step, from, bp, bp + 1));
+	KUNIT_EXPECT_FALSE(test, kspan_step_leads(step, from, bp, bp + 2));
+	/* Not inwards, and not away from the stack. */
+	KUNIT_EXPECT_FALSE(test, kspan_step_leads(step, bp, bp, bp + 1));
+	KUNIT_EXPECT_FALSE(test, kspan_step_leads(step, NULL, elsewhere, elsewhere + 1));
+
+	step = KSPAN_STEP_BP | 3;
+	bp[-3] = (unsigned long)&words[20];
+	KUNIT_EXPECT_TRUE(test, kspan_step_leads(step, from, bp, &words[19]));
+	KUNIT_EXPECT_FALSE(test, kspan_step_leads(step, from, bp, &words[20]));
+	KUNIT_EXPECT_FALSE(test, kspan_step_leads(step, bp - 3, bp, &words[19]));
+}
+#endif
+
 static struct kunit_case step_cases[] = {
 	KUNIT_CASE_PARAM(what_is_learned_is_found, kind_gen_params),
 	KUNIT_CASE(zero_is_never_known),
@@ -162,6 +202,9 @@ static struct kunit_case step_cases[] = {
 	KUNIT_CASE(learning_again_evicts_nobody),
 	KUNIT_CASE(newcomer_takes_one_place),
 	KUNIT_CASE(what_must_not_be_used_stays),
+#if KSPAN_HAS_STEPS
+	KUNIT_CASE(step_leads_where_it_says),
+#endif
 	{}
 };
 

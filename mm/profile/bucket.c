@@ -128,29 +128,14 @@ static struct kspan_bucket *bucket_new(struct kspan_table *table, const struct k
 				 (gfp & KSPAN_GFP_METADATA) | __GFP_NOWARN);
 	if (!bucket)
 		return NULL;
-	INIT_HLIST_NODE(&bucket->hash);
-	refcount_set(&bucket->refs, 1);
-	bucket->table = table;
-	bucket->hash_value = hash;
-	bucket->slot_size = slot_size;
-	bucket->label = label;
-	bucket->nr_frames = stack->nr_frames;
-	bucket->unhashed = false;
-	bucket->gone = false;
-	bucket->allocs = 0;
-	bucket->carried = 0;
-	bucket->live = 0;
-	bucket->peak_live = 0;
-	bucket->passed = 0;
-	bucket->cut_allocs = 0;
-	bucket->cut_carried = 0;
-	bucket->cut_live = 0;
-	bucket->cut_peak = 0;
-	memset(&bucket->lifetimes, 0, sizeof(bucket->lifetimes));
-	bucket->cut_lifetimes = 0;
-	bucket->told = 0;
-	bucket->copy = 0;
-	bucket->symbols = NULL;
+	*bucket = (struct kspan_bucket) {
+		.refs = REFCOUNT_INIT(1),
+		.table = table,
+		.hash_value = hash,
+		.slot_size = slot_size,
+		.label = label,
+		.nr_frames = stack->nr_frames,
+	};
 	memcpy(bucket->frames, stack->frames, stack->nr_frames * sizeof(stack->frames[0]));
 	return bucket;
 }

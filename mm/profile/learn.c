@@ -126,41 +126,30 @@ static void begin_step(struct teacher *teacher, struct unwind_state *state, unsi
 	teacher->step = kspan_step_is_known(teacher->known) ? teacher->known : ask_orc(state);
 }
 
-/* The step to what stands at @at, which is the unwinder's next. */
-static u64 step_to(const struct teacher *teacher, const unsigned long *at)
+bool kspan_step_leads(u64 step, const unsigned long *from, const unsigned long *bp,
+		      const unsigned long *to)
 {
-	const unsigned long *bp = teacher->bp;
-	u64 step = teacher->step;
-	bool right;
-
 	if ((step & ~KSPAN_STEP_BELOW) == KSPAN_STEP_BP)
-		right = kspan_on_own_stack(bp) && bp - (step & KSPAN_STEP_BELOW) > teacher->at &&
-			at == kspan_step_by_bp(step, bp);
-	else
-		right = step - 1 < KSPAN_STEP_PLAIN &&
-			at == teacher->at + (step & KSPAN_STEP_WORDS);
-	return right ? step : KSPAN_STEP_NEVER;
+		return kspan_on_own_stack(bp) && bp - (step & KSPAN_STEP_BELOW) > from &&
+		       to == kspan_step_by_bp(step, bp);
+	return step - 1 < KSPAN_STEP_PLAIN && to == from + (step & KSPAN_STEP_WORDS);
 }
+EXPORT_SYMBOL_FOR_TESTS(kspan_step_leads);
 
-/* The stack ends, with the registers of user space or a thread of the kernel's first function. */
-static bool is_end(struct unwind_state *state)
-{
-	if (unwind_done(state))
-		return !state->error;
-	return state->regs == task_pt_regs(current) && user_mode(state->regs);
-}
-
-/* The unwinder has come from the teacher's frame to @ip; 0: to none. */
-static void end_step(const struct teacher *teacher, struct unwind_state *state,
-		     unsigned long ip, const unsigned long *at)
+/*
+ * The unwinder has come from the teacher's frame to @ip; 0: to none. Behind the base of the stack,
+ * where the registers of user space are, there is none, whatever it thinks of that.
+ */
+static void end_step(const struct teacher *teacher, unsigned long ip, const unsigned long *at)
 {
 	u64 step = 0;
 
 	if (!teacher->at || teacher->known == KSPAN_STEP_NEVER)
 		return;
 	if (at)
-		step = step_to(teacher, at);
-	else if (!ip && teacher->at == kspan_stack_base() && is_end(state))
+		step = kspan_step_leads(teacher->step, teacher->at, teacher->bp, at) ?
+		       teacher->step : KSPAN_STEP_NEVER;
+	else if (!ip && teacher->at == kspan_stack_base())
 		step = KSPAN_STEP_LAST;
 	if (step && step != teacher->known && kspan_text_stays(teacher->ip))
 		kspan_step_learn(teacher->ip, step);
@@ -180,7 +169,7 @@ noinline unsigned int kspan_stack_unwind(unsigned long *frames, unsigned int roo
 
 		if (at < first)
 			at = NULL;
-		end_step(&teacher, &state, ip, at);
+		end_step(&teacher, ip, at);
 		if (!ip || n == room)
 			return n;
 		frames[n] = ip;

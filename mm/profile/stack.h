@@ -30,6 +30,13 @@ static inline bool kspan_on_own_stack(const unsigned long *at)
 {
 	return at >= (unsigned long *)task_stack_page(current) && at <= kspan_stack_base();
 }
+
+/*
+ * Does @step lead from the return address at @from, where the frame pointer is @bp, any value, to
+ * the one at @to? learn.c
+ */
+bool kspan_step_leads(u64 step, const unsigned long *from, const unsigned long *bp,
+		      const unsigned long *to);
 #else
 static inline bool kspan_on_own_stack(const unsigned long *at)
 {
