@@ -46,7 +46,7 @@ static void note(gfp_t gfp, bool by_kspan)
 	const gfp_t means = MEANS | __GFP_KSWAPD_RECLAIM;
 
 	/* Nobody is charged, whoever asks. */
-	if (gfp & (MEANS | __GFP_ACCOUNT) & ~(asked.gfp & ~__GFP_ACCOUNT))
+	if (gfp & (means | __GFP_ACCOUNT) & ~(asked.gfp & ~__GFP_ACCOUNT))
 		asked.beyond++;
 	else if (gfp & __GFP_NORETRY)
 		return;
@@ -348,7 +348,9 @@ static bool call_once(struct gfp_test *t, const struct gfp_case *c, gfp_t gfp, u
 
 static void no_more_is_asked_for_than_the_caller_lets(struct kunit *test)
 {
-	static const gfp_t gfps[] = { GFP_KERNEL, GFP_NOFS, GFP_NOIO, GFP_NOWAIT, GFP_ATOMIC };
+	static const gfp_t gfps[] = {
+		GFP_KERNEL, GFP_NOFS, GFP_NOIO, GFP_NOWAIT, GFP_ATOMIC, (__force gfp_t)0,
+	};
 	const struct gfp_case *c = test->param_value;
 	struct gfp_test *t = test->priv;
 	unsigned int i, fails, full, worked;

@@ -225,6 +225,30 @@ static void table_tells_apart_what_has_one_hash(struct kunit *test)
 	kspan_numbers_free(&numbers);
 }
 
+/* Slots that are filled, behind one that is not: with many of these, few are asked for a key. */
+static u32 groups(const struct kspan_numbers *numbers)
+{
+	u32 i, nr = 0;
+
+	for (i = 1; i < numbers->nr_slots; i++)
+		nr += numbers->slots[i] && !numbers->slots[i - 1];
+	return nr;
+}
+
+static void table_spreads_strings(struct kunit *test)
+{
+	struct kspan_numbers numbers = { .strings = true };
+	static char texts[500][4];
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(texts); i++) {
+		snprintf(texts[i], sizeof(texts[i]), "%u", i);
+		KUNIT_EXPECT_EQ(test, kspan_number(&numbers, texts[i], 0), i + 1);
+	}
+	KUNIT_EXPECT_GT(test, groups(&numbers), numbers.nr / 3);
+	kspan_numbers_free(&numbers);
+}
+
 static void table_numbers_stay_when_it_grows(struct kunit *test)
 {
 	struct kspan_numbers numbers = {};
@@ -235,6 +259,7 @@ static void table_numbers_stay_when_it_grows(struct kunit *test)
 			wrong += kspan_number(&numbers, NULL, i * 16UL) != i + 1;
 	KUNIT_EXPECT_EQ(test, wrong, 0U);
 	KUNIT_EXPECT_EQ(test, numbers.nr, 20000U);
+	KUNIT_EXPECT_GT(test, groups(&numbers), numbers.nr / 3);
 	kspan_numbers_free(&numbers);
 }
 
@@ -1057,6 +1082,7 @@ static struct kunit_case encode_cases[] = {
 	KUNIT_CASE(table_compares_strings_by_content),
 	KUNIT_CASE(table_compares_pointers_with_address),
 	KUNIT_CASE(table_tells_apart_what_has_one_hash),
+	KUNIT_CASE(table_spreads_strings),
 	KUNIT_CASE(table_numbers_stay_when_it_grows),
 	KUNIT_CASE_PARAM(varint_has_seven_bits_a_byte, varint_gen_params),
 	KUNIT_CASE(pprof_is_the_golden_profile),

@@ -218,6 +218,24 @@ static void object_is_not_guarded(struct kunit *test)
 	kspan_cache_destroy(other);
 }
 
+/* The slots are of one node's memory, which is as good as any but where one alone will do. */
+static void any_node_may_ask(struct kunit *test)
+{
+	unsigned int nid, strict = 0;
+	void *obj;
+
+	for_each_online_node(nid) {
+		obj = kspan_cache_alloc_node(cache, GFP_KERNEL, nid);
+		KUNIT_EXPECT_TRUE_MSG(test, is_guarded(obj), "node %u", nid);
+		kspan_cache_free(cache, obj);
+		obj = kspan_cache_alloc_node(cache, GFP_KERNEL | __GFP_THISNODE, nid);
+		KUNIT_EXPECT_NOT_NULL(test, obj);
+		strict += is_guarded(obj);
+		kspan_cache_free(cache, obj);
+	}
+	KUNIT_EXPECT_EQ(test, strict, 1U);
+}
+
 static void only_samples_are_guarded(struct kunit *test)
 {
 	void *obj;
@@ -630,6 +648,7 @@ static struct kunit_case fence_cases[] = {
 	KUNIT_CASE_PARAM(object_ends_where_nothing_can_be_reached, place_gen_params),
 	KUNIT_CASE(sizes_without_a_cache_keep_their_alignment),
 	KUNIT_CASE_PARAM(object_is_not_guarded, not_gen_params),
+	KUNIT_CASE(any_node_may_ask),
 	KUNIT_CASE(only_samples_are_guarded),
 	KUNIT_CASE(freed_object_cannot_be_reached_from_any_cpu),
 	KUNIT_CASE(object_can_be_reached_until_its_grace_period),

@@ -16,6 +16,7 @@
 
 #include "heap/pcpu.h"
 #include "allocator.h"
+#include "instead.h"
 
 #define OBJ_SIZE	64
 
@@ -456,6 +457,28 @@ static void shrinking_empties_the_arrays_of_all_cpus(struct kunit *test)
 	expect_nothing_lost(test, test->priv);
 }
 
+#if defined(CONFIG_X86_64) && defined(CONFIG_KPROBES)
+/* Who wants to be alone on his CPU is not interrupted for nothing. */
+static void cpu_with_an_empty_array_is_not_asked(struct kunit *test)
+{
+	const char *ask = IS_BUILT_IN ? "kspan_ask_cpu" : "kspan:kspan_ask_cpu";
+	struct handover *h = kunit_kzalloc(test, sizeof(*h), GFP_KERNEL);
+	int cpu = cpumask_last(cpu_online_mask);
+
+	KUNIT_ASSERT_NOT_NULL(test, h);
+	h->cache = test->priv;
+	expect_nothing_lost(test, h->cache);
+	KUNIT_ASSERT_TRUE(test, instead_begin(ask, 0, UINT_MAX));
+	kspan_cache_shrink(h->cache);
+	KUNIT_EXPECT_EQ(test, instead.calls, 0U);
+	work_on_cpu(cpu, alloc_here, h);
+	work_on_cpu(cpu, free_here, h);
+	kspan_cache_shrink(h->cache);
+	KUNIT_EXPECT_GT(test, instead.calls, 0U);
+	instead_end();
+}
+#endif
+
 /* One CPU allocates and fills, another checks and frees, both at full speed. */
 #define RING_SLOTS	64
 #define RING_OBJS	1000
@@ -595,6 +618,9 @@ static struct kunit_case pcpu_cases[] = {
 	KUNIT_CASE(objects_may_be_freed_on_another_cpu),
 	KUNIT_CASE_PARAM(objects_go_back_to_their_node, home_gen_params),
 	KUNIT_CASE(shrinking_empties_the_arrays_of_all_cpus),
+#if defined(CONFIG_X86_64) && defined(CONFIG_KPROBES)
+	KUNIT_CASE(cpu_with_an_empty_array_is_not_asked),
+#endif
 	KUNIT_CASE(cpus_allocate_and_free_at_once),
 	KUNIT_CASE(cpu_that_goes_leaves_nothing_behind),
 	{}

@@ -17,22 +17,36 @@
 #include <linux/string.h>
 #include <linux/vmalloc.h>
 
+#include "base/lock.h"
 #include "profile_helpers.h"
 
 #define TAP	(&kspan_pages_tap)
 #include "tap_helpers.h"
+#include "tap_asks.h"
 
 #define NR	32
 
 #ifdef KSPAN_HAS_BULK_LIST
-#define bulk_array(nr, array)	__alloc_pages_bulk(GFP_KERNEL, numa_mem_id(), NULL, nr, NULL, array)
+#define bulk_array(nr, array)	__alloc_pages_bulk(tap_gfp, numa_mem_id(), NULL, nr, NULL, array)
 #else
-#define bulk_array(nr, array)	alloc_pages_bulk(GFP_KERNEL, nr, array)
+#define bulk_array(nr, array)	alloc_pages_bulk(tap_gfp, nr, array)
 #endif
 
 static struct page *pages[NR];
 static LIST_HEAD(listed);
 static void *area;
+
+static int pages_suite_init(struct kunit_suite *suite)
+{
+	tap_asks_begin();
+	return tap_suite_init(suite);
+}
+
+static void pages_suite_exit(struct kunit_suite *suite)
+{
+	tap_suite_exit(suite);
+	tap_asks_end();
+}
 
 static int pages_init(struct kunit *test)
 {
@@ -48,7 +62,7 @@ static noinline void by_page(void)
 	int i;
 
 	for (i = 0; i < NR; i++)
-		pages[i] = alloc_page(GFP_KERNEL);
+		pages[i] = alloc_page(tap_gfp);
 }
 
 static noinline void by_movable_page(void)
@@ -64,7 +78,7 @@ static noinline void by_reclaimable_page(void)
 	int i;
 
 	for (i = 0; i < NR; i++)
-		pages[i] = alloc_page(GFP_KERNEL | __GFP_RECLAIMABLE);
+		pages[i] = alloc_page(tap_gfp | __GFP_RECLAIMABLE);
 }
 
 static noinline void by_page_that_may_not_wait(void)
@@ -80,7 +94,7 @@ static noinline void by_page_of_node(void)
 	int i;
 
 	for (i = 0; i < NR; i++)
-		pages[i] = alloc_pages_node(first_online_node, GFP_KERNEL, 0);
+		pages[i] = alloc_pages_node(first_online_node, tap_gfp, 0);
 }
 
 /* Each order that there are so many of, from two pages to 256. */
@@ -89,7 +103,7 @@ static noinline void by_block(void)
 	int i;
 
 	for (i = 0; i < NR; i++)
-		pages[i] = alloc_pages(GFP_KERNEL, 1 + i % 8);
+		pages[i] = alloc_pages(tap_gfp, 1 + i % 8);
 }
 
 static noinline void by_compound(void)
@@ -97,7 +111,7 @@ static noinline void by_compound(void)
 	int i;
 
 	for (i = 0; i < NR; i++)
-		pages[i] = alloc_pages(GFP_KERNEL | __GFP_COMP, 2);
+		pages[i] = alloc_pages(tap_gfp | __GFP_COMP, 2);
 }
 
 static noinline void by_folio(void)
@@ -105,7 +119,7 @@ static noinline void by_folio(void)
 	int i;
 
 	for (i = 0; i < NR; i++)
-		pages[i] = folio_page(folio_alloc(GFP_KERNEL, 2), 0);
+		pages[i] = folio_page(folio_alloc(tap_gfp, 2), 0);
 }
 
 static noinline void by_address(void)
@@ -113,7 +127,7 @@ static noinline void by_address(void)
 	int i;
 
 	for (i = 0; i < NR; i++)
-		pages[i] = virt_to_page((void *)__get_free_page(GFP_KERNEL));
+		pages[i] = virt_to_page((void *)__get_free_page(tap_gfp));
 }
 
 static noinline void by_zeroed_address(void)
@@ -121,7 +135,7 @@ static noinline void by_zeroed_address(void)
 	int i;
 
 	for (i = 0; i < NR; i++)
-		pages[i] = virt_to_page((void *)get_zeroed_page(GFP_KERNEL));
+		pages[i] = virt_to_page((void *)get_zeroed_page(tap_gfp));
 }
 
 /* Until all are there: the first call may give a single one. */
@@ -163,7 +177,7 @@ static noinline void by_list(void)
 	int nr = 0, tries;
 
 	for (tries = 0; nr < NR && tries < NR; tries++)
-		nr += __alloc_pages_bulk(GFP_KERNEL, numa_mem_id(), NULL, NR - nr, &listed, NULL);
+		nr += __alloc_pages_bulk(tap_gfp, numa_mem_id(), NULL, NR - nr, &listed, NULL);
 }
 
 static void free_list(void)
@@ -179,7 +193,7 @@ static void free_list(void)
 
 static noinline void by_split(void)
 {
-	struct page *block = alloc_pages(GFP_KERNEL, ilog2(NR));
+	struct page *block = alloc_pages(tap_gfp, ilog2(NR));
 	int i;
 
 	if (!block)
@@ -193,7 +207,7 @@ static noinline void by_split(void)
 
 static noinline void by_exact(void)
 {
-	area = alloc_pages_exact(EXACT * PAGE_SIZE, GFP_KERNEL);
+	area = alloc_pages_exact(EXACT * PAGE_SIZE, tap_gfp);
 	barrier();
 }
 
@@ -222,12 +236,15 @@ static noinline void by_vmalloc_node(void)
 	barrier();
 }
 
+/* And none of them is taken for one that is there already. */
 static void free_one_by_one(void)
 {
 	int i;
 
-	for (i = 0; i < NR; i++)
+	for (i = 0; i < NR; i++) {
 		__free_page(pages[i]);
+		pages[i] = NULL;
+	}
 }
 
 static void free_blocks(void)
@@ -368,6 +385,30 @@ static void every_path_is_counted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, counts.live, 0ULL);
 	KUNIT_EXPECT_EQ(test, counted(KSPAN_TAP_MISSED_FREES), 0UL);
 	KUNIT_EXPECT_EQ(test, counted(KSPAN_TAP_BUSY), 0UL);
+}
+
+static const struct {
+	void (*alloc)(void);
+	void (*free)(void);
+} asking[] = {
+	{ by_page, free_one_by_one }, { by_page_of_node, free_one_by_one },
+	{ by_compound, free_compounds }, { by_folio, free_folios },
+	{ by_address, free_one_by_one }, { by_array, free_one_by_one },
+	{ by_array_with_gaps, free_one_by_one }, { by_arrays_of_one, free_one_by_one },
+#ifdef KSPAN_HAS_BULK_LIST
+	{ by_list, free_list },
+#endif
+	{ by_split, free_one_by_one }, { by_exact, free_exact },
+};
+
+/* Of those who let nothing be looked for: with other flags, of which some are none of that. */
+static void no_more_is_asked_for_than_the_caller_lets(struct kunit *test)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(asking); i++)
+		expect_asks_as_told(test, asking[i].alloc, asking[i].free,
+				    __GFP_NOWARN | __GFP_ZERO);
 }
 
 /* ------------------------------------------------------------------ blocks in parts */
@@ -515,6 +556,36 @@ static void what_moves_stays_known(struct kunit *test)
 	folio_put(to);
 	KUNIT_EXPECT_EQ(test, counts_of(test, one_folio).live, 0ULL);
 	KUNIT_EXPECT_EQ(test, counted(KSPAN_TAP_MISSED_FREES), 0UL);
+}
+
+/* No lock may be waited for there: nothing is done about a block, and that is counted. */
+static void middle_of_kspan_changes_nothing(struct kunit *test)
+{
+	raw_spinlock_t *lock = &TAP->live.shards[0].lock;
+	struct folio *from = one_folio(), *to = another_folio();
+	struct page *page = block(1);
+	unsigned long flags;
+
+	KUNIT_ASSERT_NOT_NULL(test, from);
+	KUNIT_ASSERT_NOT_NULL(test, to);
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	kspan_raw_lock(lock, flags);
+	kspan_tap_known_moved(TAP, (unsigned long)from, (unsigned long)to);
+	kspan_raw_unlock(lock, flags);
+	KUNIT_EXPECT_EQ(test, counted(KSPAN_TAP_NESTED), 1UL);
+	kspan_raw_lock(lock, flags);
+	split_to(page, 0);
+	kspan_raw_unlock(lock, flags);
+	KUNIT_EXPECT_EQ(test, counted(KSPAN_TAP_NESTED), 2UL);
+	KUNIT_EXPECT_EQ(test, counts_of(test, one_folio).live, 1ULL);
+	KUNIT_EXPECT_EQ(test, counts_of(test, another_folio).live, 1ULL);
+	KUNIT_EXPECT_EQ(test, counts_of(test, block).live, 1ULL);
+	folio_put(from);
+	folio_put(to);
+	__free_pages(page, 1);
+	KUNIT_EXPECT_EQ(test, counts_of(test, block).live, 0ULL);
+	KUNIT_EXPECT_EQ(test, counts_of(test, one_folio).live, 0ULL);
+	KUNIT_EXPECT_EQ(test, counts_of(test, another_folio).live, 0ULL);
 }
 
 /* ------------------------------------------------------------------ beside the other tap */
@@ -709,11 +780,13 @@ static void nothing_is_seen_at_rate_0(struct kunit *test)
 
 static struct kunit_case pages_cases[] = {
 	KUNIT_CASE_PARAM(every_path_is_counted, path_gen_params),
+	KUNIT_CASE(no_more_is_asked_for_than_the_caller_lets),
 	KUNIT_CASE(each_part_of_a_block_that_was_split_counts),
 	KUNIT_CASE(block_may_be_split_by_and_by),
 	KUNIT_CASE(parts_without_memory_count_as_free),
 	KUNIT_CASE(weight_that_does_not_divide_is_not_lost),
 	KUNIT_CASE(what_moves_stays_known),
+	KUNIT_CASE(middle_of_kspan_changes_nothing),
 	KUNIT_CASE(slabs_are_not_counted),
 	KUNIT_CASE(large_objects_are_not_counted),
 	KUNIT_CASE(both_taps_may_be_on),
@@ -725,8 +798,8 @@ static struct kunit_case pages_cases[] = {
 
 static struct kunit_suite pages_suite = {
 	.name = "kspan_pages",
-	.suite_init = tap_suite_init,
-	.suite_exit = tap_suite_exit,
+	.suite_init = pages_suite_init,
+	.suite_exit = pages_suite_exit,
 	.init = pages_init,
 	.test_cases = pages_cases,
 };

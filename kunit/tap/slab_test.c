@@ -25,6 +25,7 @@
 
 #define TAP	(&kspan_slab_tap)
 #include "tap_helpers.h"
+#include "tap_asks.h"
 
 #define NR	100
 
@@ -39,12 +40,14 @@ static int slab_suite_init(struct kunit_suite *suite)
 {
 	/* With a constructor, lest it be merged with another cache. */
 	cache = kmem_cache_create("kspan_slab_test", 72, 0, 0, construct);
+	tap_asks_begin();
 	return cache ? tap_suite_init(suite) : -ENOMEM;
 }
 
 static void slab_suite_exit(struct kunit_suite *suite)
 {
 	tap_suite_exit(suite);
+	tap_asks_end();
 	kmem_cache_destroy(cache);
 }
 
@@ -66,7 +69,7 @@ static noinline void by_kmalloc(void)
 	int i;
 
 	for (i = 0; i < NR; i++)
-		objs[i] = kmalloc(256, GFP_KERNEL);
+		objs[i] = kmalloc(256, tap_gfp);
 }
 
 static noinline void by_kmalloc_of_any_size(void)
@@ -76,7 +79,7 @@ static noinline void by_kmalloc_of_any_size(void)
 
 	OPTIMIZER_HIDE_VAR(size);
 	for (i = 0; i < NR; i++)
-		objs[i] = kmalloc(size, GFP_KERNEL);
+		objs[i] = kmalloc(size, tap_gfp);
 }
 
 static noinline void by_kmalloc_node(void)
@@ -84,7 +87,7 @@ static noinline void by_kmalloc_node(void)
 	int i;
 
 	for (i = 0; i < NR; i++)
-		objs[i] = kmalloc_node(256, GFP_KERNEL, numa_node_id());
+		objs[i] = kmalloc_node(256, tap_gfp, numa_node_id());
 }
 
 static noinline void by_kstrdup(void)
@@ -92,7 +95,7 @@ static noinline void by_kstrdup(void)
 	int i;
 
 	for (i = 0; i < NR; i++)
-		objs[i] = kstrdup("thirteen char", GFP_KERNEL);
+		objs[i] = kstrdup("thirteen char", tap_gfp);
 }
 
 static noinline void by_krealloc(void)
@@ -100,7 +103,7 @@ static noinline void by_krealloc(void)
 	int i;
 
 	for (i = 0; i < NR; i++)
-		objs[i] = krealloc(NULL, 256, GFP_KERNEL);
+		objs[i] = krealloc(NULL, 256, tap_gfp);
 }
 
 static noinline void by_large_kmalloc(void)
@@ -110,8 +113,8 @@ static noinline void by_large_kmalloc(void)
 
 	OPTIMIZER_HIDE_VAR(size);
 	for (i = 0; i < NR; i++)
-		objs[i] = i % 2 ? kmalloc(2 * KMALLOC_MAX_CACHE_SIZE, GFP_KERNEL) :
-				  kmalloc(size, GFP_KERNEL);
+		objs[i] = i % 2 ? kmalloc(2 * KMALLOC_MAX_CACHE_SIZE, tap_gfp) :
+				  kmalloc(size, tap_gfp);
 }
 
 /* As much as takes whole pages, by functions that call kmalloc() for others. */
@@ -120,7 +123,7 @@ static noinline void by_large_krealloc(void)
 	int i;
 
 	for (i = 0; i < NR; i++)
-		objs[i] = krealloc(NULL, 2 * KMALLOC_MAX_CACHE_SIZE, GFP_KERNEL);
+		objs[i] = krealloc(NULL, 2 * KMALLOC_MAX_CACHE_SIZE, tap_gfp);
 }
 
 static noinline void by_large_kvmalloc(void)
@@ -128,7 +131,7 @@ static noinline void by_large_kvmalloc(void)
 	int i;
 
 	for (i = 0; i < NR; i++)
-		objs[i] = kvmalloc(2 * KMALLOC_MAX_CACHE_SIZE, GFP_KERNEL);
+		objs[i] = kvmalloc(2 * KMALLOC_MAX_CACHE_SIZE, tap_gfp);
 }
 
 static noinline void by_cache(void)
@@ -136,7 +139,7 @@ static noinline void by_cache(void)
 	int i;
 
 	for (i = 0; i < NR; i++)
-		objs[i] = kmem_cache_alloc(cache, GFP_KERNEL);
+		objs[i] = kmem_cache_alloc(cache, tap_gfp);
 }
 
 static noinline void by_cache_node(void)
@@ -144,12 +147,12 @@ static noinline void by_cache_node(void)
 	int i;
 
 	for (i = 0; i < NR; i++)
-		objs[i] = kmem_cache_alloc_node(cache, GFP_KERNEL, numa_node_id());
+		objs[i] = kmem_cache_alloc_node(cache, tap_gfp, numa_node_id());
 }
 
 static noinline void by_bulk(void)
 {
-	if (!kmem_cache_alloc_bulk(cache, GFP_KERNEL, NR, objs))
+	if (!kmem_cache_alloc_bulk(cache, tap_gfp, NR, objs))
 		pr_err("no memory\n");
 }
 
@@ -291,6 +294,19 @@ static void every_path_is_counted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, counts.bytes, 0ULL);
 	KUNIT_EXPECT_EQ(test, counts.freed, (u64)NR);
 	KUNIT_EXPECT_EQ(test, counted(KSPAN_TAP_MISSED_FREES), 0UL);
+}
+
+static void (*const asking[])(void) = {
+	by_kmalloc, by_kmalloc_of_any_size, by_kmalloc_node, by_kstrdup, by_krealloc,
+	by_large_kmalloc, by_large_krealloc, by_large_kvmalloc, by_cache, by_cache_node, by_bulk,
+};
+
+static void no_more_is_asked_for_than_the_caller_lets(struct kunit *test)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(asking); i++)
+		expect_asks_as_told(test, asking[i], free_kv, __GFP_NOWARN);
 }
 
 /* ------------------------------------------------------------------ missed frees */
@@ -730,6 +746,7 @@ static void labels_are_there_before_they_are_needed(struct kunit *test)
 
 static struct kunit_case slab_cases[] = {
 	KUNIT_CASE_PARAM(every_path_is_counted, path_gen_params),
+	KUNIT_CASE(no_more_is_asked_for_than_the_caller_lets),
 	KUNIT_CASE(missed_free_is_repaired_by_any_allocation),
 	KUNIT_CASE(missed_free_is_noticed_and_repaired),
 	KUNIT_CASE(samples_in_use_have_an_age),

@@ -194,6 +194,8 @@ static int files(const char *dir_name)
 	err = kspan_files_create(&files, dir);
 	debugfs_remove(dir);
 	kspan_files_free(&files);
+	/* Who gives up does so, and so does who ends. */
+	kspan_files_free(&files);
 	return err;
 }
 
