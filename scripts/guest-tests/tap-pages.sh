@@ -76,6 +76,11 @@ end_hog() {
 	done
 }
 
+# event NAME: of /proc/vmstat.
+event() {
+	sed -n "s/^$1 //p" /proc/vmstat
+}
+
 # splits: each huge page is 512 small ones from then on, and as much is in use. What is printed here
 # is memory too.
 splits() {
