@@ -13,6 +13,14 @@
 #if defined(CONFIG_X86_64) && defined(CONFIG_KPROBES)
 #include <asm/ibt.h>
 
+/* is_endbr() takes the address since 6.15, and before what is there. */
+static inline bool is_endbr_at(u32 *at)
+{
+#define KSPAN_TAKES_ADDRESS	__builtin_types_compatible_p(typeof(is_endbr), bool (u32 *))
+	return is_endbr(__builtin_choose_expr(KSPAN_TAKES_ADDRESS, at, *at));
+#undef KSPAN_TAKES_ADDRESS
+}
+
 /* "function", or "module:function", which nobody has inlined; or NULL. */
 static inline void *find_function(const char *symbol)
 {
@@ -24,7 +32,7 @@ static inline void *find_function(const char *symbol)
 	addr = probe.addr;
 	unregister_kprobe(&probe);
 	/* A function begins with what its probe is behind. */
-	return is_endbr(*(u32 *)(addr - 4)) ? addr - 4 : addr;
+	return is_endbr_at((u32 *)(addr - 4)) ? addr - 4 : addr;
 }
 
 /* The calls of one function: those after the first @skip return @value. */

@@ -27,7 +27,7 @@ enum {
 	NODE, SPECIAL, BUCKET, PAGEMAP, FENCE, BYPASS,
 	LABELS, CACHES, BUCKETS, TABLES, SYMBOLS, MAP, RATE,
 	/* The kernel's, as kspan's own functions take them; looked at where the table has them. */
-	CPUS, RCU,
+	CPUS, READ_SIDE,
 	NR_LOCKS
 };
 
@@ -46,7 +46,7 @@ static const char *const names[NR_LOCKS] = {
 	[MAP] = "kspan_pagemap_mutex",
 	[RATE] = "kspan_rate_mutex",
 	[CPUS] = "cpu_hotplug_lock",
-	[RCU] = "rcu_read_lock",
+	[READ_SIDE] = "rcu_read_lock",
 };
 
 /* ------------------------------------------------------------------ what is taken */
@@ -494,7 +494,7 @@ static const struct locks_case {
 	{ "page map", nothing, do_cover, { [MAP] = 1 } },
 	{ "page map grows", nothing, do_cover_more, { [MAP] = 1, [PAGEMAP] = 1 } },
 	{ "leaf", do_cover_more, do_set, { [PAGEMAP] = 1 } },
-	{ "free later", do_alloc, do_free_later, { [SPECIAL] = 1, [RCU] = 2 } },
+	{ "free later", do_alloc, do_free_later, { [SPECIAL] = 1, [READ_SIDE] = 2 } },
 	{ "destroy with one left", with_one_left, do_destroy, { [NODE] = SOME, [CACHES] = SOME } },
 	{ "other profile", nothing, do_profile_init, { [TABLES] = 1 } },
 	{ "other profile starts", do_profile_init, do_profile_start, { [RATE] = 1, [CPUS] = 1 } },
