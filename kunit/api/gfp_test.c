@@ -10,7 +10,6 @@
 #include <linux/debugfs.h>
 #include <linux/err.h>
 #include <linux/irqflags.h>
-#include <linux/kallsyms.h>
 #include <linux/sched.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -58,12 +57,8 @@ static void note(gfp_t gfp, bool by_kspan)
 
 static void note_slab(unsigned long ip, gfp_t gfp)
 {
-	char name[KSYM_SYMBOL_LEN];
-
-	if (!is_tests())
-		return;
-	sprint_symbol(name, ip);
-	note(gfp, strstr(name, " [kspan]"));
+	if (is_tests())
+		note(gfp, watch_is_kspan(ip));
 }
 
 static void on_kmalloc(void *data, unsigned long ip, const void *ptr, size_t asked_for,

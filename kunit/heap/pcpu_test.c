@@ -461,14 +461,13 @@ static void shrinking_empties_the_arrays_of_all_cpus(struct kunit *test)
 /* Who wants to be alone on his CPU is not interrupted for nothing. */
 static void cpu_with_an_empty_array_is_not_asked(struct kunit *test)
 {
-	const char *ask = IS_BUILT_IN ? "kspan_ask_cpu" : "kspan:kspan_ask_cpu";
 	struct handover *h = kunit_kzalloc(test, sizeof(*h), GFP_KERNEL);
 	int cpu = cpumask_last(cpu_online_mask);
 
 	KUNIT_ASSERT_NOT_NULL(test, h);
 	h->cache = test->priv;
 	expect_nothing_lost(test, h->cache);
-	KUNIT_ASSERT_TRUE(test, instead_begin(ask, 0, UINT_MAX));
+	KUNIT_ASSERT_TRUE(test, instead_begin(KSPAN_TEXT "kspan_ask_cpu", 0, UINT_MAX));
 	kspan_cache_shrink(h->cache);
 	KUNIT_EXPECT_EQ(test, instead.calls, 0U);
 	work_on_cpu(cpu, alloc_here, h);

@@ -8,10 +8,8 @@
 
 #include <kunit/test.h>
 #include <linux/gfp.h>
-#include <linux/kallsyms.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
-#include <linux/string.h>
 
 #include "watch.h"
 
@@ -24,12 +22,7 @@ static struct {
 
 static void tap_note(unsigned long ip, gfp_t gfp)
 {
-	char name[KSYM_SYMBOL_LEN];
-
-	if (!in_task() || current != READ_ONCE(tap_asked.task))
-		return;
-	sprint_symbol(name, ip);
-	if (!strstr(name, " [kspan]"))
+	if (!in_task() || current != READ_ONCE(tap_asked.task) || !watch_is_kspan(ip))
 		return;
 	tap_asked.times++;
 	if (gfp & __GFP_DIRECT_RECLAIM)
@@ -83,7 +76,6 @@ static unsigned int tap_asks(void (*fn)(void), gfp_t gfp)
 static void expect_asks_as_told(struct kunit *test, void (*alloc)(void), void (*free)(void),
 				gfp_t nothing)
 {
-	need_module(test);
 	KUNIT_ASSERT_TRUE(test, tap_watching);
 	tap_asked.reclaiming = 0;
 	KUNIT_EXPECT_EQ_MSG(test, tap_asks(alloc, nothing), 0U, "%ps", alloc);

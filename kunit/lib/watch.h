@@ -7,10 +7,26 @@
 #ifndef _KSPAN_KUNIT_WATCH_H
 #define _KSPAN_KUNIT_WATCH_H
 
+#include <linux/kallsyms.h>
 #include <linux/kconfig.h>
 #include <linux/sched.h>
 #include <linux/string.h>
 #include <linux/tracepoint.h>
+
+#include "base/compat.h"
+
+/* Is it kspan that asks, from @ip? */
+static inline bool watch_is_kspan(unsigned long ip)
+{
+#ifdef MODULE
+	char name[KSYM_SYMBOL_LEN];
+
+	sprint_symbol(name, ip);
+	return strstr(name, " [kspan]");
+#else
+	return kspan_is_own_text(ip);
+#endif
+}
 
 struct watch {
 	const char *name;
