@@ -109,6 +109,16 @@ static inline bool test_takes_too_long(struct test_limit *limit)
 	return limit->turns > TEST_LIMIT_TURNS && ktime_get_ns() > limit->end;
 }
 
+/* The same for a turn that sleeps, so many milliseconds: some hundred turns are many then. */
+static inline bool test_sleeps_too_long(struct test_limit *limit, unsigned int ms)
+{
+	bool too_long = test_takes_too_long(limit);
+
+	limit->turns += TEST_LIMIT_TURNS / 500;
+	msleep(ms);
+	return too_long;
+}
+
 /* Waits until @flag is set, sleeping where that is allowed; false if it takes too long. */
 static inline bool test_wait_for(const bool *flag)
 {

@@ -360,10 +360,8 @@ static void wait_for_none(struct kunit *test, void *fn)
 {
 	struct test_limit limit = {};
 
-	while (counts_of(test, fn).bytes) {
-		KUNIT_ASSERT_FALSE(test, test_takes_too_long(&limit));
-		msleep(20);
-	}
+	while (counts_of(test, fn).bytes)
+		KUNIT_ASSERT_FALSE(test, test_sleeps_too_long(&limit, 20));
 }
 
 static void every_path_is_counted(struct kunit *test)

@@ -283,13 +283,9 @@ static void every_path_is_counted(struct kunit *test)
 		KUNIT_EXPECT_STREQ(test, counts.label, path->label);
 	path->free();
 	/* What waits for a grace period waits in a batch, for some seconds. */
-	do {
-		counts = counts_of(test, path->alloc);
-		KUNIT_ASSERT_FALSE_MSG(test, test_takes_too_long(&limit), "%llu are left",
+	while ((counts = counts_of(test, path->alloc)).live)
+		KUNIT_ASSERT_FALSE_MSG(test, test_sleeps_too_long(&limit, 50), "%llu are left",
 				       counts.live);
-		if (counts.live)
-			msleep(50);
-	} while (counts.live);
 	KUNIT_EXPECT_EQ(test, counts.allocs, (u64)NR);
 	KUNIT_EXPECT_EQ(test, counts.bytes, 0ULL);
 	KUNIT_EXPECT_EQ(test, counts.freed, (u64)NR);
