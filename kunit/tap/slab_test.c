@@ -458,6 +458,32 @@ static void nmi_samples_nothing_and_loses_no_free(struct kunit *test)
 	kmem_cache_free(cache, obj);
 }
 
+/*
+ * What is passed over has been counted down, and is counted up again: not where an interrupt has
+ * come in between, whose own allocation was the sample that was due, lest the next ones be none.
+ */
+static void what_is_passed_over_is_not_counted_up_twice(struct kunit *test)
+{
+	struct kspan_tap_alloc alloc = { .addr = (unsigned long)objs, .size = SZ_4K };
+	unsigned long flags;
+	bool taken;
+	u64 weight;
+	void *obj;
+	long left;
+
+	enter_nmi(&flags);
+	this_cpu_sub(TAP->profile->samplers->left, alloc.size);
+	taken = kspan_profile_take(TAP->profile, 64, &weight);
+	kspan_tap_sample(TAP, &alloc);
+	left = this_cpu_read(TAP->profile->samplers->left);
+	leave_nmi(flags);
+	KUNIT_EXPECT_TRUE(test, taken);
+	KUNIT_EXPECT_EQ(test, left, 0L);
+	obj = first();
+	KUNIT_EXPECT_EQ(test, counts_of(test, first).allocs, 1ULL);
+	kmem_cache_free(cache, obj);
+}
+
 static void middle_of_kspan_samples_nothing_and_loses_no_free(struct kunit *test)
 {
 	raw_spinlock_t *lock = &TAP->live.shards[0].lock;
@@ -747,6 +773,7 @@ static struct kunit_case slab_cases[] = {
 	KUNIT_CASE(missed_free_is_noticed_and_repaired),
 	KUNIT_CASE(samples_in_use_have_an_age),
 	KUNIT_CASE(nmi_samples_nothing_and_loses_no_free),
+	KUNIT_CASE(what_is_passed_over_is_not_counted_up_twice),
 	KUNIT_CASE(middle_of_kspan_samples_nothing_and_loses_no_free),
 	KUNIT_CASE(free_that_was_put_off_is_not_of_what_came_later),
 	KUNIT_CASE(what_cannot_be_put_off_is_counted),

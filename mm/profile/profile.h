@@ -227,6 +227,9 @@ void kspan_profile_show_gauges(const struct kspan_profile *profile, struct kspan
  */
 bool kspan_profile_take(struct kspan_profile *profile, size_t size, u64 *weight);
 
+/* Instead of that, in any context: as if it had not been, so that no point lies in it. */
+void kspan_profile_pass_over(struct kspan_profile *profile, size_t size);
+
 /*
  * Instead of these two, for objects of one size that one CPU hands out: when the next sample is
  * due, counted in allocations. The owner has it to himself.

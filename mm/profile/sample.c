@@ -112,6 +112,21 @@ bool kspan_profile_take(struct kspan_profile *profile, size_t size, u64 *weight)
 }
 EXPORT_SYMBOL_FOR_TESTS(kspan_profile_take);
 
+void kspan_profile_pass_over(struct kspan_profile *profile, size_t size)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	/*
+	 * It was due, so this is below zero; or an interrupt has taken the point meanwhile, and
+	 * drawn another one, which these bytes have not come nearer to.
+	 */
+	if (this_cpu_read(profile->samplers->left) < 0)
+		this_cpu_add(profile->samplers->left, size);
+	local_irq_restore(flags);
+}
+EXPORT_SYMBOL_FOR_TESTS(kspan_profile_pass_over);
+
 /* How many allocations of @size bytes come before the one in which the next point lies. */
 static u64 draw_allocs(struct kspan_stride *stride, size_t size)
 {

@@ -125,12 +125,6 @@ dropped:
 	kspan_profile_count(tap->profile, KSPAN_SAMPLES_DROPPED);
 }
 
-/* As if it had not been: the next point does not lie in this allocation. */
-static void pass_over(struct kspan_tap *tap, size_t size)
-{
-	this_cpu_add(tap->profile->samplers->left, size);
-}
-
 bool kspan_tap_begin(u8 *was)
 {
 	u8 *at = mark();
@@ -158,11 +152,11 @@ void kspan_tap_sample(struct kspan_tap *tap, const struct kspan_tap_alloc *alloc
 	/* Who calls handlers has it off, but not on all kernels. */
 	preempt_disable_notrace();
 	if (!kspan_tap_begin(&was)) {
-		pass_over(tap, alloc->size);
+		kspan_profile_pass_over(tap->profile, alloc->size);
 		kspan_tap_count(tap, in_nmi() ? KSPAN_TAP_NMI : KSPAN_TAP_NESTED);
 	} else {
 		if (was || kspan_pool_fills())
-			pass_over(tap, alloc->size);
+			kspan_profile_pass_over(tap->profile, alloc->size);
 		else if (kspan_profile_take(tap->profile, alloc->size, &weight))
 			take_sample(tap, alloc, weight);
 		kspan_tap_end(was);
